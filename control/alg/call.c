@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The session: INVITE to BYE between a WIC and the core, with its H.248 context. Entry points and set-up. */
+#include <stdlib.h>
+
+#include "control/alg/call_int.h"
+#include "control/app/metrics.h"
+
+/* The call of a request within a dialog; *is_fork: none, but one of its forks is meant. */
+static struct cp_call *find(struct cp_alg *a, const struct sip_msg *m, const struct cp_binding *b,
+	enum cp_side from, bool *is_fork)
+{
+	GW_LIST_FOREACH(it, &a->calls) {
+		struct cp_call *c = GW_CONTAINER(it, struct cp_call, node);
+
+		if (c->b != b || !gw_sv_eq(gw_sv_cstr(c->call_id), m->call_id))
+			continue;
+		if (cp_call_in_dialog(c, m, from))
+			return c;
+		*is_fork |= cp_call_in_fork(c, m, from);
+	}
+	return NULL;
+}
+
+static bool has_descriptions(enum sip_method method)
+{
+	return method == SIP_INVITE || method == SIP_UPDATE || method == SIP_PRACK;
+}
+
+void cp_alg_edit_body(struct sip_msg *m)
+{
+	if (has_descriptions(m->is_request ? m->method : m->cseq.method) && (cp_has_sdp(m) || cp_is_opaque(m)))
+		sip_msg_set_body(m, GW_SV_NONE, GW_SV_NONE);
+}
+
+/* A request within a dialog that no call here knows. @return answered */
+static bool stray(struct cp_uas *u, struct sip_msg *m, bool is_fork)
+{
+	if (m->to_tag.len == 0 || (!has_descriptions(m->method) && m->method != SIP_BYE))
+		return false;
+	if (is_fork && (m->method == SIP_BYE || m->method == SIP_PRACK)) {
+		cp_alg_edit_body(m);	/* a caller puts an end to a fork it does not want */
+		return false;
+	}
+	cp_sip_refuse(u, 481, NULL);	/* W2-ERR-35 */
+	return true;
+}
+
+bool cp_alg_request(struct cp_alg *a, struct cp_uas *u, struct sip_msg *m, struct cp_binding *b,
+	enum cp_side to)
+{
+	bool is_fork = false;
+	struct cp_call *c = m->to_tag.len ? find(a, m, b, cp_other(to), &is_fork) : NULL;
+	struct cp_half *h;
+
+	if (has_descriptions(m->method) && cp_is_opaque(m)) {
+		CP_COUNT(call_body_refused);
+		cp_sip_refuse(u, 415, NULL);	/* W2-ERR-23 */
+		return true;
+	}
+	if (m->method == SIP_INVITE && m->to_tag.len == 0) {
+		cp_call_new(a, u, m, b, to);
+		return true;
+	}
+	if (!c)
+		return stray(u, m, is_fork);
+	h = to == CP_SIDE_MW ? &c->w2 : &c->core;
+	if (m->cseq.number > h->cseq)
+		h->cseq = m->cseq.number;
+	if (m->method == SIP_BYE) {
+		struct cp_fork *f = cp_call_fork(c, c->origin == to ? m->from_tag : m->to_tag);
+
+		if (f)		/* this one reaches its dialog: no other is needed should a 2xx cross it */
+			f->has_bye = true;
+		cp_call_end(c, to == CP_SIDE_MW ? "BYE from the WIC" : "BYE from the core");
+		return false;		/* forwarded like any request */
+	}
+	if ((m->method == SIP_INVITE || m->method == SIP_UPDATE) && cp_has_sdp(m)) {
+		cp_call_reoffer(c, u, m, to);
+		return true;
+	}
+	if (m->method == SIP_INVITE) {
+		cp_sip_refuse(u, 488, "INVITE without an offer is not supported");
+		return true;
+	}
+	if (m->method == SIP_UPDATE && to == CP_SIDE_W2)	/* W2-EM-02 */
+		cp_call_early_media(c, m, m->from_tag);
+	if (cp_has_sdp(m))			/* PRACK and others: no description leaks to the other leg */
+		sip_msg_set_body(m, GW_SV_NONE, GW_SV_NONE);
+	return false;
+}
+
+void cp_alg_binding_gone(struct cp_alg *a, const struct cp_binding *b)
+{
+	if (!a)		/* the process stops: calls were let go before their bindings */
+		return;
+	GW_LIST_FOREACH_SAFE(it, next, &a->calls) {
+		struct cp_call *c = GW_CONTAINER(it, struct cp_call, node);
+
+		if (c->b != b)
+			continue;
+		cp_call_release(c, 503, "registration ended");
+	}
+}
+
+enum gw_err cp_alg_new(struct cp_alg **out, struct cp_sip *s)
+{
+	struct cp_alg *a = calloc(1, sizeof(*a));
+
+	if (!a)
+		return GW_ENOMEM;
+	a->s = s;
+	gw_list_init(&a->calls);
+	*out = a;
+	return GW_OK;
+}
+
+void cp_alg_set_iq(struct cp_alg *a, struct cp_iq *iq)
+{
+	a->iq = iq;
+}
+
+void cp_alg_free(struct cp_alg *a)
+{
+	if (!a)
+		return;
+	GW_LIST_FOREACH_SAFE(it, next, &a->calls) {
+		struct cp_call *c = GW_CONTAINER(it, struct cp_call, node);
+
+		c->context = 0;		/* media goes on until consent ends it, or a controller clears it */
+		cp_call_detach(c, "");
+		cp_call_end(c, "control process stops");
+	}
+	gw_map_free(&a->by_id);
+	free(a);
+}
+
+json_t *cp_alg_show(void *alg)
+{
+	static const char *const states[] = { "reserving", "inviting", "up" };
+	struct cp_alg *a = alg;
+	json_t *list = json_array();
+	uint64_t now = cp_loop_now(a->s->loop);
+
+	GW_LIST_FOREACH(it, &a->calls) {
+		struct cp_call *c = GW_CONTAINER(it, struct cp_call, node);
+
+		json_array_append_new(list, json_pack("{s:I, s:s, s:s, s:s, s:s, s:I, s:I, s:b, s:b}", "id",
+			(json_int_t)c->id, "call_id", c->call_id, "origin",
+			c->origin == CP_SIDE_W2 ? "wic" : "core", "impu", c->b ? c->b->aor : "-", "state",
+			states[c->state], "context", (json_int_t)c->context, "seconds",
+			(json_int_t)((now - c->start_ms) / 1000), "ice", c->ice_ok, "dtls", c->dtls_up));
+	}
+	return list;
+}

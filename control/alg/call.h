@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* IMS-ALG: one call object joins a W2 dialog, a core dialog and one H.248 context (TS 23.334 6). */
+#ifndef CP_CALL_H
+#define CP_CALL_H
+
+#include <jansson.h>
+
+#include "control/iq/client.h"
+#include "control/sip/stack.h"
+
+struct cp_binding;
+struct cp_alg;
+
+enum gw_err cp_alg_new(struct cp_alg **out, struct cp_sip *s) GW_NODISCARD;
+/** Releases nothing at the gateways: calls in progress keep their media (see docs/operations.md). */
+void cp_alg_free(struct cp_alg *a);
+void cp_alg_set_iq(struct cp_alg *a, struct cp_iq *iq);
+/** Iq events; user is the cp_alg. */
+extern const struct cp_iq_ops cp_alg_iq_ops;
+
+/**
+ * A request that belongs to a session, or starts one. m is the clone to be forwarded, routes already
+ * taken care of. @return true when the session has taken charge of it
+ */
+bool cp_alg_request(struct cp_alg *a, struct cp_uas *u, struct sip_msg *m, struct cp_binding *b,
+	enum cp_side to);
+/** Drop a body that would carry one leg's description to the other; INVITE, UPDATE and PRACK only. */
+void cp_alg_edit_body(struct sip_msg *m);
+/** The binding ends: its calls are released with a Reason (W2-SIP-71). */
+void cp_alg_binding_gone(struct cp_alg *a, const struct cp_binding *b);
+json_t *cp_alg_show(void *alg);
+
+#endif

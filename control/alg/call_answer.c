@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Responses: converted answers, kept back until the gateway is configured, relayed. */
+#include <stdlib.h>
+
+#include "control/alg/call_int.h"
+#include "control/app/metrics.h"
+#include "control/sip/core.h"
+
+static void remember_dialog(struct cp_call *c, const struct sip_msg *m)
+{
+	struct cp_half *callee = c->origin == CP_SIDE_W2 ? &c->core : &c->w2;
+
+	cp_half_identity(callee, m, SIP_HDR_TO);
+	cp_half_target(callee, m);
+	if (c->origin == CP_SIDE_W2)
+		cp_half_routes(c, m, true);
+}
+
+static void answered(struct cp_call *c)
+{
+	struct cp_iq_gateway_info info;
+	struct cp_loop *loop = c->alg->s->loop;
+
+	if (c->is_answered)
+		return;
+	c->is_answered = true;
+	c->state = CALL_UP;
+	c->answer_ms = cp_loop_now(loop);
+	CP_COUNT(call_answered);
+	GW_LOG_INFO(c->alg->s->log, "call.answered", "call=%s context=%u setup_ms=%llu", c->call_id, c->context,
+		(unsigned long long)(c->answer_ms - c->start_ms));
+	/* W2-ICE-13; a gateway without a package that reports success would lose every call to it */
+	if (cp_iq_gateway(c->alg->iq, c->gateway, &info) && (info.has_xwrtc || info.has_tlsbsc))
+		(void)gw_timer_arm(&loop->timers, &c->ice_timer,
+			c->answer_ms + c->alg->s->conf->media.ice_timeout_s * 1000ull);
+}
+
+/* Early media of the call as it stands for the dialog with this tag (W2-EM-02, -05, -07). */
+static enum cp_gate gate_of(struct cp_call *c, unsigned status, struct gw_sv tag)
+{
+	bool is_open = c->alg->s->conf->media.early_media == CP_EARLY_OPEN;
+	struct cp_fork *f;
+
+	if (status >= 200 || c->is_answered)
+		return CP_GATE_BOTH;
+	if (c->origin == CP_SIDE_MW)	/* W2-EM-01: a WIC authorises nothing */
+		return is_open && c->early_supported ? CP_GATE_BOTH : CP_GATE_NONE;
+	f = cp_call_fork(c, tag);
+	if (f && f->early != CP_GATE_UNSAID)
+		return f->early;
+	return is_open ? CP_GATE_BOTH : CP_GATE_NONE;
+}
+
+/*
+ * Directions in the header are those of its sender, the callee's side; one for each m-line, the last
+ * for all that follow (RFC 5009 8). UNSAID: no direction in it.
+ */
+static enum cp_gate read_early(const struct sip_msg *m, int line)
+{
+	static const struct { struct gw_sv word; enum cp_gate gate; } words[] = {
+		{ GW_SV_INIT("sendrecv"), CP_GATE_BOTH }, { GW_SV_INIT("sendonly"), CP_GATE_BACKWARD },
+		{ GW_SV_INIT("recvonly"), CP_GATE_FORWARD }, { GW_SV_INIT("inactive"), CP_GATE_NONE } };
+	struct sip_elements e = { 0 };
+	enum cp_gate gate = CP_GATE_UNSAID;
+	struct gw_sv v, word, params;
+	int n = 0;
+
+	while (n <= line && sip_msg_element(m, SIP_HDR_P_EARLY_MEDIA, &e, &v)) {
+		gw_sv_cut(v, ';', &word, &params);
+		for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+			if (gw_sv_ieq(gw_sv_trim(word), words[i].word)) {
+				gate = words[i].gate;
+				n++;
+			}
+	}
+	return gate;
+}
+
+void cp_call_early_media(struct cp_call *c, const struct sip_msg *m, struct gw_sv tag)
+{
+	enum cp_gate gate = read_early(m, cp_media_line(c));
+	struct cp_fork *f = cp_call_fork(c, tag);
+
+	if (c->is_answered || c->origin != CP_SIDE_W2 || !f || gate == CP_GATE_UNSAID || gate == f->early)
+		return;
+	f->early = gate;
+	/* with a description the gate goes with it; alone, it moves on what is configured already */
+	if (!cp_has_sdp(m) && c->ex.is_applied && cp_media_configure(c, gate, STEP_GATE))
+		CP_COUNT(iq_errors);
+}
+
+/* Relay a response to the offerer; answer, when not empty, replaces its body. */
+static void relay(struct cp_call *c, struct sip_msg *m, struct gw_sv answer)
+{
+	struct cp_uas *u = c->ex.u;
+	bool is_final = m->status >= 200, is_invite = m->cseq.method == SIP_INVITE;
+
+	cp_core_edit_response(c->alg->s, m, u ? u->side : c->origin);
+	if (answer.len)
+		sip_msg_set_body(m, GW_SV("application/sdp"), answer);
+	else
+		cp_alg_edit_body(m);
+	if (!is_final && answer.len && c->origin == CP_SIDE_MW && gate_of(c, m->status, m->to_tag) != CP_GATE_NONE &&
+		!c->is_answered)
+		sip_msg_add(m, SIP_HDR_P_EARLY_MEDIA, GW_SV("sendrecv"));	/* W2-EM-05 */
+	if (is_final && m->status < 300 && c->is_answered)	/* of a re-offer: only the target may move */
+		cp_half_target(c->ex.offerer == CP_SIDE_W2 ? &c->core : &c->w2, m);
+	else if (is_final && is_invite && m->status < 300)
+		remember_dialog(c, m);
+	if (!u)
+		return;
+	cp_sip_respond(u, m);
+	if (is_final && is_invite && m->status < 300)
+		answered(c);
+}
+
+/* @return false: the call is over */
+static bool relay_answer(struct cp_call *c, struct sip_msg *m)
+{
+	char sdp[CP_SDP_BYTES];
+	struct gw_buf b = gw_buf(sdp, sizeof(sdp));
+
+	if (cp_media_write_answer(c, &b)) {
+		cp_call_release(c, 500, "answer could not be written");
+		return false;
+	}
+	relay(c, m, gw_buf_sv(&b));
+	return true;
+}
+
+void cp_call_relay_waiting(struct cp_call *c)
+{
+	struct sip_msg *m = c->waiting;
+
+	if (!m || !relay_answer(c, m))
+		return;
+	c->waiting = NULL;
+	free(m);
+}
+
+static void keep_waiting(struct cp_call *c, const struct sip_msg *m)
+{
+	gw_arena_reset(&c->waiting_arena);
+	free(c->waiting);
+	c->waiting = calloc(1, sizeof(*c->waiting));
+	if (c->waiting && cp_call_copy(c->waiting, &c->waiting_arena, m)) {
+		free(c->waiting);
+		c->waiting = NULL;
+	}
+}
+
+static void configure(struct cp_call *c, const struct sip_msg *m)
+{
+	keep_waiting(c, m);
+	if (cp_media_configure(c, gate_of(c, m->status, m->to_tag), STEP_MODIFY))
+		cp_call_release(c, 503, "media gateway lost");
+}
+
+static bool is_same_answer(const struct cp_call *c, const struct sip_msg *m)
+{
+	return c->ex.is_applied && (m->body.len == 0 ||
+		(c->ex.answer_text && gw_sv_eq(gw_sv_cstr(c->ex.answer_text), m->body)));
+}
+
+/*
+ * A 2xx after the one that counts: repeated for want of an ACK, from another fork, or not in its
+ * right mind. It moves no media.
+ */
+static void late_2xx(struct cp_call *c, struct sip_msg *m)
+{
+	const struct cp_half *callee = c->ex.offerer == CP_SIDE_W2 ? &c->core : &c->w2;
+	struct gw_sv tag = c->is_answered ? gw_sv_cstr(callee->tag) : c->waiting ? c->waiting->to_tag : m->to_tag;
+	bool is_invite = m->cseq.method == SIP_INVITE;
+
+	if (is_invite && !gw_sv_eq(tag, m->to_tag)) {	/* W2-SIP-38 */
+		cp_call_hang_up(c, m, "SIP;cause=200;text=\"Call completed elsewhere\"");
+	} else if (is_same_answer(c, m)) {
+		if (!c->waiting)
+			(void)!relay_answer(c, m);
+	} else {
+		CP_COUNT(call_late_answer_dropped);
+		if (is_invite)
+			cp_call_ack(c, m);
+	}
+}
+
+/* A description we cannot use (W2-ERR-47 for the first answer; a re-offer leaves the session as it was). */
+static void answer_refused(struct cp_call *c, struct sip_msg *m, const char *why)
+{
+	bool is_invite = m->cseq.method == SIP_INVITE;
+	struct cp_uas *u = c->ex.u;
+	char reason[160];
+
+	CP_COUNT(call_sdp_refused);
+	GW_LOG_NOTICE(c->alg->s->log, "call.answer_refused", "call=%s why=\"%s\"", c->call_id, why);
+	if (m->status < 200) {
+		relay(c, m, GW_SV_NONE);
+		return;
+	}
+	if (c->is_answered) {
+		if (is_invite)
+			cp_call_ack(c, m);
+		cp_sip_refuse(u, 488, why);
+		return;
+	}
+	snprintf(reason, sizeof(reason), "SIP;cause=488;text=\"%s\"", why);
+	cp_call_hang_up(c, m, reason);
+	cp_call_detach(c, reason);
+	cp_sip_refuse(u, 488, why);
+	cp_call_end(c, why);
+}
+
+/* Refused, or no answer at all: m NULL. */
+static void refused(struct cp_call *c, struct sip_msg *m, unsigned status)
+{
+	struct cp_uas *u = c->ex.u;
+	bool is_reoffer = c->is_answered;	/* W2-SIP-34: the session goes on */
+
+	cp_call_detach(c, "SIP;cause=487");
+	if (u && m) {
+		cp_core_edit_response(c->alg->s, m, u->side);
+		cp_alg_edit_body(m);
+		cp_sip_respond(u, m);
+	} else if (u) {
+		cp_sip_refuse(u, c->is_cancelled && !is_reoffer ? 487 : status, NULL);
+	}
+	if (!is_reoffer) {
+		cp_call_end(c, m ? sip_reason_phrase(status) : "no answer from the far end");
+		return;
+	}
+	gw_arena_reset(&c->waiting_arena);
+	free(c->waiting);
+	c->waiting = NULL;
+}
+
+void cp_call_on_response(void *user, struct cp_uac *uac, struct sip_msg *m, unsigned status)
+{
+	struct cp_call *c = user;
+	const char *why = "";
+
+	(void)uac;
+	if (status == 100)
+		return;
+	if (!m || status >= 300) {
+		refused(c, m, status);
+		return;
+	}
+	if (!c->is_answered)
+		(void)cp_call_fork(c, m->to_tag);
+	if (status >= 200 && (!c->ex.u || c->ex.u->is_final || (c->waiting && c->waiting->status >= 200))) {
+		late_2xx(c, m);
+		return;
+	}
+	if (status < 200)
+		cp_call_early_media(c, m, m->to_tag);
+	if (cp_has_sdp(m)) {
+		if (!is_same_answer(c, m) && cp_media_answer(c, m->body, &why))
+			answer_refused(c, m, why);
+		else
+			configure(c, m);
+	} else if (status >= 200 && c->ex.is_applied) {	/* the answer was in a reliable 18x */
+		configure(c, m);
+	} else if (!c->waiting || status >= 200) {	/* else overtaken by an answer on its way to the gateway */
+		relay(c, m, GW_SV_NONE);
+	}
+}

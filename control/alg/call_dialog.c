@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The two halves of a call's dialog: what a request of our own needs (W2-SIP-72). */
+#include <stdlib.h>
+
+#include "control/alg/call_int.h"
+#include "control/sip/core.h"
+
+static char scratch[CP_MSG_BYTES];
+
+void cp_half_clear(struct cp_half *h)
+{
+	free(h->target);
+	free(h->identity);
+	free(h->tag);
+	for (unsigned i = 0; i < h->n_routes; i++)
+		free(h->routes[i]);
+	*h = (struct cp_half){ 0 };
+}
+
+void cp_half_target(struct cp_half *h, const struct sip_msg *m)
+{
+	struct sip_elements e = { 0 };
+	struct sip_addr a;
+	struct gw_sv v;
+	char *t;
+
+	if (!sip_msg_element(m, SIP_HDR_CONTACT, &e, &v) || sip_addr_parse(v, &a) || a.is_star)
+		return;
+	t = gw_sv_dup(a.uri.text);
+	if (t) {
+		free(h->target);
+		h->target = t;
+	}
+}
+
+void cp_half_identity(struct cp_half *h, const struct sip_msg *m, enum sip_hdr_id id)
+{
+	struct sip_addr a;
+
+	free(h->identity);
+	h->identity = gw_sv_dup(sip_msg_value(m, id));
+	if (sip_addr_parse(sip_msg_value(m, id), &a) == GW_OK) {
+		free(h->tag);
+		h->tag = gw_sv_dup(sip_addr_tag(&a));
+	}
+}
+
+/* Record-Route above our own entries: in order for a UAS, reversed for a UAC (RFC 3261 12.1). */
+void cp_half_routes(struct cp_call *c, const struct sip_msg *m, bool reverse)
+{
+	struct cp_half *h = &c->core;
+	struct sip_elements e = { 0 };
+	struct gw_sv v, list[CP_ROUTES_MAX];
+	struct sip_addr a;
+	unsigned n = 0;
+
+	while (n < CP_ROUTES_MAX && sip_msg_element(m, SIP_HDR_RECORD_ROUTE, &e, &v)) {
+		if (sip_addr_parse(v, &a) == GW_OK && cp_core_is_us(c->alg->s, a.uri.text))
+			break;
+		list[n++] = v;
+	}
+	for (unsigned i = 0; i < h->n_routes; i++)
+		free(h->routes[i]);
+	h->n_routes = 0;
+	for (unsigned i = 0; i < n; i++)
+		if ((h->routes[h->n_routes] = gw_sv_dup(list[reverse ? n - 1 - i : i])))
+			h->n_routes++;
+}
+
+struct cp_fork *cp_call_fork(struct cp_call *c, struct gw_sv tag)
+{
+	struct cp_fork *f;
+
+	for (unsigned i = 0; i < c->n_forks; i++)
+		if (gw_sv_eq(gw_sv_cstr(c->forks[i].tag), tag))
+			return &c->forks[i];
+	if (tag.len == 0 || c->n_forks == CP_FORKS_MAX)
+		return NULL;
+	f = &c->forks[c->n_forks];
+	*f = (struct cp_fork){ .tag = gw_sv_dup(tag), .early = CP_GATE_UNSAID };
+	if (!f->tag)
+		return NULL;
+	c->n_forks++;
+	return f;
+}
+
+static bool is_fork(const struct cp_call *c, struct gw_sv tag)
+{
+	for (unsigned i = 0; i < c->n_forks; i++)
+		if (gw_sv_eq(gw_sv_cstr(c->forks[i].tag), tag))
+			return true;
+	return false;
+}
+
+/* Until the call is answered the callee has the tag of any early dialog. */
+static bool has_tag(const struct cp_call *c, enum cp_side side, struct gw_sv tag)
+{
+	const struct cp_half *h = side == CP_SIDE_W2 ? &c->w2 : &c->core;
+
+	return h->tag ? gw_sv_eq(gw_sv_cstr(h->tag), tag) : is_fork(c, tag);
+}
+
+bool cp_call_in_dialog(const struct cp_call *c, const struct sip_msg *m, enum cp_side from)
+{
+	return has_tag(c, from, m->from_tag) && has_tag(c, cp_other(from), m->to_tag);
+}
+
+bool cp_call_in_fork(const struct cp_call *c, const struct sip_msg *m, enum cp_side from)
+{
+	return from == c->origin ? has_tag(c, from, m->from_tag) && is_fork(c, m->to_tag) :
+				   has_tag(c, cp_other(from), m->to_tag) && is_fork(c, m->from_tag);
+}
+
+/* A copy that owns all its bytes. */
+enum gw_err cp_call_copy(struct sip_msg *dst, struct gw_arena *arena, const struct sip_msg *src)
+{
+	struct gw_buf b = gw_buf(scratch, sizeof(scratch));
+	enum gw_err err = sip_msg_print(src, &b);
+	char *text;
+
+	arena->limit = 1u << 20;
+	if (err)
+		return err;
+	text = gw_arena_cstr(arena, gw_buf_sv(&b));
+	return text ? sip_msg_parse(dst, arena, gw_sv(text, b.len), SIP_DATAGRAM, NULL) : GW_ENOMEM;
+}

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every way a call ends: BYE, CANCEL or a refusal to both sides, contexts given back (W2-SIP-70 to -72). */
+#include <stdlib.h>
+
+#include "control/alg/call_int.h"
+#include "control/app/metrics.h"
+#include "control/sip/core.h"
+
+/* What it takes to end a dialog after its call is gone; lives in the arena of the INVITE's transaction. */
+struct orphan {
+	struct cp_uac *uac;
+	enum cp_side to;
+	uint32_t cseq;               /* of the BYE */
+	struct gw_sv reason, target;
+	struct gw_sv done[CP_FORKS_MAX + 2];	/* To-tags that have, or need, no BYE of ours */
+	unsigned n_done;
+	struct gw_sv routes[CP_ROUTES_MAX];	/* of an INVITE within the dialog */
+	unsigned n_routes;
+	bool is_initial;
+};
+
+/*
+ * A request in the dialog of a 2xx, in the name of the INVITE's sender. The route set of a first
+ * answer is its Record-Route above our own entries, reversed (RFC 3261 12.1.2).
+ */
+static void dialog_request(struct cp_sip *s, const struct orphan *o, const struct sip_msg *ok,
+	enum sip_method method, struct sip_msg *m, struct gw_arena *arena)
+{
+	struct gw_sv v, list[CP_ROUTES_MAX], target = o->target;
+	struct sip_elements e = { 0 }, ce = { 0 };
+	struct sip_addr a;
+	unsigned n = 0;
+
+	if (sip_msg_element(ok, SIP_HDR_CONTACT, &ce, &v) && sip_addr_parse(v, &a) == GW_OK && !a.is_star)
+		target = a.uri.text;
+	sip_msg_request(m, arena, method, target);
+	while (o->is_initial && o->to == CP_SIDE_MW && n < CP_ROUTES_MAX &&
+		sip_msg_element(ok, SIP_HDR_RECORD_ROUTE, &e, &v)) {
+		if (sip_addr_parse(v, &a) == GW_OK && cp_core_is_us(s, a.uri.text))
+			break;
+		list[n++] = v;
+	}
+	while (n > 0)
+		sip_msg_add(m, SIP_HDR_ROUTE, list[--n]);
+	for (unsigned i = 0; i < o->n_routes; i++)
+		sip_msg_add(m, SIP_HDR_ROUTE, o->routes[i]);
+	sip_msg_add(m, SIP_HDR_MAX_FORWARDS, GW_SV("70"));
+	sip_msg_add(m, SIP_HDR_FROM, sip_msg_value(ok, SIP_HDR_FROM));
+	sip_msg_add(m, SIP_HDR_TO, sip_msg_value(ok, SIP_HDR_TO));
+	sip_msg_add(m, SIP_HDR_CALL_ID, ok->call_id);
+	sip_msg_addf(m, SIP_HDR_CSEQ, method == SIP_ACK ? "%u ACK" : "%u BYE",
+		method == SIP_ACK ? ok->cseq.number : o->cseq);
+}
+
+static void ack_2xx(struct cp_sip *s, const struct orphan *o, const struct sip_msg *ok, const struct cp_peer *wic)
+{
+	struct gw_arena a = GW_ARENA_INIT(1u << 18);
+	struct cp_peer peer;
+	struct sip_msg m;
+
+	dialog_request(s, o, ok, SIP_ACK, &m, &a);
+	if (m.ruri.len == 0)	/* a 2xx without Contact, and no other is known */
+		return;
+	if (o->to == CP_SIDE_W2)
+		peer = *wic;
+	else
+		cp_sip_core_hop(s, &m, &peer);
+	cp_sip_send_stateless(s, &m, &peer);
+	gw_arena_reset(&a);
+}
+
+static void bye_2xx(struct cp_sip *s, const struct orphan *o, const struct sip_msg *ok, const struct cp_peer *wic)
+{
+	struct gw_arena a = GW_ARENA_INIT(1u << 18);
+	struct cp_peer peer;
+	struct sip_msg m;
+
+	dialog_request(s, o, ok, SIP_BYE, &m, &a);
+	sip_msg_add(&m, SIP_HDR_REASON, o->reason);
+	if (o->to == CP_SIDE_W2)
+		peer = *wic;
+	else
+		cp_sip_core_hop(s, &m, &peer);
+	CP_COUNT(call_late_answer_ended);
+	if (cp_sip_send(s, &m, &peer, NULL, NULL, NULL, NULL))
+		GW_LOG_WARN(s->log, "call.bye_failed", "call=%.*s", GW_SV_FMT(ok->call_id));
+	gw_arena_reset(&a);
+}
+
+/* The call is gone, its INVITE is answered nevertheless. Repetitions get the ACK only. */
+static void on_orphan_response(void *user, struct cp_uac *uac, struct sip_msg *m, unsigned status)
+{
+	struct orphan *o = user;
+
+	if (!m || status / 100 != 2)	/* the transaction may have ended, and o with it */
+		return;
+	uac = o->uac;			/* after a 2xx it lives on for Timer M */
+	ack_2xx(uac->sip, o, m, &uac->peer);
+	for (unsigned i = 0; i < o->n_done; i++)
+		if (gw_sv_eq(o->done[i], m->to_tag))
+			return;
+	if (o->n_done == sizeof(o->done) / sizeof(o->done[0]))
+		return;
+	o->done[o->n_done++] = gw_arena_sv(&uac->arena, m->to_tag);
+	bye_2xx(uac->sip, o, m, &uac->peer);
+}
+
+static struct orphan orphan_of(const struct cp_call *c, const char *reason)
+{
+	const struct cp_half *from = c->ex.offerer == CP_SIDE_W2 ? &c->w2 : &c->core;
+	const struct cp_half *to = c->ex.offerer == CP_SIDE_W2 ? &c->core : &c->w2;
+	struct orphan o = { .to = cp_other(c->ex.offerer), .cseq = from->cseq + 1, .reason = gw_sv_cstr(reason),
+		.target = gw_sv_cstr(to->target), .is_initial = !c->is_answered };
+
+	for (unsigned i = 0; c->is_answered && o.to == CP_SIDE_MW && i < to->n_routes; i++)
+		o.routes[o.n_routes++] = gw_sv_cstr(to->routes[i]);
+	return o;
+}
+
+static void keep_done(struct orphan *o, struct gw_arena *a, const char *tag)
+{
+	if (tag && o->n_done < sizeof(o->done) / sizeof(o->done[0]))
+		o->done[o->n_done++] = gw_arena_sv(a, gw_sv_cstr(tag));
+}
+
+/* The INVITE's transaction outlives the call by up to three minutes: it takes along what it needs. */
+static void leave_orphan(const struct cp_call *c, struct cp_uac *uac, const char *reason)
+{
+	struct orphan *o = gw_arena_new(&uac->arena, struct orphan);
+
+	uac->on_response = NULL;
+	uac->on_gone = NULL;
+	uac->user = NULL;
+	/* refused, or timed out: no 2xx can follow (RFC 6026) */
+	if (!o || uac->req.method != SIP_INVITE || (uac->has_final && uac->txn.state != SIP_TXN_ACCEPTED))
+		return;
+	*o = orphan_of(c, reason);
+	o->uac = uac;
+	o->is_initial = uac->req.to_tag.len == 0;
+	o->reason = gw_arena_sv(&uac->arena, o->reason);
+	o->target = gw_arena_sv(&uac->arena, o->target);
+	o->n_routes = o->is_initial ? 0 : o->n_routes;
+	for (unsigned i = 0; i < o->n_routes; i++)
+		o->routes[i] = gw_arena_sv(&uac->arena, o->routes[i]);
+	for (unsigned i = 0; i < c->n_forks; i++)
+		if (c->forks[i].has_bye)
+			keep_done(o, &uac->arena, c->forks[i].tag);
+	if (c->is_answered) {	/* the dialog itself is ended, if it is, by the BYE of the call */
+		keep_done(o, &uac->arena, c->w2.tag);
+		keep_done(o, &uac->arena, c->core.tag);
+	}
+	uac->on_response = on_orphan_response;
+	uac->user = o;
+}
+
+void cp_call_detach(struct cp_call *c, const char *reason)
+{
+	if (c->ex.u) {
+		c->ex.u->on_gone = NULL;
+		c->ex.u->on_cancel = NULL;
+	}
+	if (c->ex.c)
+		leave_orphan(c, c->ex.c, reason);
+	c->ex.u = NULL;
+	c->ex.c = NULL;
+}
+
+void cp_call_ack(struct cp_call *c, const struct sip_msg *ok)
+{
+	struct orphan o = orphan_of(c, "");
+
+	if (c->b)
+		ack_2xx(c->alg->s, &o, ok, &c->b->peer);
+}
+
+void cp_call_hang_up(struct cp_call *c, const struct sip_msg *ok, const char *reason)
+{
+	struct orphan o = orphan_of(c, reason);
+	struct cp_fork *f = cp_call_fork(c, ok->to_tag);
+
+	o.is_initial = true;
+	o.n_routes = 0;
+	if (!c->b)
+		return;
+	ack_2xx(c->alg->s, &o, ok, &c->b->peer);
+	if (f && f->has_bye)
+		return;
+	if (f)
+		f->has_bye = true;
+	bye_2xx(c->alg->s, &o, ok, &c->b->peer);
+}
+
+/* An answer kept back will not be relayed any more, what rings is called off, the rest runs out by itself. */
+static void let_go(struct cp_call *c, const char *reason)
+{
+	struct cp_uac *uac = c->ex.c;
+	struct sip_msg *ok = c->waiting;
+
+	if (ok && ok->status / 100 == 2 && ok->cseq.method == SIP_INVITE) {
+		if (c->is_answered)
+			cp_call_ack(c, ok);
+		else
+			cp_call_hang_up(c, ok, reason);
+	}
+	gw_arena_reset(&c->waiting_arena);
+	free(c->waiting);
+	c->waiting = NULL;
+	cp_call_detach(c, reason);
+	if (uac && uac->req.method == SIP_INVITE)
+		cp_sip_cancel(uac, gw_sv_cstr(reason));
+}
+
+void cp_call_end(struct cp_call *c, const char *why)
+{
+	struct cp_alg *a = c->alg;
+	uint64_t now = cp_loop_now(a->s->loop);
+	struct cp_uas *u = c->ex.u;
+	char reason[160];
+
+	GW_LOG_NOTICE(a->s->log, "call.end",
+		"call=%s id=%llu icid=%s origin=%s context=%u setup_ms=%llu talk_ms=%llu why=\"%s\"", c->call_id,
+		(unsigned long long)c->id, c->icid, c->origin == CP_SIDE_W2 ? "wic" : "core", c->context,
+		(unsigned long long)(c->answer_ms ? c->answer_ms - c->start_ms : 0),
+		(unsigned long long)(c->answer_ms ? now - c->answer_ms : 0), why);
+	snprintf(reason, sizeof(reason), "SIP;cause=487;text=\"%s\"", why);
+	let_go(c, reason);
+	if (u)
+		cp_sip_refuse(u, 487, NULL);	/* RFC 3261 15.1.2: a BYE ends what was pending */
+	cp_media_subtract(c);
+	gw_timer_stop(&a->s->loop->timers, &c->ice_timer);
+	gw_timer_stop(&a->s->loop->timers, &c->grace);
+	gw_list_remove(&c->node);
+	gw_map_del_u64(&a->by_id, c->id);
+	if (c->b)
+		c->b->n_calls--;
+	cp_half_clear(&c->w2);
+	cp_half_clear(&c->core);
+	gw_arena_reset(&c->ex.arena);
+	for (unsigned i = 0; i < c->n_forks; i++)
+		free(c->forks[i].tag);
+	free(c->ex.answer_text);
+	free(c->call_id);
+	free(c->term_access);
+	free(c->term_core);
+	free(c->local_access);
+	free(c->local_core);
+	free(c);
+	CP_GAUGE_ADD(calls, -1);
+}
+
+/* A BYE of our own towards one side, in the name of the cp_other (W2-SIP-70). */
+void cp_call_send_bye(struct cp_call *c, enum cp_side to, const char *reason)
+{
+	struct cp_half *mine = to == CP_SIDE_W2 ? &c->core : &c->w2;
+	struct cp_half *theirs = to == CP_SIDE_W2 ? &c->w2 : &c->core;
+	struct gw_arena a = GW_ARENA_INIT(1u << 18);
+	struct cp_sip *s = c->alg->s;
+	struct cp_peer peer;
+	struct sip_msg m;
+
+	if (!theirs->target || !theirs->identity || !mine->identity ||
+		(to == CP_SIDE_W2 && (!c->b || !cp_binding_alive(c->b))))
+		return;
+	sip_msg_request(&m, &a, SIP_BYE, gw_sv_cstr(theirs->target));
+	for (unsigned i = 0; to == CP_SIDE_MW && i < theirs->n_routes; i++)
+		sip_msg_add(&m, SIP_HDR_ROUTE, gw_sv_cstr(theirs->routes[i]));
+	sip_msg_add(&m, SIP_HDR_MAX_FORWARDS, GW_SV("70"));
+	sip_msg_add(&m, SIP_HDR_FROM, gw_sv_cstr(mine->identity));
+	sip_msg_add(&m, SIP_HDR_TO, gw_sv_cstr(theirs->identity));
+	sip_msg_add(&m, SIP_HDR_CALL_ID, gw_sv_cstr(c->call_id));
+	sip_msg_addf(&m, SIP_HDR_CSEQ, "%u BYE", mine->cseq + 1);
+	sip_msg_add(&m, SIP_HDR_REASON, gw_sv_cstr(reason));
+	if (to == CP_SIDE_W2)
+		peer = c->b->peer;
+	else
+		cp_sip_core_hop(s, &m, &peer);
+	if (cp_sip_send(s, &m, &peer, NULL, NULL, NULL, NULL))
+		GW_LOG_WARN(s->log, "call.bye_failed", "call=%s", c->call_id);
+	gw_arena_reset(&a);
+}
+
+void cp_call_release(struct cp_call *c, unsigned cause, const char *text)
+{
+	struct cp_uas *u = c->ex.u;
+	char reason[256];
+
+	snprintf(reason, sizeof(reason), "SIP;cause=%u;text=\"%s\"", cause, text);
+	CP_COUNT(call_released_by_gateway);
+	let_go(c, reason);
+	if (c->is_answered) {
+		cp_call_send_bye(c, CP_SIDE_MW, reason);
+		cp_call_send_bye(c, CP_SIDE_W2, reason);
+	}
+	if (u)
+		cp_sip_refuse(u, cause, text);
+	cp_call_end(c, text);
+}
+
+void cp_call_on_ice_timer(struct gw_timer *timer, uint64_t now_ms)
+{
+	struct cp_call *c = GW_CONTAINER(timer, struct cp_call, ice_timer);
+
+	(void)now_ms;
+	if (!c->ice_ok || !c->dtls_up)
+		cp_call_release(c, 503, c->ice_ok ? "DTLS handshake did not finish" : "no ICE connectivity");
+}
+
+void cp_call_on_grace(struct gw_timer *timer, uint64_t now_ms)
+{
+	(void)now_ms;
+	cp_call_release(GW_CONTAINER(timer, struct cp_call, grace), 503, "media path lost");
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The call object; shared by the files of alg/. */
+#ifndef CP_CALL_INT_H
+#define CP_CALL_INT_H
+
+#include "control/alg/call.h"
+#include "control/sip/reg.h"
+#include "proto/sdp/iq_sdp.h"
+
+#define CP_MSG_BYTES 131072
+#define CP_SDP_BYTES 16384
+#define CP_ROUTES_MAX 16
+#define CP_FORKS_MAX 8
+
+enum cp_call_state { CALL_RESERVING, CALL_INVITING, CALL_UP };
+
+/* Steps of Iq requests: what the reply is for. */
+enum cp_iq_step { STEP_NONE, STEP_ADD, STEP_MODIFY, STEP_GATE, STEP_SUBTRACT, STEP_SUBTRACT_AGAIN };
+
+/* Gate by direction of the call: forward is caller to callee. UNSAID: nobody has authorised or forbidden. */
+enum cp_gate { CP_GATE_NONE = 0, CP_GATE_FORWARD = 1, CP_GATE_BACKWARD = 2, CP_GATE_BOTH = 3, CP_GATE_UNSAID = 4 };
+
+/** A To-tag that answered our INVITE: an early dialog, or one that lost the race (W2-SIP-37, -38). */
+struct cp_fork {
+	char *tag;
+	enum cp_gate early;          /* W2-EM-02: authorised for this dialog */
+	bool has_bye;                /* ended by us; its 2xx is only acknowledged from now on */
+};
+
+/** One side's half of the dialog: enough to send a BYE of our own (W2-SIP-72). */
+struct cp_half {
+	char *target;                /* remote target: Contact URI of that side */
+	char *identity;              /* From or To value of that side, with its tag */
+	char *tag;
+	char *routes[CP_ROUTES_MAX]; /* core side: route set beyond us */
+	unsigned n_routes;
+	uint32_t cseq;               /* highest CSeq that side used */
+};
+
+/** An offer in progress: memory of one exchange. */
+struct cp_exchange {
+	struct gw_arena arena;
+	struct sdp_model offer, answer;
+	struct sdp_stream streams[SDP_MAX_MEDIA];
+	enum cp_side offerer;        /* the side the offer came from */
+	struct cp_uas *u;            /* INVITE or UPDATE being served */
+	struct cp_uac *c;
+	char *answer_text;           /* answer that was applied last, to know a repetition */
+	bool is_applied;
+};
+
+struct cp_call {
+	struct gw_list node;
+	struct cp_alg *alg;
+	uint64_t id;
+	enum cp_call_state state;
+	enum cp_side origin;         /* where the INVITE came from */
+	uint32_t binding;            /* id */
+	struct cp_binding *b;        /* valid while the binding is */
+	char *call_id;
+	struct cp_half w2, core;
+	char icid[64];
+	unsigned gateway;
+	uint32_t context;
+	char *term_access, *term_core;
+	char *local_access, *local_core;   /* Local texts of the gateway */
+	bool ice_lite;
+	struct sdp_origin o_w2, o_core;
+	struct cp_exchange ex;
+	struct cp_fork forks[CP_FORKS_MAX];
+	unsigned n_forks;
+	bool early_supported;        /* the core's INVITE said P-Early-Media: supported (W2-EM-05) */
+	bool is_answered, is_cancelled, ice_ok, dtls_up;
+	struct sip_msg *waiting;     /* response kept until Iq has been configured */
+	struct gw_arena waiting_arena;
+	struct gw_timer ice_timer, grace;
+	uint64_t start_ms, answer_ms;
+};
+
+struct cp_alg {
+	struct cp_sip *s;
+	struct cp_iq *iq;
+	struct gw_list calls;
+	struct gw_map by_id, by_dialog;   /* dialog: Call-ID */
+	uint64_t next_id;
+};
+
+static inline enum cp_side cp_other(enum cp_side s)
+{
+	return s == CP_SIDE_W2 ? CP_SIDE_MW : CP_SIDE_W2;
+}
+
+static inline bool cp_has_sdp(const struct sip_msg *m)
+{
+	return m->body.len && gw_sv_istarts(sip_msg_value(m, SIP_HDR_CONTENT_TYPE), GW_SV("application/sdp"));
+}
+
+/* A body nobody here reads into: it may hold a description for the other leg (W2-ERR-23, threat P3). */
+static inline bool cp_is_opaque(const struct sip_msg *m)
+{
+	struct gw_sv type = sip_msg_value(m, SIP_HDR_CONTENT_TYPE);
+
+	return m->body.len && (type.len == 0 || sip_msg_find(m, SIP_HDR_CONTENT_ENCODING) ||
+		gw_sv_istarts(type, GW_SV("multipart/")) || gw_sv_istarts(type, GW_SV("application/pkcs7-mime")));
+}
+
+/* call_dialog.c */
+void cp_half_clear(struct cp_half *h);
+void cp_half_target(struct cp_half *h, const struct sip_msg *m);
+void cp_half_identity(struct cp_half *h, const struct sip_msg *m, enum sip_hdr_id id);
+/** Record-Route above our own entries: in order for a UAS, reversed for a UAC. */
+void cp_half_routes(struct cp_call *c, const struct sip_msg *m, bool reverse);
+/** The fork with this To-tag, made when new; NULL: too many. */
+struct cp_fork *cp_call_fork(struct cp_call *c, struct gw_sv tag);
+/** Are both tags of a request from this side those of the call (RFC 3261 12.2.2)? */
+bool cp_call_in_dialog(const struct cp_call *c, const struct sip_msg *m, enum cp_side from);
+/** Does it belong to a fork of the call that was not the one answered? */
+bool cp_call_in_fork(const struct cp_call *c, const struct sip_msg *m, enum cp_side from);
+/** A copy that owns all its bytes. */
+enum gw_err cp_call_copy(struct sip_msg *dst, struct gw_arena *arena, const struct sip_msg *src);
+
+/* call_end.c */
+/** Let go of the call; what still waits for an answer gets 487, what still rings gets CANCEL. */
+void cp_call_end(struct cp_call *c, const char *why);
+/** End the call from our side: BYE, CANCEL or a final response to both, Reason as W2-SIP-71. */
+void cp_call_release(struct cp_call *c, unsigned cause, const char *text);
+/** A BYE of our own towards one side, in the name of the other (W2-SIP-72). */
+void cp_call_send_bye(struct cp_call *c, enum cp_side to, const char *reason);
+/** ACK a 2xx the caller will not acknowledge, in its name (W2-SIP-70). */
+void cp_call_ack(struct cp_call *c, const struct sip_msg *ok);
+/** The same, and BYE, once, to the dialog it has made. */
+void cp_call_hang_up(struct cp_call *c, const struct sip_msg *ok, const char *reason);
+/**
+ * The exchange's transactions know the call no more. An INVITE that may still be answered is watched:
+ * a 2xx that comes nevertheless gets ACK and BYE with the reason.
+ */
+void cp_call_detach(struct cp_call *c, const char *reason);
+void cp_call_on_ice_timer(struct gw_timer *timer, uint64_t now_ms);
+void cp_call_on_grace(struct gw_timer *timer, uint64_t now_ms);
+
+/* call_offer.c */
+void cp_call_send_invite(struct cp_call *c);
+void cp_call_on_uac_gone(void *user, struct cp_uac *uac);
+void cp_call_on_uas_gone(void *user, struct cp_uas *u);
+void cp_call_on_cancel(void *user, struct cp_uas *u, const struct sip_msg *cancel);
+enum gw_err cp_call_forward_offer(struct cp_call *c, struct sip_msg *m);
+void cp_call_new(struct cp_alg *a, struct cp_uas *u, struct sip_msg *m, struct cp_binding *b,
+	enum cp_side to);
+void cp_call_reoffer(struct cp_call *c, struct cp_uas *u, struct sip_msg *m, enum cp_side to);
+
+/* call_answer.c */
+/** P-Early-Media of the core in a message of the dialog with this tag: remembered, and the gate follows. */
+void cp_call_early_media(struct cp_call *c, const struct sip_msg *m, struct gw_sv tag);
+void cp_call_relay_waiting(struct cp_call *c);
+void cp_call_on_response(void *user, struct cp_uac *uac, struct sip_msg *m, unsigned status);
+
+/* call_media.c: SDP and Iq. */
+enum gw_err cp_media_offer(struct cp_call *c, struct gw_sv sdp, enum cp_side from, const char **why,
+	unsigned *status);
+enum gw_err cp_media_reserve(struct cp_call *c);
+enum gw_err cp_media_reserved(struct cp_call *c, const struct iq_txn *reply);
+/** Description of the offer for the other leg. */
+enum gw_err cp_media_write_offer(struct cp_call *c, struct gw_buf *out);
+enum gw_err cp_media_answer(struct cp_call *c, struct gw_sv sdp, const char **why);
+enum gw_err cp_media_write_answer(struct cp_call *c, struct gw_buf *out);
+/** Modify with what the exchange has agreed; directions the gate does not name stay closed. */
+enum gw_err cp_media_configure(struct cp_call *c, enum cp_gate gate, unsigned step);
+/** Index of the m-line that carries the media; -1: none. */
+int cp_media_line(const struct cp_call *c);
+void cp_media_subtract(struct cp_call *c);
+
+#endif

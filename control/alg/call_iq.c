@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the gateway says: replies to our requests, notifications of ICE, DTLS and consent, its loss. */
+#include "control/alg/call_int.h"
+#include "control/app/metrics.h"
+
+static void log_stats(struct cp_alg *a, uint64_t call, const struct iq_txn *reply)
+{
+	char line[1024];
+	struct gw_buf b = gw_buf(line, sizeof(line) - 1);
+
+	for (unsigned i = 0; reply && i < reply->n_actions; i++)
+		for (unsigned k = 0; k < reply->actions[i].n_cmds; k++) {
+			const struct iq_cmd *cmd = &reply->actions[i].cmds[k];
+
+			gw_buf_printf(&b, " term=%.*s", GW_SV_FMT(cmd->term.text));
+			for (unsigned n = 0; n < cmd->n_stats; n++)
+				gw_buf_printf(&b, " %.*s=%.*s", GW_SV_FMT(iq_name_text(cmd->stats[n].id)),
+					GW_SV_FMT(cmd->stats[n].value));
+		}
+	line[b.len] = '\0';
+	GW_LOG_NOTICE(a->s->log, "call.stats", "id=%llu%s", (unsigned long long)call, line);
+}
+
+static unsigned error_of(const struct iq_txn *reply)
+{
+	const struct iq_action *a = reply->n_actions ? &reply->actions[0] : NULL;
+
+	if (reply->error || !a || a->error)
+		return reply->error ? reply->error : a ? a->error : 500;
+	for (unsigned i = 0; i < a->n_cmds; i++)
+		if (a->cmds[i].error)
+			return a->cmds[i].error;
+	return 0;
+}
+
+/* A context that could not be given back by its terminations is taken down whole; then it is logged. */
+static void subtracted(struct cp_alg *a, const struct cp_iq_ref *ref, const struct iq_txn *reply)
+{
+	struct iq_cmd all = { .kind = IQ_SUBTRACT, .term = { IQ_TERM_ALL, GW_SV("*") },
+		.is_wildcard_response = true, .has_audit = true };
+	struct iq_action act = { .context = ref->context, .priority = -1, .cmds = &all, .n_cmds = 1 };
+	unsigned error;
+
+	if (!reply)	/* the gateway is lost; it is cleared before it is used again */
+		return;
+	error = error_of(reply);
+	if (error)
+		CP_COUNT(iq_errors);
+	if (error == 0 || error == 411) {	/* 411: nothing there to give back */
+		log_stats(a, ref->call, reply);
+		return;
+	}
+	GW_LOG_WARN(a->s->log, "iq.subtract_failed", "id=%llu context=%u code=%u", (unsigned long long)ref->call,
+		ref->context, error);
+	if (ref->step == STEP_SUBTRACT &&
+		cp_iq_request(a->iq, ref->gateway, &act, ref->call, STEP_SUBTRACT_AGAIN) == GW_OK)
+		return;
+	CP_COUNT(iq_contexts_left);	/* its heartbeat will tell when the gateway still has it (F-25) */
+}
+
+static void on_iq_reply(void *user, const struct cp_iq_ref *ref, const struct iq_txn *reply)
+{
+	struct cp_alg *a = user;
+	struct cp_call *c = gw_map_get_u64(&a->by_id, ref->call);
+	uint32_t made;
+	enum gw_err err;
+
+	if (ref->step == STEP_SUBTRACT || ref->step == STEP_SUBTRACT_AGAIN) {
+		subtracted(a, ref, reply);
+		return;
+	}
+	if (!c) {
+		/* the call ended while the gateway was at work: what it made has no owner */
+		made = ref->step == STEP_ADD && reply && reply->n_actions ? reply->actions[0].context : 0;
+		if (made != IQ_CONTEXT_NULL && made < IQ_CONTEXT_CHOOSE) {
+			struct cp_call stray = { .alg = a, .id = ref->call, .gateway = ref->gateway, .context = made };
+
+			stray.call_id = (char *)(uintptr_t)"-";
+			CP_GAUGE_ADD(iq_contexts, 1);
+			cp_media_subtract(&stray);
+		}
+		return;
+	}
+	if (ref->step == STEP_ADD) {
+		err = cp_media_reserved(c, reply);
+		if (err) {
+			struct cp_uas *u = c->ex.u;
+
+			cp_call_detach(c, "SIP;cause=503");
+			if (u)
+				cp_sip_refuse(u, 503, "media gateway refused");
+			cp_call_end(c, "media gateway refused");
+			return;
+		}
+		cp_call_send_invite(c);
+		return;
+	}
+	if (!reply || error_of(reply) || reply->actions[0].n_cmds < 2) {
+		CP_COUNT(iq_errors);
+		cp_call_release(c, 503, "media gateway refused the answer");
+		return;
+	}
+	if (ref->step == STEP_MODIFY)
+		cp_call_relay_waiting(c);
+}
+
+static struct cp_call *by_context(struct cp_alg *a, unsigned gateway, uint32_t context)
+{
+	GW_LIST_FOREACH(it, &a->calls) {
+		struct cp_call *c = GW_CONTAINER(it, struct cp_call, node);
+
+		if (c->context == context && c->gateway == gateway)
+			return c;
+	}
+	return NULL;
+}
+
+static bool on_iq_notify(void *user, unsigned gateway, uint32_t context, struct gw_sv term,
+	const struct iq_item *ev)
+{
+	struct cp_alg *a = user;
+	struct cp_call *c = by_context(a, gateway, context);
+	struct gw_sv state;
+
+	if (!c)
+		return false;
+	GW_LOG_INFO(a->s->log, "iq.event", "call=%s term=%.*s event=%.*s", c->call_id, GW_SV_FMT(term),
+		GW_SV_FMT(iq_name_text(ev->id)));
+	switch (ev->id) {
+	case IQ_EV_X_ICE:
+	case IQ_EV_ICE_RESULT:
+		c->ice_ok = true;
+		gw_timer_stop(&a->s->loop->timers, &c->grace);
+		break;
+	case IQ_EV_X_DTLS:
+		state = iq_item_param(ev, GW_SV("state"));
+		if (gw_sv_ieq(state, GW_SV("up")))
+			c->dtls_up = true;
+		else
+			cp_call_release(c, 503, "DTLS failed");
+		break;
+	case IQ_EV_BNC_CHANGE:		/* 4.6; established: there was connectivity, too */
+		if (gw_sv_ieq(iq_item_param(ev, GW_SV("Type")), GW_SV("Est")))
+			c->ice_ok = c->dtls_up = true;
+		else
+			cp_call_release(c, 503, "DTLS association ended");
+		break;
+	case IQ_EV_CONSENT:
+	case IQ_EV_X_CONSENT:	/* W2-ICE-12: the client may come back within the grace */
+		if (!gw_timer_armed(&c->grace))
+			(void)gw_timer_arm(&a->s->loop->timers, &c->grace,
+				cp_loop_now(a->s->loop) + a->s->conf->media.consent_grace_s * 1000ull);
+		break;
+	default:		/* heartbeats: the call is alive, that is the answer (F-24) */
+		break;
+	}
+	return true;
+}
+
+static void on_iq_lost(void *user, unsigned gateway)
+{
+	struct cp_alg *a = user;
+
+	GW_LIST_FOREACH_SAFE(it, next, &a->calls) {
+		struct cp_call *c = GW_CONTAINER(it, struct cp_call, node);
+
+		if (!c->context || c->gateway != gateway)
+			continue;
+		c->context = 0;		/* it died with the gateway */
+		CP_GAUGE_ADD(iq_contexts, -1);
+		cp_call_release(c, 503, "media gateway restarted");
+	}
+}
+
+const struct cp_iq_ops cp_alg_iq_ops = { on_iq_reply, on_iq_notify, on_iq_lost, NULL };

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An offer on its way: a new call or a re-offer, converted and sent to the other leg. */
+#include <stdlib.h>
+
+#include "control/alg/call_int.h"
+#include "control/app/metrics.h"
+#include "control/sip/core.h"
+
+void cp_call_on_uac_gone(void *user, struct cp_uac *uac)
+{
+	struct cp_call *c = user;
+
+	if (c->ex.c == uac)
+		c->ex.c = NULL;
+}
+
+void cp_call_on_uas_gone(void *user, struct cp_uas *u)
+{
+	struct cp_call *c = user;
+
+	if (c->ex.u == u)
+		c->ex.u = NULL;
+}
+
+void cp_call_on_cancel(void *user, struct cp_uas *u, const struct sip_msg *cancel)
+{
+	struct cp_call *c = user;
+
+	c->is_cancelled = true;
+	if (c->ex.c) {
+		cp_sip_cancel(c->ex.c, sip_msg_value(cancel, SIP_HDR_REASON));
+		return;		/* the 487 of the far end is relayed */
+	}
+	cp_call_detach(c, "SIP;cause=487");
+	cp_sip_refuse(u, 487, NULL);
+	cp_call_end(c, "cancelled");
+}
+
+/* The request of the exchange with our description, headers of the leg, and out. */
+enum gw_err cp_call_forward_offer(struct cp_call *c, struct sip_msg *m)
+{
+	struct cp_sip *s = c->alg->s;
+	enum cp_side to = cp_other(c->ex.offerer);
+	char sdp[CP_SDP_BYTES];
+	struct gw_buf b = gw_buf(sdp, sizeof(sdp));
+	struct cp_peer peer;
+	enum gw_err err;
+
+	if ((err = cp_media_write_offer(c, &b)))
+		return err;
+	sip_msg_set_body(m, GW_SV("application/sdp"), gw_buf_sv(&b));
+	if (to == CP_SIDE_MW) {
+		cp_core_edit_to_core(s, m, c->b, gw_sv_cstr(c->icid));
+		if (m->method == SIP_INVITE && m->to_tag.len == 0)
+			sip_msg_add(m, SIP_HDR_P_EARLY_MEDIA, GW_SV("supported"));
+		cp_sip_core_hop(s, m, &peer);
+	} else {
+		if (!cp_binding_alive(c->b))
+			return GW_ECLOSED;
+		cp_core_edit_to_wic(m);
+		peer = c->b->peer;
+	}
+	if (m->to_tag.len == 0) {
+		cp_core_record_route(s, m, c->b, to);
+		if (to == CP_SIDE_MW)
+			cp_sip_core_hop(s, m, &peer);
+	}
+	return cp_sip_send(s, m, &peer, cp_call_on_response, cp_call_on_uac_gone, c, &c->ex.c);
+}
+
+void cp_call_send_invite(struct cp_call *c)
+{
+	struct gw_arena a = GW_ARENA_INIT(1u << 20);
+	struct cp_uas *u = c->ex.u;
+	struct sip_msg m;
+	enum gw_err err = GW_ECLOSED;
+
+	c->state = CALL_INVITING;
+	if (u && c->waiting) {
+		cp_sip_clone(&m, c->waiting, &a);
+		err = cp_call_forward_offer(c, &m);
+	}
+	gw_arena_reset(&c->waiting_arena);
+	free(c->waiting);
+	c->waiting = NULL;
+	gw_arena_reset(&a);
+	if (err == GW_OK)
+		return;
+	cp_call_detach(c, "SIP;cause=503");
+	if (u)
+		cp_sip_refuse(u, sip_status_of(err), NULL);
+	cp_call_end(c, "INVITE could not be sent");
+}
+
+void cp_call_new(struct cp_alg *a, struct cp_uas *u, struct sip_msg *m, struct cp_binding *b,
+	enum cp_side to)
+{
+	struct cp_call *c;
+	const char *why = "";
+	unsigned status = 500;
+	enum gw_err err;
+
+	if (cp_gauge_value[calls] >= (int64_t)a->s->conf->reg.max_calls || !(c = calloc(1, sizeof(*c)))) {
+		cp_sip_refuse(u, 503, "too many calls");
+		return;
+	}
+	cp_sip_refuse(u, 100, NULL);	/* W2-SIP-10 */
+	c->alg = a;
+	c->ice_timer.fn = cp_call_on_ice_timer;
+	c->grace.fn = cp_call_on_grace;
+	c->id = ++a->next_id;
+	c->b = b;
+	c->origin = cp_other(to);
+	c->start_ms = cp_loop_now(a->s->loop);
+	c->call_id = gw_sv_dup(m->call_id);
+	cp_core_icid(c->icid, sizeof(c->icid));
+	cp_random(&c->o_w2.id, 7);
+	cp_random(&c->o_core.id, 7);
+	b->n_calls++;
+	gw_list_append(&a->calls, &c->node);
+	CP_GAUGE_ADD(calls, 1);
+	if (to == CP_SIDE_MW)
+		CP_COUNT(call_attempts_out);
+	else
+		CP_COUNT(call_attempts_in);
+	cp_half_identity(to == CP_SIDE_MW ? &c->w2 : &c->core, m, SIP_HDR_FROM);
+	cp_half_target(to == CP_SIDE_MW ? &c->w2 : &c->core, m);
+	(to == CP_SIDE_MW ? &c->w2 : &c->core)->cseq = m->cseq.number;
+	if (to == CP_SIDE_W2) {
+		cp_half_routes(c, m, false);
+		c->early_supported = sip_msg_has_token(m, SIP_HDR_P_EARLY_MEDIA, GW_SV("supported"));
+	}
+	c->waiting = calloc(1, sizeof(*c->waiting));
+	if (!c->call_id || !c->waiting || gw_map_put_u64(&a->by_id, c->id, c) ||
+		cp_call_copy(c->waiting, &c->waiting_arena, m)) {
+		cp_sip_refuse(u, 500, NULL);
+		cp_call_end(c, "out of memory");
+		return;
+	}
+	c->waiting->ruri = gw_arena_sv(&c->waiting_arena, m->ruri);
+	if (!cp_has_sdp(m)) {
+		cp_sip_refuse(u, 488, "INVITE without an offer is not supported");
+		cp_call_end(c, "no offer");
+		return;
+	}
+	err = cp_media_offer(c, m->body, c->origin, &why, &status);
+	if (err) {
+		CP_COUNT(call_sdp_refused);
+		cp_sip_refuse(u, status, why);
+		cp_call_end(c, why);
+		return;
+	}
+	c->ex.u = u;
+	u->on_cancel = cp_call_on_cancel;
+	u->on_gone = cp_call_on_uas_gone;
+	u->user = c;
+	if (to == CP_SIDE_W2 && !cp_binding_alive(b)) {
+		cp_call_detach(c, "SIP;cause=503");
+		cp_sip_refuse(u, 430, NULL);
+		cp_call_end(c, "flow dead");
+		return;
+	}
+	err = cp_media_reserve(c);
+	if (err) {		/* W2-ERR-28 */
+		cp_call_detach(c, "SIP;cause=503");
+		cp_sip_refuse(u, 503, "no media gateway");
+		cp_call_end(c, "no media gateway");
+	}
+}
+
+void cp_call_reoffer(struct cp_call *c, struct cp_uas *u, struct sip_msg *m, enum cp_side to)
+{
+	const char *why = "";
+	unsigned status = 488;
+	enum gw_err err;
+
+	if (!c->is_answered || (c->ex.u && !c->ex.u->is_final) || c->waiting) {
+		cp_sip_refuse(u, 491, NULL);	/* W2-SIP-33 */
+		return;
+	}
+	cp_call_detach(c, "SIP;cause=487");
+	err = cp_media_offer(c, m->body, cp_other(to), &why, &status);
+	if (err) {
+		CP_COUNT(call_sdp_refused);
+		cp_sip_refuse(u, status, why);
+		return;
+	}
+	if (m->method == SIP_INVITE)
+		cp_sip_refuse(u, 100, NULL);
+	c->ex.u = u;
+	u->on_cancel = cp_call_on_cancel;
+	u->on_gone = cp_call_on_uas_gone;
+	u->user = c;
+	cp_half_target(to == CP_SIDE_MW ? &c->w2 : &c->core, m);
+	err = cp_call_forward_offer(c, m);
+	if (err) {
+		cp_call_detach(c, "SIP;cause=503");
+		cp_sip_refuse(u, sip_status_of(err), NULL);
+	}
+}

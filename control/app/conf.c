@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reads epcscf.yaml. */
+#include "control/app/conf.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/un.h>
+
+#include "control/app/conf_check.h"
+#include "proto/conf/conf.h"
+
+#define FILE_MAX_BYTES (1u << 20)
+#define ERRORS_BYTES 16384
+
+/* The public struct first: the arena that owns its strings hides behind it. */
+struct owner {
+	struct cp_conf conf;
+	struct gw_arena arena;
+};
+
+static struct gw_addr *addrs(struct conf *c, struct conf_node *m, const char *key, uint16_t port,
+	bool is_required, unsigned *n)
+{
+	struct conf_node *l = conf_list(c, m, key, is_required);
+	struct gw_addr *a;
+
+	*n = 0;
+	if (!l)
+		return NULL;
+	a = gw_arena_array(c->arena, struct gw_addr, l->n_children ? l->n_children : 1);
+	for (struct conf_node *e = l->child; a && e; e = e->next) {
+		e->is_used = true;
+		if (conf_node_addr(c, e, port, &a[*n]))
+			(*n)++;
+	}
+	if (is_required && *n == 0)
+		conf_error(c, l, "needs at least one address");
+	return a;
+}
+
+/* A form of values, and how it is said to the operator. */
+struct form {
+	bool (*is)(struct gw_sv v);
+	const char *what;
+};
+
+static const struct form host_form = { cp_conf_is_host, "a host name or an address" },
+	domain_form = { cp_conf_is_domain, "a domain name" },
+	token_form = { cp_conf_is_token, "a word of letters, digits and -.!%*_+`'~" },
+	quotable_form = { cp_conf_is_quotable, "printable ASCII without quotes and backslashes" },
+	path_form = { cp_conf_is_path, "a path that begins with /, without blanks, ? and #" },
+	mid_form = { cp_conf_is_mid, "[address]:port, <domain>:port or a device name" },
+	origin_form = { cp_conf_is_origin, "scheme://host[:port] as browsers send it: lower case, no path, no slash at "
+		"the end, no default port" },
+	prefix_form = { cp_conf_is_prefix, "address/prefix" },
+	codec_form = { cp_conf_is_codec, "of PCMU, PCMA, G722, opus" };
+
+/* The value itself is not repeated: it may hold anything, line ends too. */
+static char *text(struct conf *c, struct conf_node *m, const char *key, const char *dflt, const struct form *f)
+{
+	struct conf_node *n = conf_scalar(c, m, key, false);
+
+	if (n && n->value.len && !f->is(n->value))
+		conf_error(c, n, "must be %s", f->what);
+	return conf_str(c, m, key, dflt, dflt == NULL);
+}
+
+static char **texts(struct conf *c, struct conf_node *m, const char *key, unsigned *n, const struct form *f)
+{
+	struct conf_node *l = conf_list(c, m, key, false);
+
+	for (struct conf_node *e = l ? l->child : NULL; e; e = e->next)
+		if (e->kind == CONF_SCALAR && e->value.len && !f->is(e->value))
+			conf_error(c, e, "each must be %s", f->what);
+	return conf_strs(c, m, key, false, n);
+}
+
+/* Both forms of a host: with the brackets of an IPv6 address for writing, without for comparing. */
+static void host(struct conf *c, struct conf_node *m, const char *dflt, char **written, char **name)
+{
+	struct gw_sv v = gw_sv_cstr(text(c, m, "host", dflt, &host_form));
+	char bracketed[GW_ADDR_STR_BYTES + 2];
+	struct gw_buf b = gw_buf(bracketed, sizeof(bracketed));
+	struct gw_addr a;
+
+	if (v.len > 1 && v.p[0] == '[')
+		v = gw_sv_sub(v, 1, v.len - 1);
+	*name = *written = gw_arena_cstr(c->arena, v);
+	if (gw_addr_parse_ip(v, &a) == GW_OK && a.family == 6) {
+		gw_buf_putc(&b, '[');
+		gw_buf_put(&b, v);
+		gw_buf_putc(&b, ']');
+		*written = gw_arena_cstr(c->arena, gw_buf_sv(&b));
+	}
+}
+
+static void check_pair(struct conf *c, struct conf_node *m, const struct cp_conf *d)
+{
+	struct conf_node *n;
+	const char *wrong;
+	bool is_key;
+
+	if (!m || d->w2.insecure_ws || !d->w2.certificate || !d->w2.key)
+		return;
+	wrong = cp_conf_check_pair(d->w2.certificate, d->w2.key, &is_key);
+	if (!wrong)
+		return;
+	n = conf_scalar(c, m, is_key ? "key" : "certificate", false);
+	conf_error(c, n ? n : m, "%s: %s", is_key ? d->w2.key : d->w2.certificate, wrong);
+}
+
+static void read_w2(struct conf *c, struct cp_conf *d)
+{
+	struct conf_node *m = conf_map(c, c->root, "w2", true);
+
+	d->w2.listen = addrs(c, m, "listen", 443, true, &d->w2.n_listen);
+	d->w2.certificate = conf_str(c, m, "certificate", "/var/lib/w2gw/epcscf.crt", false);
+	d->w2.key = conf_str(c, m, "key", "/var/lib/w2gw/epcscf.key", false);
+	host(c, m, "localhost", &d->w2.host, &d->w2.host_name);
+	d->w2.path = text(c, m, "path", "/w2", &path_form);
+	d->w2.origins = texts(c, m, "origins", &d->w2.n_origins, &origin_form);
+	d->w2.allow_no_origin = conf_bool(c, m, "allow_no_origin", false);
+	d->w2.insecure_ws = conf_bool(c, m, "insecure_ws", false);
+	d->w2.ping_interval_s = conf_uint(c, m, "ping_interval_s", 1, 3600, 30);
+	d->w2.first_register_s = conf_uint(c, m, "first_register_s", 1, 3600, 30);
+	d->w2.handshake_s = conf_uint(c, m, "handshake_s", 1, 120, 10);
+	d->w2.max_message_bytes = conf_uint(c, m, "max_message_bytes", 1024, 65536, 65536);
+	d->w2.max_connections = conf_uint(c, m, "max_connections", 1, 1000000, 10000);
+	d->w2.max_connections_per_source = conf_uint(c, m, "max_connections_per_source", 1, 1000000, 200);
+	d->w2.max_messages_per_s = conf_uint(c, m, "max_messages_per_s", 1, 100000, 50);
+	d->w2.message_s = conf_uint(c, m, "message_s", 1, 3600, 30);
+	d->w2.send_queue_bytes = conf_uint(c, m, "send_queue_bytes", 65536, 1u << 24, 262144);
+	d->w2.t1_ms = conf_uint(c, m, "t1_ms", 100, 10000, 2000);
+	check_pair(c, m, d);
+}
+
+static void read_mw(struct conf *c, struct cp_conf *d)
+{
+	struct conf_node *m = conf_map(c, c->root, "mw", true);
+	char ip[GW_ADDR_STR_BYTES];
+	struct gw_buf b = gw_buf(ip, sizeof(ip) - 1);
+
+	d->mw.bind = conf_addr(c, m, "bind", 5060, NULL);
+	gw_addr_put_ip(&b, &d->mw.bind);
+	ip[b.len] = '\0';
+	host(c, m, ip, &d->mw.host, &d->mw.host_name);
+	static const char *const transports[] = { "udp", "tcp", NULL };
+
+	d->mw.transport = (char *)(uintptr_t)transports[conf_enum(c, m, "transport", transports, 0)];
+	d->mw.home_domain = text(c, m, "home_domain", NULL, &domain_form);
+	d->mw.entry = addrs(c, m, "entry", 5060, true, &d->mw.n_entry);
+	d->mw.visited_network_id = text(c, m, "visited_network_id", d->mw.home_domain, &quotable_form);
+	d->mw.orig_ioi = text(c, m, "orig_ioi", d->mw.home_domain, &token_form);
+	d->mw.udp_max_bytes = conf_uint(c, m, "udp_max_bytes", 1, 65535, 1300);
+	d->mw.t1_ms = conf_uint(c, m, "t1_ms", 50, 10000, 500);
+	d->mw.timer_c_s = conf_uint(c, m, "timer_c_s", 10, 3600, 180);
+	d->mw.pass_headers = texts(c, m, "pass_headers", &d->mw.n_pass_headers, &token_form);
+	d->mw.trusted = texts(c, m, "trusted", &d->mw.n_trusted, &prefix_form);
+}
+
+static void read_gateways(struct conf *c, struct conf_node *m, struct cp_conf *d)
+{
+	struct conf_node *l = conf_list(c, m, "gateways", true);
+
+	if (!l)
+		return;
+	d->iq.gateways = gw_arena_array(c->arena, struct cp_conf_gateway, l->n_children ? l->n_children : 1);
+	for (struct conf_node *e = l->child; d->iq.gateways && e; e = e->next) {
+		struct cp_conf_gateway *g = &d->iq.gateways[d->iq.n_gateways];
+
+		e->is_used = true;
+		if (e->kind != CONF_MAP) {
+			conf_error(c, e, "each gateway has a name and an address");
+			continue;
+		}
+		g->name = text(c, e, "name", NULL, &token_form);
+		g->address = conf_addr(c, e, "address", 2944, NULL);
+		g->mid = text(c, e, "mid", "", &mid_form);
+		for (unsigned i = 0; i < d->iq.n_gateways; i++)
+			if (strcmp(d->iq.gateways[i].name, g->name) == 0)
+				conf_error(c, e, "gateway \"%s\" is given twice", g->name);
+		d->iq.n_gateways++;
+	}
+	if (d->iq.n_gateways == 0)
+		conf_error(c, l, "needs at least one gateway");
+}
+
+static void read_iq(struct conf *c, struct cp_conf *d)
+{
+	static const char *const tokens[] = { "short", "long", NULL };
+	struct conf_node *m = conf_map(c, c->root, "iq", true);
+	char addr[GW_ADDR_STR_BYTES], mid[GW_ADDR_STR_BYTES + 4];
+
+	d->iq.bind = conf_addr(c, m, "bind", 2944, "127.0.0.1:2944");
+	gw_addr_str(&d->iq.bind, addr);
+	if (d->iq.bind.family == 6)
+		snprintf(mid, sizeof(mid), "%s", addr);
+	else
+		snprintf(mid, sizeof(mid), "[%.*s]%s", (int)strcspn(addr, ":"), addr, strchr(addr, ':'));
+	d->iq.mid = text(c, m, "mid", mid, &mid_form);
+	d->iq.profiles = texts(c, m, "profiles", &d->iq.n_profiles, &quotable_form);
+	d->iq.long_tokens = conf_enum(c, m, "tokens", tokens, 0);
+	d->iq.heartbeat_s = conf_uint(c, m, "heartbeat_s", 5, 86400, 600);
+	d->iq.audit_s = conf_uint(c, m, "audit_s", 1, 3600, 10);
+	read_gateways(c, m, d);
+}
+
+static void read_rest(struct conf *c, struct cp_conf *d)
+{
+	static const char *const bundle[] = { "strict", "accept", NULL };
+	static const char *const role[] = { "active", "passive", NULL };
+	static const char *const early[] = { "open", "closed", NULL };
+	static const char *const levels[] = { "debug", "info", "notice", "warn", "error", NULL };
+	static const char *const codecs[] = { "PCMU", "PCMA", "G722", "opus" };
+	struct conf_node *m = conf_map(c, c->root, "media", false);
+
+	d->media.access_realm = text(c, m, "access_realm", "access", &quotable_form);
+	d->media.core_realm = text(c, m, "core_realm", "core", &quotable_form);
+	d->media.bundle = (enum cp_bundle)conf_enum(c, m, "bundle", bundle, CP_BUNDLE_ACCEPT);
+	d->media.dtls_role = (enum cp_dtls_role)conf_enum(c, m, "dtls_role", role, CP_DTLS_ACTIVE);
+	d->media.codecs = texts(c, m, "codecs", &d->media.n_codecs, &codec_form);
+	if (d->media.n_codecs == 0) {
+		d->media.codecs = (char **)(uintptr_t)codecs;
+		d->media.n_codecs = 4;
+	}
+	d->media.opus_to_core = conf_bool(c, m, "opus_to_core", false);
+	d->media.dscp = conf_uint(c, m, "dscp", 0, 63, 46);
+	d->media.early_media = (enum cp_early_media)conf_enum(c, m, "early_media", early, CP_EARLY_OPEN);
+	d->media.ice_timeout_s = conf_uint(c, m, "ice_timeout_s", 1, 300, 20);
+	d->media.consent_grace_s = conf_uint(c, m, "consent_grace_s", 0, 300, 5);
+	m = conf_map(c, c->root, "reg", false);
+	d->reg.guard_s = conf_uint(c, m, "guard_s", 1, 3600, 60);
+	d->reg.max_bindings = conf_uint(c, m, "max_bindings", 1, 10000000, 100000);
+	d->reg.max_calls = conf_uint(c, m, "max_calls", 1, 1000000, 10000);
+	d->reg.flows_per_instance = conf_uint(c, m, "flows_per_instance", 1, 8, 2);
+	m = conf_map(c, c->root, "web", false);
+	d->web.wic_dir = conf_str(c, m, "wic_dir", "", false);
+	d->web.metrics_allow = text(c, m, "metrics_allow", "127.0.0.0/8", &prefix_form);
+	d->web.connections = conf_uint(c, m, "connections", 1, 100000, 256);
+	m = conf_map(c, c->root, "log", false);
+	d->log.level = (enum gw_log_level)conf_enum(c, m, "level", levels, GW_LOG_INFO);
+	d->log.file = conf_str(c, m, "file", "-", false);
+	d->control_socket = conf_str(c, c->root, "control_socket", "/run/w2gw/epcscf.sock", false);
+	m = conf_scalar(c, c->root, "control_socket", false);
+	if (m && m->value.len >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
+		conf_error(c, m, "must be shorter than %zu bytes, the limit of a UNIX socket",
+			sizeof(((struct sockaddr_un *)NULL)->sun_path));
+}
+
+enum gw_err cp_conf_load(const char *path, FILE *err, struct cp_conf **out)
+{
+	struct owner *o = calloc(1, sizeof(*o));
+	FILE *f = fopen(path, "r");
+	char errors[ERRORS_BYTES], *text;
+	struct gw_buf b = gw_buf(errors, sizeof(errors));
+	enum gw_err e = GW_EINVAL;
+	struct conf c;
+	size_t n;
+
+	if (!o || !f) {
+		fprintf(err, "%s:0: cannot read: %s\n", path, strerror(errno));
+		if (f)
+			fclose(f);
+		free(o);
+		return GW_EINVAL;
+	}
+	o->arena.limit = 4 * FILE_MAX_BYTES;
+	text = gw_arena_alloc(&o->arena, FILE_MAX_BYTES);
+	n = text ? fread(text, 1, FILE_MAX_BYTES, f) : 0;
+	fclose(f);
+	if (text && (e = conf_parse(&c, &o->arena, path, gw_sv(text, n), &b)) == GW_OK) {
+		read_w2(&c, &o->conf);
+		read_mw(&c, &o->conf);
+		read_iq(&c, &o->conf);
+		read_rest(&c, &o->conf);
+		e = conf_finish(&c);
+	}
+	fwrite(b.p, 1, b.len, err);
+	if (e) {
+		cp_conf_free(&o->conf);
+		return e == GW_ENOMEM ? e : GW_EINVAL;
+	}
+	*out = &o->conf;
+	return GW_OK;
+}
+
+void cp_conf_free(struct cp_conf *conf)
+{
+	struct owner *o = (struct owner *)conf;
+
+	if (!o)
+		return;
+	gw_arena_reset(&o->arena);
+	free(o);
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Configuration of epcscf: YAML file -> const struct. Every key is described in docs/config.md. */
+#ifndef CP_CONF_H
+#define CP_CONF_H
+
+#include <stdio.h>
+
+#include "proto/base/addr.h"
+#include "proto/base/log.h"
+
+struct cp_conf_gateway {
+	char *name;               /* for logs and metrics */
+	struct gw_addr address;   /* its H.248 port; default port 2944 */
+	char *mid;                /* expected mId ("[192.0.2.10]:2944", "<agw1.example>"); empty: any from address */
+};
+
+enum cp_bundle { CP_BUNDLE_STRICT, CP_BUNDLE_ACCEPT };       /* W2-BUN-01, W2-BUN-03 */
+enum cp_dtls_role { CP_DTLS_ACTIVE, CP_DTLS_PASSIVE };       /* answer to actpass, W2-SEC-05 */
+enum cp_early_media { CP_EARLY_OPEN, CP_EARLY_CLOSED };      /* without P-Early-Media, W2-EM-02 */
+
+/** All strings are NUL-terminated, owned by the struct; lists are counted. Times in seconds. */
+struct cp_conf {
+	struct {
+		struct gw_addr *listen;         /* wss + https listeners */
+		unsigned n_listen;
+		char *certificate, *key;        /* PEM; made (self-signed, P-256) when both files are absent */
+		char *host;                     /* in Record-Route towards W2; an IPv6 address has its brackets */
+		char *host_name;                /* the same without brackets, as sip_uri_parse gives it */
+		char *path;                     /* request path of the WebSocket, default "/w2"; "/" also upgrades */
+		char **origins;                 /* exact origins allowed; none: only the origin https://<Host header> */
+		unsigned n_origins;
+		bool allow_no_origin;           /* native clients (W2-WS-03) */
+		bool insecure_ws;               /* lab only: plain ws/http on listen (W2-WS-01) */
+		unsigned ping_interval_s, first_register_s, handshake_s; /* 30, 30, 10 */
+		unsigned max_message_bytes;     /* 65536 */
+		unsigned max_connections, max_connections_per_source; /* 10000, 200 */
+		unsigned max_messages_per_s;    /* a connection; 50 */
+		unsigned message_s;             /* from its first frame to its last; 30 (threat W4) */
+		unsigned send_queue_bytes;      /* 262144, then closed (threat W4) */
+		unsigned t1_ms;                 /* W2-REG-80: 2000 */
+	} w2;
+	struct {
+		char *wic_dir;                  /* static pages; empty: none */
+		char *metrics_allow;            /* prefix allowed to read /metrics, default 127.0.0.0/8 */
+		unsigned connections;           /* 256 */
+	} web;
+	struct {
+		struct gw_addr bind;            /* UDP and TCP, default port 5060 */
+		char *host;                     /* sent-by and URI host towards the core, IPv6 in brackets; default: bind */
+		char *host_name;                /* the same without brackets, as sip_uri_parse gives it */
+		char *transport;                /* "udp" or "tcp" for requests towards the entry point; default "udp" */
+		char *home_domain;              /* Request-URI domain of REGISTER served, realm */
+		struct gw_addr *entry;          /* I-CSCF entry points, tried in order (W2-REG-17) */
+		unsigned n_entry;
+		char *visited_network_id, *orig_ioi;
+		unsigned udp_max_bytes;         /* 1300: longer requests go by TCP (RFC 3261 18.1.1) */
+		unsigned t1_ms, timer_c_s;      /* 500, 180 */
+		char **trusted;                 /* prefixes Mw requests are accepted from; none: the entry points */
+		unsigned n_trusted;
+		char **pass_headers;            /* header fields of a WIC let through besides the standard ones */
+		unsigned n_pass_headers;
+	} mw;
+	struct {
+		struct gw_addr bind;            /* default 127.0.0.1:2944 */
+		char *mid;                      /* default: bind address in brackets */
+		char **profiles;                /* accepted profile names */
+		unsigned n_profiles;
+		struct cp_conf_gateway *gateways;
+		unsigned n_gateways;
+		bool long_tokens;
+		unsigned heartbeat_s;           /* hangterm timerx asked for, 600 */
+		unsigned audit_s;               /* empty AuditValue ROOT when silent, 10 */
+	} iq;
+	struct {
+		char *access_realm, *core_realm; /* names configured at the gateway */
+		enum cp_bundle bundle;
+		enum cp_dtls_role dtls_role;
+		char **codecs;                   /* towards the core, in order of preference to keep */
+		unsigned n_codecs;
+		bool opus_to_core;
+		unsigned dscp;                   /* 46 */
+		enum cp_early_media early_media;
+		unsigned ice_timeout_s;          /* W2-ICE-13: 20 */
+		unsigned consent_grace_s;        /* W2-ICE-12: 10 */
+	} media;
+	struct {
+		unsigned guard_s;                /* W2-REG-65: 60 */
+		unsigned max_bindings;           /* 100000 */
+		unsigned max_calls;              /* 10000 */
+		unsigned flows_per_instance;     /* W2-REG-52: 2 */
+	} reg;
+	struct {
+		enum gw_log_level level;
+		char *file;                      /* "-" = stderr */
+	} log;
+	char *control_socket;                    /* UNIX socket of w2gwctl; default /run/w2gw/epcscf.sock */
+};
+
+/**
+ * Read and check a file. Errors go to err as one line each: "FILE:LINE: key: what is wrong".
+ * @return GW_OK with a new object; GW_EINVAL (reported); GW_ENOMEM
+ */
+enum gw_err cp_conf_load(const char *path, FILE *err, struct cp_conf **out) GW_NODISCARD;
+/** Accepts NULL. */
+void cp_conf_free(struct cp_conf *conf);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a value of epcscf.yaml may look like: it will stand in SIP headers, H.248 text and file names. */
+#ifndef CP_CONF_CHECK_H
+#define CP_CONF_CHECK_H
+
+#include "proto/base/sv.h"
+
+/** IPv4, IPv6 with or without brackets, or a domain name. */
+bool cp_conf_is_host(struct gw_sv v);
+/** Domain name or IPv4 address. */
+bool cp_conf_is_domain(struct gw_sv v);
+/** RFC 3261 token: stands unquoted in a header parameter. */
+bool cp_conf_is_token(struct gw_sv v);
+/** Printable ASCII without quote and backslash: stands in quotes. */
+bool cp_conf_is_quotable(struct gw_sv v);
+/** Request path: "/" and printable ASCII without blanks, "?" and "#". */
+bool cp_conf_is_path(struct gw_sv v);
+/** H.248 mId in text: "[address]:port", "<domain>:port" or a device name (H.248.1 annex B). */
+bool cp_conf_is_mid(struct gw_sv v);
+/** As browsers write it: scheme://host[:port], lower case, no path, no default port (RFC 6454 6.2). */
+bool cp_conf_is_origin(struct gw_sv v);
+/** address/prefix. */
+bool cp_conf_is_prefix(struct gw_sv v);
+/** A codec this product knows by name. */
+bool cp_conf_is_codec(struct gw_sv v);
+
+/**
+ * Can this pair serve TLS? Both absent is well: the pair is made at the start.
+ * @param is_key  out, when something is wrong: the key file is at fault, not the certificate
+ * @return NULL, or what is wrong (static)
+ */
+const char *cp_conf_check_pair(const char *certificate, const char *key, bool *is_key);
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The one event loop of epcscf: libuv, and the timer set on top. The only reader of the clock. */
+#ifndef CP_LOOP_H
+#define CP_LOOP_H
+
+#include <uv.h>
+
+#include "proto/base/timers.h"
+
+/** One per process, control thread. */
+struct cp_loop {
+	uv_loop_t uv;
+	uv_timer_t tick;
+	uv_prepare_t prepare;     /* re-arms tick for the earliest gw_timer before each poll */
+	struct gw_timers timers;
+};
+
+enum gw_err cp_loop_init(struct cp_loop *l) GW_NODISCARD;
+/** Milliseconds, monotonic; the same value during one callback. */
+uint64_t cp_loop_now(struct cp_loop *l);
+/** Seconds since 1970, for text that people or peers read. */
+uint64_t cp_loop_wall_s(void);
+/** Runs until cp_loop_stop. */
+void cp_loop_run(struct cp_loop *l);
+void cp_loop_stop(struct cp_loop *l);
+void cp_loop_close(struct cp_loop *l);
+/** Cryptographic random bytes (OpenSSL); never fails quietly: ends the process when there are none. */
+void cp_random(void *dst, size_t n);
+/** n random characters out of a-z0-9 and a NUL: tags, branches, ids. */
+void cp_random_token(char *dst, size_t n);
+
+#endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Counters and gauges of epcscf, declared once; /metrics, w2gwctl and docs/counters.md read them. */
+#ifndef CP_METRICS_H
+#define CP_METRICS_H
+
+#include "proto/base/buf.h"
+#include "proto/base/ctr.h"
+
+/* name, help. One row where something is refused, dropped or counted. Each module adds its rows. */
+#define CP_CTR_LIST(X)                                                                             \
+	X(w2_connections_total, "TLS connections accepted on W2")                                  \
+	X(w2_refused_limit, "connections refused: limit, per node or per source")                 \
+	X(w2_tls_failed, "TLS handshakes that failed or timed out")                               \
+	X(w2_http_bad_request, "request heads refused as malformed or too large")                 \
+	X(w2_upgrade_refused_protocol, "WebSocket upgrades without the sip subprotocol or with a wrong version") \
+	X(w2_upgrade_refused_origin, "WebSocket upgrades refused for their Origin")               \
+	X(w2_upgrades_total, "WebSockets opened")                                                 \
+	X(w2_messages_in, "WebSocket messages received")                                          \
+	X(w2_messages_out, "WebSocket messages sent")                                             \
+	X(w2_closed_protocol, "WebSockets closed for a protocol error (1002, 1003, 1007)")        \
+	X(w2_closed_too_big, "WebSockets closed for a message above the limit (1009)")            \
+	X(w2_refused_too_big, "requests above the limit answered 513")                             \
+	X(w2_closed_rate, "WebSockets closed for too many messages a second (1008)")              \
+	X(w2_closed_no_register, "WebSockets closed because nobody registered in time (1008)")    \
+	X(w2_closed_ping, "WebSockets closed after missing pongs")                                \
+	X(w2_closed_slow, "W2 connections closed: the client does not read, or asks faster than it can be answered") \
+	X(w2_closed_stalled, "WebSockets closed for a message begun and never completed (1008)")   \
+	X(mw_messages_in, "SIP messages received on Mw")                                          \
+	X(mw_messages_out, "SIP messages sent on Mw")                                             \
+	X(mw_long_by_tcp, "requests too long for a datagram that went by TCP")                     \
+	X(mw_long_by_udp, "requests too long for a datagram that went by UDP: the core took no TCP") \
+	X(mw_queue_full, "Mw messages not sent: the queue of the TCP connection is full")          \
+	X(mw_refused_limit, "Mw TCP connections refused: no place left")                           \
+	X(mw_refused_source, "Mw messages dropped: source is not trusted")                        \
+	X(mw_closed_framing, "Mw TCP connections closed for bad framing")                         \
+	X(sip_bad_message, "SIP messages refused as malformed (400 or dropped)")                  \
+	X(sip_stray_response, "SIP responses that match no transaction")                          \
+	X(sip_requests_refused, "SIP requests answered with an error of our own")                 \
+	X(sip_header_stripped, "header fields removed that a WIC may not set")                    \
+	X(sip_txn_refused, "SIP requests refused: too many transactions, of a connection or in all")\
+	X(sip_txn_timeout, "SIP transactions that timed out")                                     \
+	X(sip_txn_illegal, "events a SIP transaction did not expect")                             \
+	X(reg_ok, "registrations granted by the core")                                            \
+	X(reg_failed, "registrations refused by the core")                                        \
+	X(reg_removed, "bindings removed (de-registration, expiry, guard)")                       \
+	X(reg_reattached, "bindings moved to a new WebSocket")                                    \
+	X(call_attempts_out, "calls started by a WIC")                                            \
+	X(call_attempts_in, "calls started by the core")                                          \
+	X(call_answered, "calls answered")                                                        \
+	X(call_released_by_gateway, "calls the eP-CSCF ended itself (media or signalling lost)")  \
+	X(call_sdp_refused, "offers or answers refused (488)")                                    \
+	X(call_body_refused, "INVITE, UPDATE, PRACK refused for a body nobody reads into (415)")  \
+	X(call_late_answer_dropped, "answers dropped that came after the one that counts")        \
+	X(call_late_answer_ended, "2xx to calls that were over: acknowledged and ended with BYE") \
+	X(iq_requests, "Iq transactions sent")                                                    \
+	X(iq_timeouts, "Iq transactions without a reply")                                         \
+	X(iq_errors, "Iq replies with an error descriptor")                                       \
+	X(iq_contexts_left, "contexts a gateway would not give back")                             \
+	X(iq_probes, "ServiceChange sent to gateways that are out of service")                    \
+	X(iq_notifies, "Notify received from gateways")                                           \
+	X(iq_bad_message, "H.248 messages that could not be decoded")                             \
+	X(iq_refused_source, "H.248 messages dropped: not from a configured gateway")             \
+	X(iq_gateway_lost, "gateways lost or restarted")
+
+GW_CTR_ENUM(cp_ctr, CP_CTR_LIST);
+
+#define CP_GAUGE_LIST(X)                                                                           \
+	X(w2_connections, "WebSockets open now")                                                   \
+	X(reg_bindings, "registered contacts")                                                     \
+	X(sip_transactions, "SIP transactions in progress")                                        \
+	X(sip_dialogs, "dialogs known")                                                            \
+	X(calls, "calls in progress")                                                              \
+	X(iq_contexts, "H.248 contexts held at gateways")                                          \
+	X(iq_gateways_up, "gateways in service")
+
+GW_CTR_ENUM(cp_gauge, CP_GAUGE_LIST);
+
+extern uint64_t cp_ctr_value[cp_ctr_COUNT];
+extern int64_t cp_gauge_value[cp_gauge_COUNT];
+extern const struct gw_ctr_info cp_ctr_info[cp_ctr_COUNT];
+extern const struct gw_ctr_info cp_gauge_info[cp_gauge_COUNT];
+
+/* Control thread only. */
+#define CP_COUNT(ctr) (cp_ctr_value[ctr]++)
+#define CP_GAUGE_ADD(g, n) (cp_gauge_value[g] += (n))
+
+/** Prometheus text format 0.0.4, names prefixed "w2gw_epcscf_". */
+void cp_metrics_print(struct gw_buf *b);
+
+#endif

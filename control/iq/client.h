@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The controller end of Iq: gateways register here, get audited, and execute our requests. Control thread. */
+#ifndef CP_IQ_CLIENT_H
+#define CP_IQ_CLIENT_H
+
+#include "control/app/conf.h"
+#include "control/app/loop.h"
+#include "proto/iq/iq.h"
+
+struct cp_iq;
+
+/** Which request a reply is for. */
+struct cp_iq_ref {
+	uint64_t call;
+	unsigned step, gateway;
+	uint32_t context;
+};
+
+struct cp_iq_ops {
+	/** Answer to a request; reply NULL: no answer in 30 s, or the gateway is lost. */
+	void (*reply)(void *user, const struct cp_iq_ref *ref, const struct iq_txn *reply);
+	/** A Notify; false: the context is not ours (the client answers with an error and subtracts). */
+	bool (*notify)(void *user, unsigned gateway, uint32_t context, struct gw_sv term,
+		const struct iq_item *event);
+	/** The gateway restarted or does not answer: its contexts are gone. */
+	void (*lost)(void *user, unsigned gateway);
+	void *user;
+};
+
+enum gw_err cp_iq_new(struct cp_iq **out, const struct cp_conf *conf, struct cp_loop *loop,
+	const struct gw_log *log, const struct cp_iq_ops *ops) GW_NODISCARD;
+/** No callback from now on: the first step of the end, before their owner is freed. */
+void cp_iq_stop(struct cp_iq *q);
+void cp_iq_free(struct cp_iq *q);
+
+/** A gateway in service for a new call. GW_ENOENT: none. */
+enum gw_err cp_iq_pick(struct cp_iq *q, unsigned *gateway) GW_NODISCARD;
+/**
+ * Send one action. call and step come back with the reply; step 0: nobody waits for it.
+ */
+enum gw_err cp_iq_request(struct cp_iq *q, unsigned gateway, const struct iq_action *a, uint64_t call,
+	unsigned step) GW_NODISCARD;
+
+struct cp_iq_gateway_info {
+	const char *name;
+	struct gw_addr address;
+	bool is_up, has_xwrtc, has_tlsbsc;   /* up: new calls may go there */
+	unsigned version;
+	uint64_t requests, timeouts;
+};
+/** false: no such index. */
+bool cp_iq_gateway(const struct cp_iq *q, unsigned gateway, struct cp_iq_gateway_info *out);
+
+#endif

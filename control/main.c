@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* epcscf: options, configuration, start, signals, stop. */
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "control/alg/call.h"
+#include "control/app/ctl.h"
+#include "control/app/log_sink.h"
+#include "control/app/metrics.h"
+#include "control/sip/reg.h"
+
+struct process {
+	struct cp_conf *conf;
+	struct gw_log log;
+	struct cp_loop loop;
+	struct cp_sip sip;
+	struct cp_iq *iq;
+	struct cp_ctl *ctl;
+	uv_signal_t term, intr, hup;
+};
+
+static void on_stop(uv_signal_t *h, int sig)
+{
+	struct process *p = h->data;
+
+	GW_LOG_NOTICE(&p->log, "stopping", "signal=%d calls=%lld", sig, (long long)cp_gauge_value[calls]);
+	cp_loop_stop(&p->loop);
+}
+
+static void on_hup(uv_signal_t *h, int sig)
+{
+	struct process *p = h->data;
+
+	(void)sig;
+	cp_log_reopen();
+	if (cp_transport_reload_tls(p->sip.transport))
+		GW_LOG_ERROR(&p->log, "tls.reload_failed", "the old certificate stays");
+	else
+		GW_LOG_NOTICE(&p->log, "tls.reloaded", "certificate=%s", p->conf->w2.certificate);
+}
+
+static json_t *show_registrations(void *user)
+{
+	struct process *p = user;
+	json_t *list = json_array();
+	uint64_t now = cp_loop_now(&p->loop);
+
+	GW_LIST_FOREACH(it, cp_reg_list(p->sip.reg)) {
+		const struct cp_binding *b = GW_CONTAINER(it, struct cp_binding, node);
+		char addr[GW_ADDR_STR_BYTES];
+
+		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:b, s:b, s:I, s:i}", "impu", b->aor, "impi",
+			b->impi ? b->impi : "-", "peer", gw_addr_str(&b->peer.addr, addr), "registered",
+			b->is_registered, "connected", cp_binding_alive(b), "expires_s",
+			(json_int_t)(b->expires_ms > now ? (b->expires_ms - now) / 1000 : 0), "calls",
+			(int)b->n_calls));
+	}
+	return list;
+}
+
+static json_t *show_gateways(void *user)
+{
+	struct process *p = user;
+	json_t *list = json_array();
+	struct cp_iq_gateway_info i;
+
+	for (unsigned k = 0; cp_iq_gateway(p->iq, k, &i); k++) {
+		char addr[GW_ADDR_STR_BYTES];
+
+		json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:i, s:I, s:I}", "name", i.name, "address",
+			gw_addr_str(&i.address, addr), "in_service", i.is_up, "version", (int)i.version,
+			"requests", (json_int_t)i.requests, "timeouts", (json_int_t)i.timeouts));
+	}
+	return list;
+}
+
+static enum gw_err start(struct process *p)
+{
+	struct cp_sip *s = &p->sip;
+	struct cp_iq_ops ops = cp_alg_iq_ops;
+	enum gw_err err;
+
+	s->conf = p->conf;
+	s->loop = &p->loop;
+	s->log = &p->log;
+	if ((err = cp_alg_new(&s->alg, s)) || (err = cp_reg_new(&s->reg, s)))
+		return err;
+	ops.user = s->alg;
+	if ((err = cp_iq_new(&p->iq, p->conf, &p->loop, &p->log, &ops)))
+		return err;
+	cp_alg_set_iq(s->alg, p->iq);
+	if ((err = cp_transport_new(&s->transport, p->conf, &p->loop, &p->log, &cp_sip_transport_ops, s)) ||
+		(err = cp_ctl_open(&p->ctl, p->conf->control_socket, &p->loop, &p->log)) ||
+		(err = cp_ctl_register(p->ctl, "registrations", show_registrations, p)) ||
+		(err = cp_ctl_register(p->ctl, "calls", cp_alg_show, s->alg)) ||
+		(err = cp_ctl_register(p->ctl, "gateways", show_gateways, p)))
+		return err;
+	return GW_OK;
+}
+
+static void watch(struct process *p, uv_signal_t *h, uv_signal_cb cb, int sig)
+{
+	uv_signal_init(&p->loop.uv, h);
+	h->data = p;
+	uv_signal_start(h, cb, sig);
+}
+
+static void stop(struct process *p)
+{
+	uv_close((uv_handle_t *)&p->term, NULL);
+	uv_close((uv_handle_t *)&p->intr, NULL);
+	uv_close((uv_handle_t *)&p->hup, NULL);
+	cp_ctl_close(p->ctl);
+	cp_iq_stop(p->iq);
+	cp_alg_free(p->sip.alg);
+	p->sip.alg = NULL;
+	cp_sip_free(&p->sip);
+	cp_reg_free(p->sip.reg);
+	cp_transport_free(p->sip.transport);
+	cp_iq_free(p->iq);
+	cp_loop_close(&p->loop);
+}
+
+static void usage(FILE *f)
+{
+	fputs("usage: epcscf -c FILE [--check-config]\n"
+	      "  -c, --config FILE   configuration (docs/config.md)\n"
+	      "      --check-config  read the configuration, report mistakes, exit\n"
+	      "      --version       print the version\n"
+	      "  -h, --help          this text\n"
+	      "Exit status: 0 clean stop, 1 failure, 2 wrong usage or configuration.\n", f);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
+		{ "check-config", no_argument, NULL, 'k' }, { "version", no_argument, NULL, 'V' },
+		{ "help", no_argument, NULL, 'h' }, { 0 } };
+	static struct process p;
+	const char *path = NULL;
+	bool check = false;
+	uint64_t seed;
+	enum gw_err err;
+	int o;
+
+	while ((o = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+		if (o == 'c') {
+			path = optarg;
+		} else if (o == 'k') {
+			check = true;
+		} else if (o == 'V') {
+			puts("epcscf " W2GW_VERSION);
+			return 0;
+		} else {
+			usage(o == 'h' ? stdout : stderr);
+			return o == 'h' ? 0 : 2;
+		}
+	}
+	if (!path || optind < argc) {
+		usage(stderr);
+		return 2;
+	}
+	if (cp_conf_load(path, stderr, &p.conf))
+		return 2;
+	if (check) {
+		printf("%s: ok\n", path);
+		cp_conf_free(p.conf);
+		return 0;
+	}
+	if (cp_log_open(&p.log, p.conf->log.file, p.conf->log.level)) {
+		fprintf(stderr, "%s: log.file: cannot open %s\n", path, p.conf->log.file);
+		return 2;
+	}
+	signal(SIGPIPE, SIG_IGN);
+	cp_random(&seed, sizeof(seed));
+	gw_hash_seed(seed);
+	if (cp_loop_init(&p.loop))
+		return 1;
+	watch(&p, &p.term, on_stop, SIGTERM);
+	watch(&p, &p.intr, on_stop, SIGINT);
+	watch(&p, &p.hup, on_hup, SIGHUP);
+	err = start(&p);
+	if (err == GW_OK) {
+		GW_LOG_NOTICE(&p.log, "ready", "gateways=%u", p.conf->iq.n_gateways);
+		cp_loop_run(&p.loop);
+	} else {
+		GW_LOG_ERROR(&p.log, "start_failed", "error=%s", gw_err_name(err));
+	}
+	if (err == GW_OK)
+		stop(&p);
+	cp_conf_free(p.conf);
+	return err ? 1 : 0;
+}

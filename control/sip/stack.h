@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The SIP element between transport and users: parses, matches transactions, answers what is wrong,
+ * hands the rest to reg (REGISTER), alg (sessions) or forwards it. Control thread only.
+ */
+#ifndef CP_STACK_H
+#define CP_STACK_H
+
+#include "control/transport/transport.h"
+#include "proto/base/list.h"
+#include "proto/base/map.h"
+#include "proto/sip/txn.h"
+
+struct cp_sip;
+struct cp_uas;
+struct cp_uac;
+
+enum cp_side { CP_SIDE_W2, CP_SIDE_MW };
+
+#define CP_KEY_BYTES (SIP_TXN_KEY_BYTES + 20)
+#define CP_EARLY_MAX 8      /* dialogs of one INVITE whose route sets are remembered */
+#define CP_EARLY_ROUTES 16
+
+/** Server transaction with the request it serves; freed by the stack when the machine ends. */
+struct cp_uas {
+	struct sip_txn txn;          /* first: the machine's callbacks find the object by it */
+	struct cp_sip *sip;
+	struct gw_arena arena;
+	struct sip_msg req;          /* Via stamped with received and rport (W2-WS-07) */
+	struct cp_peer peer;
+	enum cp_side side;
+	char key[CP_KEY_BYTES];      /* names the connection it came on: no other can match it */
+	size_t key_len;
+	struct cp_flow *flow;        /* W2: transactions of the same connection */
+	struct gw_list flow_node;
+	struct cp_uas *spent_next;   /* answered: the request is given back when this event is over */
+	bool is_spent;
+	bool is_stateless;           /* answered once and forgotten: no transaction, no key */
+	bool is_crowded;             /* stateless because there are too many transactions */
+	bool is_final;               /* a final response was sent */
+	uint32_t binding;            /* id of the WIC that is asked; 0: none */
+	/** Told once when the transaction is gone; also on CANCEL (INVITE only). */
+	void (*on_cancel)(void *user, struct cp_uas *u, const struct sip_msg *cancel);
+	void (*on_gone)(void *user, struct cp_uas *u);
+	void *user;
+	struct cp_uac *forward;      /* plain forwarding: the other half */
+};
+
+/** Route set of a dialog an INVITE of ours has made, as its sender has to use it (RFC 3261 12.1.2). */
+struct cp_early {
+	struct gw_sv tag;            /* To-tag */
+	struct gw_sv routes[CP_EARLY_ROUTES];
+	unsigned n_routes;
+};
+
+/** Client transaction with the request as sent. */
+struct cp_uac {
+	struct sip_txn txn;
+	struct cp_sip *sip;
+	struct gw_arena arena;
+	struct sip_msg req;
+	struct cp_peer peer;
+	char key[SIP_TXN_KEY_BYTES];
+	size_t key_len;
+	struct cp_flow *flow;        /* W2: transactions of the same connection */
+	struct gw_list flow_node;
+	bool has_provisional, has_final, cancel_wanted, cancel_sent, timer_c_fired;
+	struct gw_timer timer_c;     /* Timer C; behind a CANCEL 64*T1 */
+	struct cp_early *early;      /* CP_EARLY_MAX, in the arena; NULL: none yet */
+	unsigned n_early;
+	/** m NULL: no answer (408 by time-out, 503 by transport). May be called many times. */
+	void (*on_response)(void *user, struct cp_uac *c, struct sip_msg *m, unsigned status);
+	void (*on_gone)(void *user, struct cp_uac *c);
+	void *user;
+};
+
+struct cp_reg;
+struct cp_alg;
+
+struct cp_sip {
+	const struct cp_conf *conf;
+	struct cp_loop *loop;
+	const struct gw_log *log;
+	struct cp_transport *transport;
+	struct cp_reg *reg;
+	struct cp_alg *alg;
+	struct gw_map uas, uac;
+	struct gw_map flows;         /* W2 connection id -> struct cp_flow */
+	struct cp_uas *spent;        /* answered during this event */
+	unsigned entry;              /* index of the entry point in use */
+};
+
+/** Calls of the transport; user is the cp_sip. */
+extern const struct cp_transport_ops cp_sip_transport_ops;
+
+void cp_sip_free(struct cp_sip *s);
+
+/** W2-REG-67: what a lost connection left open goes on over the new one; last responses are sent again. */
+void cp_sip_flow_move(struct cp_sip *s, cp_conn_id old, const struct cp_peer *to);
+/** Nobody comes back for this connection: its server transactions end. */
+void cp_sip_flow_drop(struct cp_sip *s, cp_conn_id conn);
+
+/** Answer with a status of our own. warning: text of a Warning 399, or NULL. */
+void cp_sip_refuse(struct cp_uas *u, unsigned status, const char *warning);
+/** Send a response that was received from the other side; Vias are set from the request (W2-SIP-23). */
+void cp_sip_respond(struct cp_uas *u, struct sip_msg *m);
+/**
+ * Send a request statefully. A Via of ours is pushed. The message's arena moves into the transaction
+ * on success only by copying: the caller keeps its own.
+ */
+enum gw_err cp_sip_send(struct cp_sip *s, struct sip_msg *m, const struct cp_peer *to,
+	void (*on_response)(void *, struct cp_uac *, struct sip_msg *, unsigned),
+	void (*on_gone)(void *, struct cp_uac *), void *user, struct cp_uac **out) GW_NODISCARD;
+/** Send without a transaction (ACK of 2xx). */
+void cp_sip_send_stateless(struct cp_sip *s, struct sip_msg *m, const struct cp_peer *to);
+/** CANCEL an INVITE client transaction, now or when a provisional answer has come (RFC 3261 9.1). */
+void cp_sip_cancel(struct cp_uac *c, struct gw_sv reason);
+/** The dialog of an INVITE of ours with this To-tag; NULL: no answer made it, or it was one too many. */
+const struct cp_early *cp_uac_early(const struct cp_uac *c, struct gw_sv to_tag);
+/** Forward the request of u and relay its responses; edit changes each response. */
+void cp_sip_forward(struct cp_uas *u, struct sip_msg *m, const struct cp_peer *to);
+
+/** Where a request towards the core goes: first Route or Request-URI; names go to the entry point. */
+void cp_sip_core_hop(struct cp_sip *s, const struct sip_msg *m, struct cp_peer *to);
+/** Copy of a message whose edits leave the original alone. */
+void cp_sip_clone(struct sip_msg *dst, const struct sip_msg *src, struct gw_arena *arena);
+/** false: Max-Forwards was 0; the caller answers 483. Inserts 70 when absent. */
+bool cp_sip_hop(struct sip_msg *m);
+/** Host and port as our URIs towards the core show them. */
+void cp_sip_mw_host(const struct cp_sip *s, struct gw_buf *b);
+
+#endif

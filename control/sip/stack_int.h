@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What stack.c, uas.c and uac.c share. */
+#ifndef CP_STACK_INT_H
+#define CP_STACK_INT_H
+
+#include "control/sip/stack.h"
+
+#define CP_SIP_BYTES 131072       /* a message at most */
+#define CP_ARENA_BYTES (1u << 20) /* memory of a transaction at most */
+#define CP_TAG_CHARS 10
+
+/** The transactions of one W2 connection; lives while it has any. */
+struct cp_flow {
+	cp_conn_id conn;
+	struct gw_list uas, uac;
+	unsigned n_uas, n_open;      /* open: without a final response */
+};
+
+static inline bool cp_peer_is_w2(const struct cp_peer *p)
+{
+	return p->proto == CP_PROTO_WSS || p->proto == CP_PROTO_WS;
+}
+
+/* stack.c */
+struct sip_txn_conf cp_txn_conf(const struct cp_sip *s, const struct cp_peer *p);
+
+/* uas.c */
+void cp_uas_free(struct cp_uas *u);
+/** Key of the server transaction of a message from there; empty when it has none. */
+struct gw_sv cp_uas_key(const struct cp_peer *from, const struct sip_msg *m, char key[CP_KEY_BYTES]);
+/** Give back what answered requests still hold. */
+void cp_uas_sweep(struct cp_sip *s);
+/** 403 to who is not registered, 503 when there are too many transactions. */
+void cp_uas_refuse_stateless(struct cp_uas *u);
+/** Answer with a message of our own. */
+void cp_uas_answer(struct cp_uas *u, struct sip_msg *m);
+/** The flow of a connection, made when there is none; NULL: out of memory. */
+struct cp_flow *cp_flow_get(struct cp_sip *s, cp_conn_id conn);
+void cp_flow_put(struct cp_sip *s, struct cp_flow *f);
+/** A connection of a registered WIC is lost: answers are kept for a while (W2-REG-67). */
+void cp_flow_lost(struct cp_sip *s, cp_conn_id conn);
+struct cp_uas *cp_uas_new(struct cp_sip *s, const struct cp_peer *from, struct gw_sv bytes,
+	struct gw_diag *diag, enum gw_err *err);
+
+/* uac.c */
+void cp_uac_terminated(struct sip_txn *t);
+void cp_uac_send_cancel(struct cp_uac *c);
+/** Remember the route set of the dialog a response to our INVITE makes. */
+void cp_uac_learn_dialog(struct cp_uac *c, const struct sip_msg *m);
+
+#endif

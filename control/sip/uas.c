@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Server transactions: made of a request, answered. */
+#include <stdlib.h>
+
+#include "control/app/metrics.h"
+#include "control/sip/core.h"
+#include "control/sip/reg.h"
+#include "control/sip/stack_int.h"
+
+#define AWAY_MS 32000u      /* answers wait this long for a WIC to come back (W2-REG-67) */
+#define FLOW_OPEN 64u       /* of one connection at a time, without a final response */
+#define FLOW_TXNS 2048u     /* with those that are kept for retransmissions: a few hundred bytes each */
+#define STRANGER_TXNS 4u    /* in all, of a connection that is not registered */
+#define CONN_CHARS 17u      /* hex of the connection and a space, in front of the key */
+
+static char out[CP_SIP_BYTES];	/* one control thread: printing never nests */
+
+static void put_conn(char key[CP_KEY_BYTES], cp_conn_id conn)
+{
+	static const char hex[] = "0123456789abcdef";
+
+	for (unsigned i = 0; i < CONN_CHARS - 1; i++)
+		key[i] = hex[conn >> (60 - 4 * i) & 15];
+	key[CONN_CHARS - 1] = ' ';
+}
+
+/* received and rport as seen; keep is answered to the first hop (W2-WS-07, -12). */
+static void stamp_via(struct sip_msg *m, const struct cp_peer *from, unsigned keep_s)
+{
+	struct gw_sv head, params;
+	char text[1024];
+	struct gw_buf b = gw_buf(text, sizeof(text));
+	struct sip_param p;
+
+	gw_sv_cut(m->via.text, ';', &head, &params);
+	gw_buf_put(&b, gw_sv_trim(head));
+	while (sip_param_next(&params, ';', &p)) {
+		if (gw_sv_ieq(p.name, GW_SV("received")) || gw_sv_ieq(p.name, GW_SV("rport")) ||
+			gw_sv_ieq(p.name, GW_SV("keep")))
+			continue;
+		gw_buf_putc(&b, ';');
+		gw_buf_put(&b, p.name);
+		if (p.has_value) {
+			gw_buf_puts(&b, p.is_quoted ? "=\"" : "=");
+			gw_buf_put(&b, p.value);
+			gw_buf_puts(&b, p.is_quoted ? "\"" : "");
+		}
+	}
+	gw_buf_puts(&b, ";received=");
+	gw_addr_put_ip(&b, &from->addr);
+	if (m->via.has_rport || cp_peer_is_w2(from))
+		gw_buf_printf(&b, ";rport=%u", from->addr.port);
+	if (m->via.has_keep && cp_peer_is_w2(from))
+		gw_buf_printf(&b, ";keep=%u", keep_s);
+	if (b.overflow)
+		return;
+	sip_msg_pop(m, SIP_HDR_VIA);
+	sip_msg_push(m, SIP_HDR_VIA, gw_buf_sv(&b));
+}
+
+static void uas_send(struct sip_txn *t, struct gw_sv bytes)
+{
+	struct cp_uas *u = (struct cp_uas *)t;
+
+	if (cp_transport_send(u->sip->transport, &u->peer, bytes) == GW_EIO)
+		GW_LOG_DEBUG(u->sip->log, "sip.send_failed", "call_id=%.*s", GW_SV_FMT(u->req.call_id));
+}
+
+static void uas_timeout(struct sip_txn *t)
+{
+	(void)t;
+	CP_COUNT(sip_txn_timeout);	/* Timer H: no ACK came; the dialog's BYE follows by itself */
+}
+
+/* ---- flows ------------------------------------------------------------------------------------------- */
+
+struct cp_flow *cp_flow_get(struct cp_sip *s, cp_conn_id conn)
+{
+	struct cp_flow *f = gw_map_get_u64(&s->flows, conn);
+
+	if (f || !(f = calloc(1, sizeof(*f))))
+		return f;
+	f->conn = conn;
+	gw_list_init(&f->uas);
+	gw_list_init(&f->uac);
+	if (gw_map_put_u64(&s->flows, conn, f)) {
+		free(f);
+		return NULL;
+	}
+	return f;
+}
+
+void cp_flow_put(struct cp_sip *s, struct cp_flow *f)
+{
+	if (!f || !gw_list_empty(&f->uas) || !gw_list_empty(&f->uac))
+		return;
+	gw_map_del_u64(&s->flows, f->conn);
+	free(f);
+}
+
+static void join_flow(struct cp_uas *u, struct cp_flow *f)
+{
+	u->flow = f;
+	gw_list_append(&f->uas, &u->flow_node);
+	f->n_uas++;
+	f->n_open += !u->is_final;
+}
+
+static void leave_flow(struct cp_uas *u)
+{
+	struct cp_flow *f = u->flow;
+
+	if (!f)
+		return;
+	gw_list_remove(&u->flow_node);
+	f->n_uas--;
+	f->n_open -= !u->is_final;
+	u->flow = NULL;
+	cp_flow_put(u->sip, f);
+}
+
+void cp_sip_flow_drop(struct cp_sip *s, cp_conn_id conn)
+{
+	struct cp_flow *f;
+
+	while ((f = gw_map_get_u64(&s->flows, conn)) && !gw_list_empty(&f->uas))
+		sip_txn_transport_error(&GW_CONTAINER(f->uas.next, struct cp_uas, flow_node)->txn);
+}
+
+static void keep_for_return(struct cp_uas *u)
+{
+	uint64_t until = cp_loop_now(u->sip->loop) + AWAY_MS;
+
+	if (u->is_final && (!gw_timer_armed(&u->txn.end) || u->txn.end.due_ms > until))
+		(void)gw_timer_arm(&u->sip->loop->timers, &u->txn.end, until);
+}
+
+void cp_flow_lost(struct cp_sip *s, cp_conn_id conn)
+{
+	struct cp_flow *f = gw_map_get_u64(&s->flows, conn);
+
+	if (!f)
+		return;
+	GW_LIST_FOREACH(it, &f->uas)
+		keep_for_return(GW_CONTAINER(it, struct cp_uas, flow_node));
+}
+
+/* The key names the connection, so it changes with it. false: no memory, or the WIC has used the branch again. */
+static bool move_uas(struct cp_uas *u, struct cp_flow *to, const struct cp_peer *peer)
+{
+	char key[CP_KEY_BYTES];
+	struct gw_map *map = &u->sip->uas;
+
+	memcpy(key, u->key, sizeof(key));
+	put_conn(key, peer->conn);
+	gw_map_del(map, gw_sv(u->key, u->key_len));
+	memcpy(u->key, key, sizeof(key));
+	leave_flow(u);
+	u->peer = *peer;
+	join_flow(u, to);
+	if (!gw_map_get(map, gw_sv(u->key, u->key_len)) && gw_map_put(map, gw_sv(u->key, u->key_len), u) == GW_OK)
+		return true;
+	u->key_len = 0;
+	return false;
+}
+
+void cp_sip_flow_move(struct cp_sip *s, cp_conn_id old, const struct cp_peer *peer)
+{
+	struct cp_flow *f = gw_map_get_u64(&s->flows, old), *to = f ? cp_flow_get(s, peer->conn) : NULL;
+
+	while (to && (f = gw_map_get_u64(&s->flows, old)) && !gw_list_empty(&f->uac)) {
+		struct cp_uac *c = GW_CONTAINER(f->uac.next, struct cp_uac, flow_node);
+
+		gw_list_remove(&c->flow_node);
+		gw_list_append(&to->uac, &c->flow_node);
+		c->flow = to;
+		c->peer = *peer;
+		cp_flow_put(s, f);
+	}
+	while (to && (f = gw_map_get_u64(&s->flows, old)) && !gw_list_empty(&f->uas)) {
+		struct cp_uas *u = GW_CONTAINER(f->uas.next, struct cp_uas, flow_node);
+
+		if (!move_uas(u, to, peer))
+			sip_txn_transport_error(&u->txn);
+		else if (u->txn.last_len)
+			uas_send(&u->txn, gw_sv(u->txn.last, u->txn.last_len));
+	}
+	cp_flow_put(s, to);
+}
+
+/* ---- begin and end ------------------------------------------------------------------------------------ */
+
+/* Chunks of the request go; of a 2xx to INVITE stays what its repetitions by the far end need (RFC 6026). */
+static void shed_request(struct cp_uas *u)
+{
+	static const enum sip_hdr_id kept[] = { SIP_HDR_VIA, SIP_HDR_RECORD_ROUTE, SIP_HDR_P_CHARGING_VECTOR,
+		SIP_HDR_P_CALLED_PARTY_ID };
+	struct gw_arena old = u->arena;
+	struct sip_msg req = u->req;
+
+	u->arena = (struct gw_arena)GW_ARENA_INIT(CP_ARENA_BYTES);
+	u->req = (struct sip_msg){ .arena = &u->arena, .is_request = true, .method = req.method };
+	if (u->txn.state == SIP_TXN_ACCEPTED) {
+		u->req.call_id = gw_arena_sv(&u->arena, req.call_id);
+		u->req.to_tag = gw_arena_sv(&u->arena, req.to_tag);
+		for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
+			const struct sip_hdr *h;
+			unsigned it = 0;
+
+			while ((h = sip_msg_next(&req, kept[i], &it)))
+				sip_msg_add(&u->req, kept[i], h->value);
+		}
+	}
+	gw_arena_reset(&old);
+}
+
+void cp_uas_sweep(struct cp_sip *s)
+{
+	struct cp_uas *u;
+
+	while ((u = s->spent)) {
+		s->spent = u->spent_next;
+		u->is_spent = false;
+		if (u->is_stateless) {
+			gw_arena_reset(&u->arena);
+			free(u);
+		} else {
+			shed_request(u);
+		}
+	}
+}
+
+/* Whoever has answered may still be reading the request: it is given back behind the event. */
+static void spend(struct cp_uas *u)
+{
+	if (u->is_spent)
+		return;
+	u->is_spent = true;
+	u->spent_next = u->sip->spent;
+	u->sip->spent = u;
+}
+
+void cp_uas_free(struct cp_uas *u)
+{
+	struct cp_uas **p = &u->sip->spent;
+
+	while (u->is_spent && *p && *p != u)
+		p = &(*p)->spent_next;
+	if (u->is_spent && *p)
+		*p = u->spent_next;
+	leave_flow(u);
+	if (u->key_len)
+		gw_map_del(&u->sip->uas, gw_sv(u->key, u->key_len));
+	CP_GAUGE_ADD(sip_transactions, -1);
+	cp_ctr_value[sip_txn_illegal] += u->txn.n_illegal;
+	sip_txn_dispose(&u->txn);
+	gw_arena_reset(&u->arena);
+	free(u);
+}
+
+static void uas_terminated(struct sip_txn *t)
+{
+	struct cp_uas *u = (struct cp_uas *)t;
+
+	if (u->on_gone)
+		u->on_gone(u->user, u);
+	if (u->forward)
+		u->forward->user = NULL;
+	cp_uas_free(u);
+}
+
+static const struct sip_txn_ops uas_ops = { uas_send, uas_timeout, uas_terminated };
+
+struct gw_sv cp_uas_key(const struct cp_peer *from, const struct sip_msg *m, char key[CP_KEY_BYTES])
+{
+	struct gw_sv k = sip_txn_key(m, true, key + CONN_CHARS);
+
+	put_conn(key, cp_peer_is_w2(from) ? from->conn : 0);
+	return k.len ? gw_sv(key, CONN_CHARS + k.len) : GW_SV_NONE;
+}
+
+/* W2-SIP-01, threats P7 and P8: who is not registered gets no memory here, and nobody gets all of it. */
+static bool has_room(struct cp_uas *u)
+{
+	struct cp_sip *s = u->sip;
+	bool is_known = u->side == CP_SIDE_MW || cp_reg_by_conn(s->reg, u->peer.conn);
+	struct cp_flow *f = u->side == CP_SIDE_MW ? NULL : gw_map_get_u64(&s->flows, u->peer.conn);
+
+	if (!is_known && u->req.method != SIP_REGISTER)
+		return false;
+	u->is_crowded = s->uas.count >= 4ull * (s->conf->reg.max_calls + s->conf->w2.max_connections) ||
+		(f && (is_known ? f->n_open >= FLOW_OPEN || f->n_uas >= FLOW_TXNS : f->n_uas >= STRANGER_TXNS));
+	return !u->is_crowded;
+}
+
+static enum gw_err begin(struct cp_uas *u)
+{
+	struct cp_sip *s = u->sip;
+	struct sip_txn_conf conf = cp_txn_conf(s, &u->peer);
+	struct cp_flow *f = NULL;
+	enum gw_err err;
+
+	u->key_len = cp_uas_key(&u->peer, &u->req, u->key).len;
+	if (u->key_len == 0 || gw_map_get(&s->uas, gw_sv(u->key, u->key_len)))
+		return GW_EBADMSG;
+	if (u->side == CP_SIDE_W2 && !(f = cp_flow_get(s, u->peer.conn)))
+		return GW_ENOMEM;
+	if ((err = gw_map_put(&s->uas, gw_sv(u->key, u->key_len), u)))
+		goto out;
+	if ((err = sip_txn_uas_start(&u->txn, u->req.method == SIP_INVITE, &conf, &uas_ops, &s->loop->timers))) {
+		gw_map_del(&s->uas, gw_sv(u->key, u->key_len));
+		goto out;
+	}
+	CP_GAUGE_ADD(sip_transactions, 1);
+	if (f)
+		join_flow(u, f);
+	return GW_OK;
+out:
+	cp_flow_put(s, f);
+	return err;
+}
+
+struct cp_uas *cp_uas_new(struct cp_sip *s, const struct cp_peer *from, struct gw_sv bytes,
+	struct gw_diag *diag, enum gw_err *err)
+{
+	struct cp_uas *u = calloc(1, sizeof(*u));
+	char *copy;
+
+	if (!u)
+		return NULL;
+	u->sip = s;
+	u->peer = *from;
+	u->side = cp_peer_is_w2(from) ? CP_SIDE_W2 : CP_SIDE_MW;
+	u->arena.limit = CP_ARENA_BYTES;
+	gw_list_init(&u->flow_node);
+	copy = gw_arena_cstr(&u->arena, bytes);
+	if (!copy || ((*err = sip_msg_parse(&u->req, &u->arena, gw_sv(copy, bytes.len), SIP_DATAGRAM, diag)) &&
+			     !sip_msg_answerable(&u->req)))
+		goto drop;
+	u->is_stateless = !has_room(u);
+	if (!u->is_stateless && begin(u))
+		goto drop;
+	stamp_via(&u->req, from, s->conf->w2.ping_interval_s);
+	return u;
+drop:
+	gw_arena_reset(&u->arena);
+	free(u);
+	return NULL;
+}
+
+/* ---- answers ------------------------------------------------------------------------------------------ */
+
+static void print_and_respond(struct cp_uas *u, const struct sip_msg *m)
+{
+	struct gw_buf b = gw_buf(out, sizeof(out));
+	enum gw_err err = sip_msg_print(m, &b);
+	bool is_away = u->side == CP_SIDE_W2 && !cp_transport_alive(u->sip->transport, u->peer.conn);
+
+	if (u->is_stateless) {
+		if (err == GW_OK)
+			uas_send(&u->txn, gw_buf_sv(&b));
+		return;
+	}
+	/* W2-REG-67: nobody is there now; over a reliable transport the answer would be forgotten at once */
+	if (is_away && u->txn.kind == SIP_TXN_UAS)
+		u->txn.conf.is_reliable = false;
+	if (err == GW_OK)
+		err = sip_txn_uas_respond(&u->txn, m->status, gw_buf_sv(&b), cp_loop_now(u->sip->loop));
+	if (is_away)
+		keep_for_return(u);
+	if (err)
+		GW_LOG_WARN(u->sip->log, "sip.respond_failed", "call_id=%.*s status=%u error=%s",
+			GW_SV_FMT(m->call_id), m->status, gw_err_name(err));
+}
+
+void cp_uas_answer(struct cp_uas *u, struct sip_msg *m)
+{
+	const struct sip_hdr *h;
+	unsigned it = 0;
+
+	if (u->is_final && u->txn.state != SIP_TXN_ACCEPTED)
+		return;		/* answered already: what the Via was is forgotten */
+	sip_msg_del(m, SIP_HDR_VIA);
+	while ((h = sip_msg_next(&u->req, SIP_HDR_VIA, &it)))
+		sip_msg_add(m, SIP_HDR_VIA, h->value);
+	if (m->status >= 200 && !u->is_final) {
+		u->is_final = true;
+		if (u->flow)
+			u->flow->n_open--;
+	}
+	print_and_respond(u, m);
+	if (u->is_final)
+		spend(u);
+}
+
+void cp_sip_respond(struct cp_uas *u, struct sip_msg *m)
+{
+	if (u->side == CP_SIDE_MW)
+		cp_core_edit_from_wic(u, m);
+	cp_uas_answer(u, m);
+}
+
+void cp_sip_refuse(struct cp_uas *u, unsigned status, const char *warning)
+{
+	struct gw_arena a = GW_ARENA_INIT(CP_ARENA_BYTES);
+	char tag[CP_TAG_CHARS + 1];
+	struct sip_msg m;
+
+	if (u->is_final)
+		return;
+	cp_random_token(tag, CP_TAG_CHARS);
+	sip_msg_response(&m, &a, &u->req, status, NULL, status == 100 ? GW_SV_NONE : gw_sv_cstr(tag));
+	if (warning)
+		sip_msg_addf(&m, SIP_HDR_WARNING, "399 %s \"%s\"", u->sip->conf->w2.host, warning);
+	if (status == 415)	/* W2-ERR-23 */
+		sip_msg_add(&m, SIP_HDR_ACCEPT, GW_SV("application/sdp"));
+	if (status == 503)
+		sip_msg_add(&m, SIP_HDR_RETRY_AFTER, GW_SV("5"));
+	if (status == 420)
+		cp_core_unsupported(&u->req, &m);
+	if (status == 505 || status == 420)
+		sip_msg_add(&m, SIP_HDR_SUPPORTED, GW_SV("path, outbound, gruu"));
+	if (status >= 300) {
+		CP_COUNT(sip_requests_refused);
+		GW_LOG_NOTICE(u->sip->log, "sip.refused", "call_id=%.*s method=%.*s status=%u why=\"%s\"",
+			GW_SV_FMT(u->req.call_id), GW_SV_FMT(u->req.method_name), status,
+			warning ? warning : sip_reason_phrase(status));
+	}
+	cp_uas_answer(u, &m);
+	gw_arena_reset(&a);
+}
+
+void cp_uas_refuse_stateless(struct cp_uas *u)
+{
+	if (u->is_crowded)
+		CP_COUNT(sip_txn_refused);
+	cp_sip_refuse(u, u->is_crowded ? 503 : 403, u->is_crowded ? "too many transactions" : "not registered");
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Bytes in, whole SIP messages out, for W2 (WebSocket) and Mw (UDP, TCP). Framing is done here,
+ * parsing is not: sip/dispatch gets the bytes of exactly one message. Control thread only.
+ */
+#ifndef CP_TRANSPORT_H
+#define CP_TRANSPORT_H
+
+#include "control/app/conf.h"
+#include "control/app/loop.h"
+
+enum cp_proto { CP_PROTO_NONE, CP_PROTO_WSS, CP_PROTO_WS, CP_PROTO_UDP, CP_PROTO_TCP };
+
+/**
+ * Names one connection: slot and generation, so that the id of a dead connection is never taken
+ * for a new one. For UDP the id is that of the socket. 0 = none.
+ */
+typedef uint64_t cp_conn_id; /* a number, not a struct */
+
+/** Where a message came from, or shall go. */
+struct cp_peer {
+	enum cp_proto proto;
+	cp_conn_id conn;           /* WSS/WS: required. TCP: 0 = any connection to addr, opened if need be */
+	struct gw_addr addr;       /* source or destination */
+};
+
+struct cp_transport;
+
+/** Calls of the transport to its user. msg is read during the call and not kept. */
+struct cp_transport_ops {
+	/** One SIP message; a WebSocket text or binary message, a datagram, or a TCP frame. */
+	void (*on_message)(void *user, const struct cp_peer *from, struct gw_sv msg);
+	/** A WebSocket or TCP connection is gone; its id will not come again. */
+	void (*on_closed)(void *user, const struct cp_peer *peer);
+	/** A message given to cp_transport_send could not be delivered (connect refused, write error). */
+	void (*on_send_failed)(void *user, const struct cp_peer *to);
+};
+
+/** Opens the listeners. conf and loop outlive it. Errors are logged with the address. */
+enum gw_err cp_transport_new(struct cp_transport **out, const struct cp_conf *conf,
+	struct cp_loop *loop, const struct gw_log *log, const struct cp_transport_ops *ops,
+	void *user) GW_NODISCARD;
+
+/**
+ * Send one message. The bytes are copied.
+ * @return GW_OK (queued or sent); GW_ECLOSED (no such connection, W2 is never dialled out:
+ *         W2-WS-08); GW_ELIMIT (send queue full, the connection is being closed); GW_EIO
+ */
+enum gw_err cp_transport_send(struct cp_transport *t, const struct cp_peer *to, struct gw_sv msg)
+	GW_NODISCARD;
+
+/** Is this WebSocket alive? */
+bool cp_transport_alive(const struct cp_transport *t, cp_conn_id conn);
+/** The connection has an accepted registration: the first-register deadline no longer applies. */
+void cp_transport_set_registered(struct cp_transport *t, cp_conn_id conn, bool is_registered);
+/** Close a WebSocket with a code of RFC 6455 7.4 (W2-WS-15); on_closed follows. */
+void cp_transport_close(struct cp_transport *t, cp_conn_id conn, unsigned ws_code,
+	const char *reason);
+/** Load certificate and key again; running connections keep theirs. On error the old pair stays. */
+enum gw_err cp_transport_reload_tls(struct cp_transport *t);
+/** Stop accepting, close every WebSocket with 1001, free. Accepts NULL. */
+void cp_transport_free(struct cp_transport *t);
+
+#endif

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The phone without its face: registration and one call at a time on JsSIP, media facts, events.
+ * The page draws it; scripts drive it as window.phone.
+ */
+import JsSIP from 'jssip';
+
+import { readStats } from './stats.js';
+import { Listener } from './tone.js';
+
+const AUDIBLE_DB = -55;
+const WATCH_MS = 20;
+
+/* RFC 5626 4.1: the instance outlives the page, so a reload replaces its own binding. */
+function instanceId() {
+	const key = 'w2gw.instance';
+	let id = localStorage.getItem(key);
+
+	if (!id) {
+		id = crypto.randomUUID();
+		localStorage.setItem(key, id);
+	}
+	return id;
+}
+
+function idleCall() {
+	return {
+		state: 'idle', direction: '', peer: '', peerName: '', muted: false, cause: '', code: 0,
+		reason: '', ice: '', dtls: '', media: 'none', setupMs: null, mediaMs: null, ringMs: null,
+		startedAt: 0, answeredAt: 0,
+	};
+}
+
+export class Phone extends EventTarget {
+	/** @param {HTMLAudioElement} audio plays the far end */
+	constructor(audio) {
+		super();
+		this.audio = audio;
+		this.ua = null;
+		this.session = null;
+		this.account = null;
+		this.registration = { state: 'idle', code: 0, reason: '' };
+		this.transport = 'closed';
+		this.current = idleCall();
+		this.lastStats = null;
+	}
+
+	/* ---- what others may ask --------------------------------------------------------------------- */
+
+	state() {
+		return {
+			registration: { ...this.registration }, transport: this.transport,
+			call: { ...this.current },
+		};
+	}
+
+	async stats() {
+		const connection = this.session && this.session.connection;
+
+		if (connection && connection.signalingState !== 'closed')
+			this.lastStats = await readStats(connection);
+		return this.lastStats;
+	}
+
+	/** Share (0..1) of hz in what is heard ('in') or spoken ('out'). */
+	toneLevel(hz, direction = 'in') {
+		const listener = direction === 'in' ? this.hearing : this.speaking;
+
+		return listener ? listener.tone(hz) : 0;
+	}
+
+	/** dBFS, -100 is silence. */
+	levels() {
+		return {
+			in: this.hearing ? this.hearing.level() : -100,
+			out: this.speaking && !this.current.muted ? this.speaking.level() : -100,
+		};
+	}
+
+	/* ---- registration ---------------------------------------------------------------------------- */
+
+	/** @param {{server, impu, impi, password, name, expires}} account */
+	register(account) {
+		this.stop();
+		this.wakeAudio();
+		this.account = account;
+		this.setRegistration('connecting');
+		try {
+			this.ua = new JsSIP.UA({
+				sockets: [new JsSIP.WebSocketInterface(account.server)],
+				uri: account.impu,
+				authorization_user: account.impi,
+				password: account.password,
+				display_name: account.name || undefined,
+				register: true,
+				register_expires: account.expires || 600,
+				instance_id: instanceId(),
+				connection_recovery_min_interval: 1,
+				connection_recovery_max_interval: 8,
+				no_answer_timeout: 90,
+				user_agent: 'w2gw-wic',
+			});
+		} catch (e) {
+			this.setRegistration('refused', 0, `not usable: ${e.message}`);
+			return;
+		}
+		this.listenToAgent(this.ua);
+		this.ua.start();
+	}
+
+	/** Sends a REGISTER before its time: proves that the binding still works. */
+	refresh() {
+		if (this.ua)
+			this.ua.register();
+	}
+
+	unregister() {
+		if (!this.ua)
+			return;
+		this.setRegistration('leaving');
+		this.ua.unregister();
+	}
+
+	stop() {
+		const ua = this.ua;
+
+		this.ua = null;
+		if (ua)
+			ua.stop();
+		this.transport = 'closed';
+	}
+
+	listenToAgent(ua) {
+		const on = (name, f) => ua.on(name, (e) => {
+			if (this.ua === ua)	/* events of a user agent that was replaced say nothing */
+				f(e);
+		});
+
+		on('connecting', () => this.setTransport('connecting'));
+		on('connected', () => {
+			this.setTransport('open');
+			this.setRegistration('registering');
+		});
+		on('disconnected', (e) => {
+			this.setTransport('lost', e.reason || '');
+			if (!['refused', 'gone'].includes(this.registration.state))
+				this.setRegistration('lost', e.code || 0, e.reason || 'connection lost');
+		});
+		on('registered', () => this.setRegistration('registered', 200));
+		on('unregistered', (e) => {
+			if (this.registration.state !== 'lost' && e && e.response)
+				this.setRegistration('gone');
+		});
+		on('registrationFailed', (e) => {
+			const r = e.response;
+
+			if (r)
+				this.setRegistration('refused', r.status_code, r.reason_phrase);
+			else
+				this.setRegistration('lost', 0, e.cause || '');
+		});
+		on('newRTCSession', (e) => {
+			if (e.originator === 'remote')
+				this.incoming(e.session);
+		});
+	}
+
+	/* ---- calls ----------------------------------------------------------------------------------- */
+
+	call(target) {
+		if (!this.ua || this.session)
+			return false;
+		this.wakeAudio();
+		this.begin('out', target, '');
+		try {
+			this.session = this.ua.call(target, {
+				mediaConstraints: { audio: true, video: false }, pcConfig: { iceServers: [] },
+			});
+		} catch (e) {
+			this.setCall({ state: 'ended', cause: `cannot call: ${e.message}` });
+			return false;
+		}
+		this.listenToSession(this.session);
+		return true;
+	}
+
+	incoming(session) {
+		const from = session.remote_identity;
+
+		if (this.session) {
+			session.terminate({ status_code: 486 });
+			return;
+		}
+		this.session = session;
+		this.begin('in', from.uri.toString(), from.display_name || '');
+		this.listenToSession(session);
+		this.setCall({ state: 'ringing' });
+	}
+
+	answer() {
+		if (!this.session || this.current.direction !== 'in' || this.current.state !== 'ringing')
+			return;
+		this.wakeAudio();
+		this.clock = performance.now();
+		this.setCall({ state: 'answering' });
+		this.session.answer({
+			mediaConstraints: { audio: true, video: false }, pcConfig: { iceServers: [] },
+		});
+	}
+
+	/** Ends, cancels or declines, whatever the call's state asks for. */
+	hangup(code) {
+		if (this.session)
+			this.session.terminate(code ? { status_code: code } : undefined);
+	}
+
+	mute(on) {
+		if (!this.session)
+			return;
+		if (on)
+			this.session.mute({ audio: true });
+		else
+			this.session.unmute({ audio: true });
+		this.setCall({ muted: on });
+	}
+
+	/** RFC 4733 events in the media, not SIP INFO. */
+	dtmf(keys) {
+		const connection = this.session && this.session.connection;
+		const sender = connection && connection.getSenders().find((s) => s.dtmf);
+
+		if (!sender || !sender.dtmf.canInsertDTMF)
+			return false;
+		sender.dtmf.insertDTMF(keys, 120, 70);
+		this.log(`sent ${keys}`);
+		return true;
+	}
+
+	begin(direction, peer, peerName) {
+		this.clock = performance.now();
+		this.current = {
+			...idleCall(), state: 'starting', direction, peer, peerName, startedAt: Date.now(),
+		};
+		this.lastStats = null;
+		this.heard = false;
+		this.changed();
+	}
+
+	listenToSession(session) {
+		const since = () => Math.round(performance.now() - this.clock);
+
+		session.on('sending', () => {
+			this.clock = performance.now();	/* the INVITE leaves now: set-up times start here */
+			this.setCall({ state: 'calling' });
+		});
+		session.on('peerconnection', (e) => this.listenToConnection(e.peerconnection));
+		session.on('progress', (e) => {
+			if (e.originator === 'remote' && this.current.direction === 'out')
+				this.setCall({ state: 'ringing', ringMs: this.current.ringMs || since() });
+		});
+		session.on('accepted', () => this.setCall({
+			state: 'active', setupMs: since(), answeredAt: Date.now(),
+		}));
+		session.on('ended', (e) => this.end(session, e));
+		session.on('failed', (e) => this.end(session, e));
+		session.on('getusermediafailed', () => this.log('no microphone: allow it and try again'));
+		if (session.connection)
+			this.listenToConnection(session.connection);
+	}
+
+	listenToConnection(connection) {
+		const states = () => this.setCall({
+			ice: connection.iceConnectionState, dtls: this.dtlsState(connection),
+		});
+
+		connection.addEventListener('iceconnectionstatechange', states);
+		connection.addEventListener('connectionstatechange', states);
+		connection.addEventListener('signalingstatechange', () => {
+			const transport = this.dtlsTransport(connection);
+
+			if (transport && transport !== this.watchedTransport) {
+				this.watchedTransport = transport;
+				transport.addEventListener('statechange', states);
+			}
+			this.listenToMicrophone(connection);
+		});
+		connection.addEventListener('track', (e) => {
+			const stream = e.streams[0] || new MediaStream([e.track]);
+
+			this.audio.srcObject = stream;
+			this.audio.play().catch(() => this.log('tap anywhere to hear the call'));
+			this.hearing = new Listener(this.context, stream);
+			this.watchMedia();
+		});
+	}
+
+	dtlsTransport(connection) {
+		const sender = connection.getSenders()[0];
+
+		return sender ? sender.transport : null;
+	}
+
+	dtlsState(connection) {
+		const transport = this.dtlsTransport(connection);
+
+		return transport ? transport.state : '';
+	}
+
+	listenToMicrophone(connection) {
+		const sender = connection.getSenders().find((s) => s.track && s.track.kind === 'audio');
+
+		if (sender && !this.speaking)
+			this.speaking = new Listener(this.context, new MediaStream([sender.track]));
+	}
+
+	/* Looks often until the first sound is there, because its time is one of the figures we report. */
+	watchMedia() {
+		clearInterval(this.watch);
+		this.watch = setInterval(() => {
+			const audible = this.hearing && this.hearing.level() > AUDIBLE_DB;
+
+			if (!audible)
+				return;
+			clearInterval(this.watch);
+			this.setCall({ media: 'heard', mediaMs: Math.round(performance.now() - this.clock) });
+		}, WATCH_MS);
+		this.setCall({ media: 'waiting' });
+	}
+
+	end(session, e) {
+		const m = e.message;
+		const reason = m && m.getHeader ? m.getHeader('Reason') || '' : '';
+
+		if (session !== this.session)
+			return;
+		clearInterval(this.watch);
+		for (const listener of [this.hearing, this.speaking])
+			if (listener)
+				listener.close();
+		this.hearing = this.speaking = this.watchedTransport = null;
+		this.session = null;
+		this.audio.srcObject = null;
+		this.setCall({
+			state: 'ended', cause: e.cause || '', code: m && m.status_code ? m.status_code : 0, reason,
+			originator: e.originator, media: 'none', muted: false,
+		});
+	}
+
+	/* ---- small things ---------------------------------------------------------------------------- */
+
+	/* Browsers let sound out only after a touch of the user: every entry point calls this. */
+	wakeAudio() {
+		if (!this.context)
+			this.context = new AudioContext({ latencyHint: 'interactive' });
+		if (this.context.state === 'suspended')
+			this.context.resume();
+	}
+
+	setTransport(state, detail = '') {
+		this.transport = state;
+		this.log(`WebSocket ${state}${detail ? `: ${detail}` : ''}`);
+		this.changed();
+	}
+
+	setRegistration(state, code = 0, reason = '') {
+		this.registration = { state, code, reason };
+		this.log(`registration ${state}${code ? ` ${code}` : ''} ${reason}`.trim());
+		this.changed();
+	}
+
+	setCall(change) {
+		const before = this.current.state;
+
+		Object.assign(this.current, change);
+		if (this.current.state !== before)
+			this.log(`call ${this.current.state} ${this.current.cause}`.trim());
+		this.changed();
+	}
+
+	log(text) {
+		this.dispatchEvent(new CustomEvent('log', { detail: text }));
+	}
+
+	changed() {
+		this.dispatchEvent(new Event('change'));
+	}
+}

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Telemetry: questions handed to the service thread through one slot with an atomic state. */
+#include "dataplane/app/telemetry.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include <rte_cycles.h>
+#include <rte_ethdev.h>
+#include <rte_mempool.h>
+#include <rte_telemetry.h>
+
+#define ROWS_MAX 200u	/* of a list: more does not fit a telemetry message */
+#define WAIT_STEPS 2000u
+#define WAIT_NS 500000L
+
+enum slot_state { IDLE, ASKED, SERVING, ANSWERED, CLOSED };
+
+static struct {
+	struct dp_telemetry_conf c;
+	_Atomic int state;
+	atomic_flag busy;
+	void (*fill)(struct rte_tel_data *d, uint64_t now_ms);
+	struct rte_tel_data *data;
+} tel = { .busy = ATOMIC_FLAG_INIT };
+
+static void put_u64(struct rte_tel_data *d, const char *name, uint64_t v)
+{
+	rte_tel_data_add_dict_u64(d, name, v);
+}
+
+static void put_addr(struct rte_tel_data *d, const char *name, const struct gw_addr *a)
+{
+	char text[GW_ADDR_STR_BYTES];
+
+	rte_tel_data_add_dict_string(d, name, a->family ? gw_addr_str(a, text) : "-");
+}
+
+static const char *dtls_name(const struct dp_term *t)
+{
+	static const char *const names[] = { "new", "handshake", "held", "up", "closed", "failed" };
+
+	return t->dtls ? names[dp_dtls_state(t->dtls)] : "-";
+}
+
+static const char *consent_name(const struct dp_term *t)
+{
+	static const char *const names[] = { "none", "valid", "lost" };
+
+	return t->is_access ? names[t->ice.consent] : "-";
+}
+
+/* One row per termination, or per flow direction; the row's name is its id. */
+static void each_term(struct rte_tel_data *d, void (*row)(struct rte_tel_data *r, struct dp_term *t))
+{
+	struct gw_list *l = dp_ctx_list(tel.c.ctx);
+	unsigned rows = 0;
+
+	GW_LIST_FOREACH(it, l) {
+		struct dp_context *cx = GW_CONTAINER(it, struct dp_context, node);
+
+		for (unsigned i = 0; i < cx->n_terms; i++, rows++) {
+			if (rows >= ROWS_MAX) {
+				rte_tel_data_add_dict_u64(d, "rows_left_off", dp_ctx_terms(tel.c.ctx) - rows);
+				return;
+			}
+			struct rte_tel_data *r = rte_tel_data_alloc();
+			char name[RTE_TEL_MAX_STRING_LEN];
+
+			if (!r)
+				return;
+			rte_tel_data_start_dict(r);
+			put_u64(r, "context", cx->id);
+			row(r, cx->terms[i]);
+			snprintf(name, sizeof(name), "term_%u", cx->terms[i]->number);
+			rte_tel_data_add_dict_container(d, name, r, 0);
+		}
+	}
+}
+
+static void context_row(struct rte_tel_data *r, struct dp_term *t)
+{
+	static const char *const modes[] = { "-", "sendonly", "receiveonly", "sendreceive", "inactive" };
+	const struct dp_ice_pair *pair = t->is_access ? dp_ice_selected(&t->ice) : NULL;
+	struct gw_addr local = { 0 };
+
+	local.port = t->port;
+	rte_tel_data_add_dict_string(r, "termination", t->id);
+	rte_tel_data_add_dict_string(r, "realm", t->realm->name);
+	rte_tel_data_add_dict_string(r, "mode", modes[t->mode]);
+	put_u64(r, "local_port", t->port);
+	put_addr(r, "remote", t->is_access ? (pair ? &pair->remote : &local) : &t->remote);
+	rte_tel_data_add_dict_string(r, "dtls", dtls_name(t));
+	rte_tel_data_add_dict_string(r, "consent", consent_name(t));
+}
+
+static void flow_row(struct rte_tel_data *r, struct dp_term *t)
+{
+	struct dp_flow_stats in, out;
+
+	dp_term_stats(tel.c.ctx, t, &in, &out);
+	rte_tel_data_add_dict_string(r, "termination", t->id);
+	put_u64(r, "rx_packets", in.rx_packets);
+	put_u64(r, "rx_bytes", in.rx_bytes);
+	put_u64(r, "tx_packets", out.tx_packets);
+	put_u64(r, "tx_bytes", out.tx_bytes);
+	put_u64(r, "lost", in.lost);
+	put_u64(r, "jitter_ts", in.jitter_ts);
+	put_u64(r, "drops", in.drops);
+	put_u64(r, "auth_fail", in.auth_fail);
+	put_u64(r, "replay", in.replay);
+}
+
+static void fill_contexts(struct rte_tel_data *d, uint64_t now_ms)
+{
+	(void)now_ms;
+	each_term(d, context_row);
+}
+
+static void fill_flows(struct rte_tel_data *d, uint64_t now_ms)
+{
+	(void)now_ms;
+	each_term(d, flow_row);
+}
+
+static void fill_drops(struct rte_tel_data *d, uint64_t now_ms)
+{
+	const uint64_t *c = dp_ctx_counters(tel.c.ctx), *q = dp_iq_counters(tel.c.iq), *a = dp_neigh_counters(tel.c.neigh);
+	uint64_t sum[dp_drop_COUNT];
+	struct dp_worker_stats s;
+
+	(void)now_ms;
+	memcpy(sum, dp_svc_drops(tel.c.fast), sizeof(sum));
+	for (uint16_t i = 0; i < dp_worker_count(tel.c.fast); i++) {
+		dp_worker_stats_read(tel.c.fast, i, &s);
+		for (int k = 0; k < dp_drop_COUNT; k++)
+			sum[k] += s.drops[k];
+	}
+	for (int k = 0; k < dp_drop_COUNT; k++)
+		put_u64(d, dp_drop_info[k].name, sum[k]);
+	for (int k = 0; k < dp_ctx_ctr_COUNT; k++)
+		put_u64(d, dp_ctx_ctr_info[k].name, c[k]);
+	for (int k = 0; k < dp_iq_ctr_COUNT; k++)
+		put_u64(d, dp_iq_ctr_info[k].name, q[k]);
+	for (int k = 0; k < dp_neigh_ctr_COUNT; k++)
+		put_u64(d, dp_neigh_ctr_info[k].name, a[k]);
+}
+
+/* What must be back at its base line when no call is up. */
+static void fill_summary(struct rte_tel_data *d, uint64_t now_ms)
+{
+	put_u64(d, "uptime_s", now_ms / 1000);
+	put_u64(d, "registered", dp_iq_registered(tel.c.iq));
+	put_u64(d, "contexts", dp_ctx_count(tel.c.ctx));
+	put_u64(d, "terminations", dp_ctx_terms(tel.c.ctx));
+	put_u64(d, "flows", dp_ctx_flows(tel.c.ctx));
+	put_u64(d, "ports_in_use", dp_ctx_ports_in_use(tel.c.ctx));
+	put_u64(d, "mbufs_in_use", rte_mempool_in_use_count(tel.c.pool));
+}
+
+static void fill_ports(struct rte_tel_data *d, uint64_t now_ms)
+{
+	(void)now_ms;
+	for (uint16_t i = 0; i < tel.c.n_ethdevs; i++) {
+		struct rte_tel_data *r = rte_tel_data_alloc();
+		char name[RTE_TEL_MAX_STRING_LEN], dev[RTE_ETH_NAME_MAX_LEN] = "?";
+		struct rte_eth_stats s = { 0 };
+
+		if (!r)
+			return;
+		rte_eth_stats_get(tel.c.ethdevs[i], &s);
+		rte_eth_dev_get_name_by_port(tel.c.ethdevs[i], dev);
+		rte_tel_data_start_dict(r);
+		rte_tel_data_add_dict_string(r, "device", dev);
+		put_u64(r, "rx_packets", s.ipackets);
+		put_u64(r, "tx_packets", s.opackets);
+		put_u64(r, "rx_missed", s.imissed);
+		put_u64(r, "rx_errors", s.ierrors);
+		put_u64(r, "rx_nombuf", s.rx_nombuf);
+		put_u64(r, "tx_errors", s.oerrors);
+		snprintf(name, sizeof(name), "port_%u", tel.c.ethdevs[i]);
+		rte_tel_data_add_dict_container(d, name, r, 0);
+	}
+}
+
+static void fill_workers(struct rte_tel_data *d, uint64_t now_ms)
+{
+	static const char *const punts[] = { "punt_stun", "punt_dtls", "punt_rtcp", "punt_data", "punt_l2" };
+
+	(void)now_ms;
+	for (uint16_t i = 0; i < dp_worker_count(tel.c.fast); i++) {
+		struct rte_tel_data *r = rte_tel_data_alloc();
+		char name[RTE_TEL_MAX_STRING_LEN];
+		struct dp_worker_stats s;
+
+		if (!r)
+			return;
+		dp_worker_stats_read(tel.c.fast, i, &s);
+		rte_tel_data_start_dict(r);
+		put_u64(r, "flows", s.flows);
+		put_u64(r, "rx_packets", s.rx_packets);
+		put_u64(r, "tx_packets", s.tx_packets);
+		put_u64(r, "handed_over", s.handed_over);
+		for (int k = 0; k < DP_PUNT_CLASSES; k++)
+			put_u64(r, punts[k], s.punted[k]);
+		put_u64(r, "loops", s.loops);
+		put_u64(r, "idle_sleeps", s.idle_sleeps);
+		put_u64(r, "longest_loop_tsc", dp_longest_of(&s).tsc);
+		snprintf(name, sizeof(name), "worker_%u", i);
+		rte_tel_data_add_dict_container(d, name, r, 0);
+	}
+}
+
+static double quantile_us(const struct dp_worker_stats *s, double q)
+{
+	uint64_t all = 0, sum = 0;
+	unsigned i;
+
+	for (i = 0; i < DP_LATENCY_BUCKETS; i++)
+		all += s->latency[i];
+	for (i = 0; all && i < DP_LATENCY_BUCKETS; i++) {
+		sum += s->latency[i];
+		if ((double)sum >= q * (double)all)
+			return (double)dp_latency_limit(i) * 1e6 / (double)rte_get_tsc_hz();
+	}
+	return 0;
+}
+
+static void put_us(struct rte_tel_data *d, const char *name, double us)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%.1f", us);
+	rte_tel_data_add_dict_string(d, name, text);
+}
+
+/* Of the last minute or two. */
+static void put_longest(struct rte_tel_data *d, struct dp_longest l)
+{
+	put_us(d, "longest_turn_us", (double)l.tsc * 1e6 / (double)rte_get_tsc_hz());
+	rte_tel_data_add_dict_string(d, "longest_turn_cause", dp_loop_cause_name(l.cause));
+	rte_tel_data_add_dict_string(d, "longest_turn_stage", dp_stage_name(l.stage));
+	put_u64(d, "longest_turn_packets", l.packets);
+}
+
+static void fill_latency(struct rte_tel_data *d, uint64_t now_ms)
+{
+
+	(void)now_ms;
+	for (uint16_t i = 0; i < dp_worker_count(tel.c.fast); i++) {
+		struct rte_tel_data *r = rte_tel_data_alloc();
+		char name[RTE_TEL_MAX_STRING_LEN];
+		struct dp_worker_stats s;
+
+		if (!r)
+			return;
+		dp_worker_stats_read(tel.c.fast, i, &s);
+		rte_tel_data_start_dict(r);
+		rte_tel_data_add_dict_string(r, "engine", tel.c.engine);
+		put_u64(r, "tx_packets", s.tx_packets);
+		put_us(r, "p50_us", quantile_us(&s, 0.5));
+		put_us(r, "p99_us", quantile_us(&s, 0.99));
+		put_us(r, "p999_us", quantile_us(&s, 0.999));
+		put_longest(r, dp_longest_of(&s));
+		for (unsigned k = 0; s.stage_packets && k < DP_STAGES; k++) {
+			snprintf(name, sizeof(name), "%s_cycles", dp_stage_name((enum dp_stage)k));
+			put_u64(r, name, s.stage_tsc[k] / s.stage_packets);
+		}
+		snprintf(name, sizeof(name), "worker_%u", i);
+		rte_tel_data_add_dict_container(d, name, r, 0);
+	}
+}
+
+/* ---- hand-over ------------------------------------------------------------------------------------- */
+
+static int ask(struct rte_tel_data *d, void (*fill)(struct rte_tel_data *, uint64_t))
+{
+	const struct timespec step = { 0, WAIT_NS };
+	int expected = IDLE;
+
+	rte_tel_data_start_dict(d);
+	if (atomic_flag_test_and_set(&tel.busy))
+		return -1;	/* another client is being served */
+	tel.fill = fill;
+	tel.data = d;
+	if (!atomic_compare_exchange_strong(&tel.state, &expected, ASKED)) {
+		atomic_flag_clear(&tel.busy);
+		return -1;
+	}
+	for (unsigned i = 0; i < WAIT_STEPS && atomic_load(&tel.state) == ASKED; i++)
+		nanosleep(&step, NULL);
+	expected = ASKED;	/* not taken up: the question is withdrawn, and can never be answered into a d that is gone */
+	if (atomic_compare_exchange_strong(&tel.state, &expected, IDLE)) {
+		atomic_flag_clear(&tel.busy);
+		return -1;
+	}
+	while (atomic_load(&tel.state) == SERVING)	/* it writes to d now; there is nothing in it that waits */
+		nanosleep(&step, NULL);
+	expected = ANSWERED;
+	if (!atomic_compare_exchange_strong(&tel.state, &expected, IDLE))
+		return -1;	/* the process ends */
+	atomic_flag_clear(&tel.busy);
+	return 0;
+}
+
+void dp_telemetry_serve(uint64_t now_ms)
+{
+	int expected = ASKED;
+
+	if (!atomic_compare_exchange_strong(&tel.state, &expected, SERVING))
+		return;
+	tel.fill(tel.data, now_ms);
+	atomic_store(&tel.state, ANSWERED);
+}
+
+void dp_telemetry_stop(void)
+{
+	atomic_store(&tel.state, CLOSED);
+}
+
+#define COMMAND(name)                                                                              \
+	static int on_##name(const char *cmd, const char *params, struct rte_tel_data *d)         \
+	{                                                                                          \
+		(void)cmd;                                                                         \
+		(void)params;                                                                      \
+		return ask(d, fill_##name);                                                        \
+	}
+COMMAND(contexts)
+COMMAND(flows)
+COMMAND(drops)
+COMMAND(ports)
+COMMAND(workers)
+COMMAND(summary)
+COMMAND(latency)
+
+enum gw_err dp_telemetry_start(const struct dp_telemetry_conf *conf)
+{
+	static const struct {
+		const char *cmd, *help;
+		telemetry_cb fn;
+	} cmds[] = {
+		{ "/w2gw/contexts", "H.248 contexts and terminations", on_contexts },
+		{ "/w2gw/flows", "media statistics of terminations", on_flows },
+		{ "/w2gw/drops", "packets dropped and messages refused, by reason", on_drops },
+		{ "/w2gw/ports", "media ports", on_ports },
+		{ "/w2gw/workers", "worker lcores", on_workers },
+		{ "/w2gw/latency", "time in the workers, longest turn and why, cycles by stage", on_latency },
+		{ "/w2gw/summary", "what is in use", on_summary },
+	};
+
+	tel.c = *conf;
+	atomic_store(&tel.state, IDLE);
+	for (size_t i = 0; i < sizeof(cmds) / sizeof(cmds[0]); i++)
+		if (rte_telemetry_register_cmd(cmds[i].cmd, cmds[i].fn, cmds[i].help))
+			return GW_EIO;
+	return GW_OK;
+}

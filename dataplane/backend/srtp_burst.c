@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The burst SRTP engine (RFC 3711, 6188, 7714): index, replay window and initial vectors here, the
+ * ciphering of the whole burst in crypt_mb.c or crypt_dev.c. Nothing a packet says is kept before its
+ * tag was found right; the packet counts as seen only then, also against the others of its burst.
+ */
+#include <string.h>
+
+#include <rte_branch_prediction.h>
+#include <rte_malloc.h>
+#include <rte_mempool.h>
+#include <rte_prefetch.h>
+
+#include "dataplane/backend/crypt.h"
+#include "dataplane/backend/crypt_dev.h"
+#include "proto/rtp/rtp.h"
+
+#define WINDOW_DEFAULT 128u
+#define WINDOW_MAX 1024u
+#define SSRC_DEFAULT 8u
+
+/* Streams follow, the keys behind them on a line of their own: with the default window the header and
+   the first stream share one cache line. Behind the keys: what is seldom needed. */
+struct dp_srtp_session {
+	uint8_t alg;                           /* enum crypt_alg */
+	bool is_protect;
+	uint8_t tag_bytes, max_ssrc, n_ssrc;
+	uint8_t window_log2, stream_bytes;
+	uint16_t keys_line;                    /* cache lines from the start of this to the keys */
+	uint8_t salt[DP_SRTP_SALT_MAX + 2];
+	uint8_t next_out;                      /* protect: the stream a new SSRC replaces when all are taken */
+	_Alignas(struct srtp_stream) uint8_t streams[];
+};
+
+/*
+ * The core changes its SSRC with every announcement, transfer or re-targeting, so when all streams are taken the
+ * oldest goes. Its SSRC must never come back under the same key, or a packet index, and with it a piece of key stream,
+ * would be used twice: it is remembered here by its hash. A new SSRC with the same hash is refused, in vain now and
+ * then, but never wrongly let in.
+ */
+#define BURNT_BITS 512u
+
+struct rare {
+	void *dev_session;
+	uint64_t burnt[BURNT_BITS / 64];       /* protect */
+};
+
+_Static_assert((sizeof(struct dp_srtp_session) + UINT8_MAX * (sizeof(struct srtp_stream) + WINDOW_MAX / 8)) /
+	RTE_CACHE_LINE_SIZE <= UINT16_MAX, "keys_line holds it");
+_Static_assert(sizeof(struct dp_srtp_session) + sizeof(struct srtp_stream) + WINDOW_DEFAULT / 8 <=
+	RTE_CACHE_LINE_SIZE, "header and first stream on one line");
+
+struct engine {
+	struct rte_mempool *pool;
+	uint32_t elem_bytes;
+	bool has_device;
+	struct crypt_hot hot[CRYPT_ALGS][2];   /* [alg][is_protect] */
+	struct crypt_job (*jobs)[DP_BURST];   /* [workers] */
+};
+
+static struct engine engine;
+
+static struct srtp_stream *stream_at(struct dp_srtp_session *s, unsigned i)
+{
+	return (struct srtp_stream *)(s->streams + (size_t)i * s->stream_bytes);
+}
+
+static void *keys_of(struct dp_srtp_session *s)
+{
+	return (uint8_t *)s + (size_t)s->keys_line * RTE_CACHE_LINE_SIZE;
+}
+
+static struct rare *rare_of(struct dp_srtp_session *s)
+{
+	return (struct rare *)((uint8_t *)keys_of(s) + crypt_mb_key_bytes((enum crypt_alg)s->alg));
+}
+
+static uint32_t window_bits(const struct dp_srtp_session *s)
+{
+	return UINT32_C(1) << s->window_log2;
+}
+
+/* ---- sessions: service thread --------------------------------------------------------------- */
+
+/* Rounded up to a power of two, 64..1024. */
+static uint8_t window_log2(unsigned want)
+{
+	uint8_t log2 = 6;
+
+	while ((1u << log2) < (want ? want : WINDOW_DEFAULT) && (1u << log2) < WINDOW_MAX)
+		log2++;
+	return log2;
+}
+
+static enum crypt_alg alg_of(const struct srtp_session_keys *k)
+{
+	return !k->is_aead ? CRYPT_CM_SHA1 : k->enc_len == 32 ? CRYPT_GCM_256 : CRYPT_GCM_128;
+}
+
+static void session_free(struct dp_srtp_session *s)
+{
+	if (!s)
+		return;
+	crypt_dev_session_free(rare_of(s)->dev_session);
+	explicit_bzero(s, engine.elem_bytes);
+	rte_mempool_put(engine.pool, s);
+}
+
+static enum gw_err session_new(struct dp_srtp_session **out, const struct dp_srtp_keys *master,
+	bool is_protect)
+{
+	struct srtp_session_keys keys;
+	struct dp_srtp_session *s;
+	enum gw_err err = srtp_kdf(master, &keys);
+	void *p;
+
+	if (err)
+		return err;
+	if (rte_mempool_get(engine.pool, &p)) {
+		explicit_bzero(&keys, sizeof(keys));
+		return GW_ENOMEM;
+	}
+	s = p;
+	memset(s, 0, engine.elem_bytes);
+	s->alg = (uint8_t)alg_of(&keys);
+	s->is_protect = is_protect;
+	s->tag_bytes = keys.tag_len;
+	s->max_ssrc = master->max_ssrc ? master->max_ssrc : SSRC_DEFAULT;
+	s->window_log2 = window_log2(master->replay_window);
+	s->stream_bytes = (uint8_t)(sizeof(struct srtp_stream) + window_bits(s) / 8);
+	s->keys_line = (uint16_t)((sizeof(*s) + (size_t)s->max_ssrc * s->stream_bytes +
+		RTE_CACHE_LINE_SIZE - 1) / RTE_CACHE_LINE_SIZE);
+	memcpy(s->salt, keys.salt, sizeof(keys.salt));
+	if ((size_t)s->keys_line * RTE_CACHE_LINE_SIZE + crypt_mb_key_bytes(alg_of(&keys)) + sizeof(struct rare) >
+		engine.elem_bytes) {
+		explicit_bzero(&keys, sizeof(keys));
+		rte_mempool_put(engine.pool, s);
+		return GW_EINVAL;	/* a larger window or more SSRCs than the engine was started for */
+	}
+	crypt_mb_expand(alg_of(&keys), &keys, keys_of(s));
+	if (engine.has_device)
+		err = crypt_dev_session_new(&rare_of(s)->dev_session, alg_of(&keys), &keys, is_protect);
+	explicit_bzero(&keys, sizeof(keys));
+	if (err) {
+		session_free(s);
+		return err;
+	}
+	*out = s;
+	return GW_OK;
+}
+
+/* ---- packets: owner worker ------------------------------------------------------------------ */
+
+static struct srtp_stream *find_stream(struct dp_srtp_session *s, uint32_t ssrc)
+{
+	for (unsigned i = 0; i < s->n_ssrc; i++)
+		if (stream_at(s, i)->ssrc == ssrc)
+			return stream_at(s, i);
+	return NULL;
+}
+
+/* RFC 3711 4.1.1 and RFC 7714 8.1: the same sum, in fields of other widths. */
+static void make_iv(const struct dp_srtp_session *s, uint32_t ssrc, uint64_t index, uint8_t iv[16])
+{
+	uint64_t high, low;
+	uint32_t mid;
+
+	if (s->alg == CRYPT_CM_SHA1) {
+		memcpy(&high, s->salt, 8);
+		memcpy(&low, s->salt + 8, 8);
+		high ^= rte_cpu_to_be_64(ssrc);
+		low ^= rte_cpu_to_be_64(index << 16);
+	} else {	/* 00 00 SSRC ROC SEQ */
+		memcpy(&high, s->salt, 8);
+		memcpy(&mid, s->salt + 8, 4);
+		high ^= rte_cpu_to_be_64((uint64_t)ssrc << 16 | index >> 32);
+		low = (uint32_t)(mid ^ rte_cpu_to_be_32((uint32_t)index));
+	}
+	memcpy(iv, &high, 8);
+	memcpy(iv + 8, &low, 8);
+}
+
+static unsigned burnt_bit(uint32_t ssrc)
+{
+	return (ssrc * UINT32_C(0x9e3779b1)) >> 23;	/* 9 bits: BURNT_BITS */
+}
+
+static bool is_burnt(struct dp_srtp_session *s, uint32_t ssrc)
+{
+	return rare_of(s)->burnt[burnt_bit(ssrc) >> 6] >> (burnt_bit(ssrc) & 63) & 1;
+}
+
+/* A place for a new SSRC, all zero, or NULL. Unprotect: the cap is hard (threat M5). */
+static struct srtp_stream *new_stream(struct dp_srtp_session *s, uint32_t ssrc)
+{
+	struct srtp_stream *st;
+
+	if (s->n_ssrc < s->max_ssrc) {
+		st = stream_at(s, s->n_ssrc++);
+	} else if (s->is_protect && !is_burnt(s, ssrc)) {
+		unsigned bit;
+
+		st = stream_at(s, s->next_out);
+		s->next_out = (uint8_t)((s->next_out + 1) % s->max_ssrc);
+		bit = burnt_bit(st->ssrc);
+		rare_of(s)->burnt[bit >> 6] |= UINT64_C(1) << (bit & 63);
+		memset(st, 0, s->stream_bytes);
+	} else {
+		return NULL;
+	}
+	st->ssrc = ssrc;
+	return st;
+}
+
+/*
+ * Of an SSRC without a stream. Towards the access side it may have begun, and even rolled over, earlier in this very
+ * burst; what comes from there says nothing before its tag was found right.
+ */
+static uint64_t first_index(const struct crypt_job *jobs, const struct crypt_job *j,
+	const struct dp_srtp_session *s, uint32_t ssrc, uint16_t seq)
+{
+	struct srtp_stream so_far = { 0 };
+
+	for (const struct crypt_job *k = jobs; s->is_protect && k < j; k++)
+		if (k->session == s && !k->stream && rtp_be32(k->pkt + 8) == ssrc && k->index > so_far.top)
+			so_far.top = k->index;
+	return srtp_stream_index(&so_far, seq);
+}
+
+static void prefetch_keys(const struct dp_srtp_session *s, const uint8_t *keys, unsigned bytes)
+{
+	const struct crypt_hot *h = &engine.hot[s->alg][s->is_protect];
+	unsigned tail = bytes + 32 < h->tail_most ? bytes + 32 : h->tail_most;	/* a block of AAD, one of lengths */
+
+	for (unsigned at = 0; at < h->head; at += RTE_CACHE_LINE_SIZE)
+		rte_prefetch0(keys + at);
+	for (unsigned back = RTE_CACHE_LINE_SIZE / 4; back < tail; back += RTE_CACHE_LINE_SIZE)
+		rte_prefetch0(keys + h->end - back);
+}
+
+/* dp_drop_COUNT: the job is made. A new SSRC gets its stream when it has proved true, in commit(). */
+static enum dp_drop prepare(struct rte_mbuf *m, struct dp_srtp_session *s, const struct crypt_job *jobs,
+	struct crypt_job *j)
+{
+	uint8_t *p = rte_pktmbuf_mtod(m, uint8_t *);
+	uint32_t bytes = m->data_len;
+	struct rtp_view v;
+
+	if (s->is_protect) {
+		if (unlikely(rte_pktmbuf_tailroom(m) < DP_SRTP_TRAILER_MAX))
+			return DP_DROP_HEADROOM;
+	} else if (unlikely(bytes < RTP_FIXED_BYTES + s->tag_bytes)) {
+		return DP_DROP_RTP_HEADER;
+	} else {
+		bytes -= s->tag_bytes;
+	}
+	if (unlikely(!rtp_parse(p, bytes, &v)))
+		return DP_DROP_RTP_HEADER;
+	j->stream = find_stream(s, v.ssrc);
+	if (likely(j->stream != NULL)) {
+		j->index = srtp_stream_index(j->stream, v.seq);
+		if (unlikely(j->index > SRTP_INDEX_MAX))
+			return DP_DROP_SRTP_OTHER;	/* the key is used up (RFC 3711 9.2) */
+		if (unlikely(!srtp_stream_is_new(j->stream, j->index, window_bits(s))))
+			return DP_DROP_SRTP_REPLAY;
+	} else if (unlikely(s->n_ssrc >= s->max_ssrc && (!s->is_protect || is_burnt(s, v.ssrc)))) {
+		return DP_DROP_SSRC_LIMIT;
+	} else {
+		j->index = first_index(jobs, j, s, v.ssrc, v.seq);
+	}
+	j->session = s;
+	j->m = m;
+	j->pkt = p;
+	j->header_bytes = v.header_bytes;
+	j->bytes = (uint16_t)bytes;
+	j->tag_bytes = s->tag_bytes;
+	j->roc = (uint32_t)(j->index >> 16);
+	j->keys = keys_of(s);
+	j->dev_session = engine.has_device ? rare_of(s)->dev_session : NULL;
+	make_iv(s, v.ssrc, j->index, j->iv);
+	prefetch_keys(s, j->keys, bytes);
+	return dp_drop_COUNT;
+}
+
+static enum dp_drop commit(struct crypt_job *j)
+{
+	struct dp_srtp_session *s = j->session;
+	uint32_t ssrc = rtp_be32(j->pkt + 8);
+	struct srtp_stream *st = j->stream;
+
+	if (unlikely(!j->is_ok))
+		return s->is_protect ? DP_DROP_SRTP_OTHER : DP_DROP_SRTP_AUTH;
+	if (unlikely(!st)) {	/* the first one; or an earlier packet of this burst was */
+		st = find_stream(s, ssrc);
+		if (!st)
+			st = new_stream(s, ssrc);
+	}
+	if (unlikely(!st || st->ssrc != ssrc))	/* the place went to another SSRC earlier in this burst */
+		return DP_DROP_SSRC_LIMIT;
+	if (unlikely(!srtp_stream_is_new(st, j->index, window_bits(s))))
+		return DP_DROP_SRTP_REPLAY;	/* twice in one burst */
+	srtp_stream_commit(st, j->index, window_bits(s));
+	j->m->data_len = j->bytes + (s->is_protect ? j->tag_bytes : 0);
+	j->m->pkt_len = j->m->data_len;
+	return dp_drop_COUNT;
+}
+
+static void run(uint16_t worker, enum crypt_alg alg, struct crypt_job **j, uint16_t n, bool is_protect)
+{
+	if (engine.has_device)
+		n = crypt_dev_run(worker, alg, j, n, is_protect);
+	if (n == 0)
+		return;
+	if (is_protect)
+		crypt_mb_seal(worker, alg, j, n);
+	else
+		crypt_mb_open(worker, alg, j, n);
+}
+
+static void burst(uint16_t worker, struct rte_mbuf **m, struct dp_srtp_session **s, uint16_t n,
+	bool is_protect, enum dp_drop *why)
+{
+	struct crypt_job *jobs = engine.jobs[worker], *by_alg[CRYPT_ALGS][DP_BURST];
+	uint16_t count[CRYPT_ALGS] = { 0 }, made = 0;
+
+	for (uint16_t i = 0; i < n; i++) {
+		struct crypt_job *j = &jobs[made];
+
+		why[i] = prepare(m[i], s[i], jobs, j);
+		if (unlikely(why[i] != dp_drop_COUNT))
+			continue;
+		j->at = i;
+		by_alg[s[i]->alg][count[s[i]->alg]++] = j;
+		made++;
+	}
+	for (unsigned a = 0; a < CRYPT_ALGS; a++)
+		if (count[a])
+			run(worker, (enum crypt_alg)a, by_alg[a], count[a], is_protect);
+	for (uint16_t i = 0; i < made; i++)
+		why[jobs[i].at] = commit(&jobs[i]);
+}
+
+static void unprotect_burst(uint16_t worker, struct rte_mbuf **m, struct dp_srtp_session **s,
+	uint16_t n, enum dp_drop *why)
+{
+	burst(worker, m, s, n, false, why);
+}
+
+static void protect_burst(uint16_t worker, struct rte_mbuf **m, struct dp_srtp_session **s,
+	uint16_t n, enum dp_drop *why)
+{
+	burst(worker, m, s, n, true, why);
+}
+
+const struct dp_srtp_ops dp_srtp_burst = {
+	.name = "burst",
+	.session_new = session_new,
+	.session_free = session_free,
+	.unprotect_burst = unprotect_burst,
+	.protect_burst = protect_burst,
+};
+
+/* ---- start and stop -------------------------------------------------------------------------- */
+
+static uint32_t elem_bytes(const struct dp_srtp_burst_conf *c)
+{
+	size_t head = sizeof(struct dp_srtp_session) + (c->max_ssrc ? c->max_ssrc : SSRC_DEFAULT) *
+		(sizeof(struct srtp_stream) + (1u << window_log2(c->replay_window)) / 8);
+
+	return (uint32_t)RTE_ALIGN(RTE_ALIGN(head, RTE_CACHE_LINE_SIZE) + crypt_mb_key_bytes(CRYPT_GCM_256) +
+		sizeof(struct rare), RTE_CACHE_LINE_SIZE);
+}
+
+enum gw_err dp_srtp_burst_start(const struct dp_srtp_burst_conf *conf)
+{
+	enum gw_err err;
+
+	engine.elem_bytes = elem_bytes(conf);
+	engine.pool = rte_mempool_create("w2gw_srtp", conf->max_sessions, engine.elem_bytes, 0, 0, NULL,
+		NULL, NULL, NULL, (int)rte_socket_id(), RTE_MEMPOOL_F_SP_PUT | RTE_MEMPOOL_F_SC_GET);
+	engine.jobs = rte_zmalloc("w2gw_jobs", sizeof(*engine.jobs) * conf->workers, RTE_CACHE_LINE_SIZE);
+	err = engine.pool && engine.jobs ? crypt_mb_start(conf->workers) : GW_ENOMEM;
+	for (unsigned a = 0; !err && a < CRYPT_ALGS; a++)
+		for (unsigned is_protect = 0; is_protect < 2; is_protect++)
+			engine.hot[a][is_protect] = crypt_mb_hot((enum crypt_alg)a, is_protect);
+	if (!err && conf->device && strcmp(conf->device, "cpu") != 0) {
+		err = crypt_dev_start(conf->device, conf->workers, conf->max_sessions);
+		engine.has_device = !err;
+	}
+	if (err)
+		dp_srtp_burst_stop();
+	return err;
+}
+
+void dp_srtp_burst_stop(void)
+{
+	if (engine.has_device)
+		crypt_dev_stop();
+	crypt_mb_stop();
+	rte_free(engine.jobs);
+	rte_mempool_free(engine.pool);
+	engine = (struct engine){ 0 };
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * H.248 contexts and terminations: the single owner of media state (iq.md 3.1). Service thread only.
+ * A context joins an access termination (ICE, DTLS-SRTP) and a core termination (RTP/AVP).
+ */
+#ifndef DP_CONTEXT_H
+#define DP_CONTEXT_H
+
+#include "dataplane/ctx/port_pool.h"
+#include "dataplane/fast/api.h"
+#include "dataplane/slow/dtls.h"
+#include "dataplane/slow/ice.h"
+#include "dataplane/slow/neigh.h"
+#include "dataplane/slow/srtcp.h"
+#include "proto/base/list.h"
+#include "proto/base/map.h"
+#include "proto/base/timers.h"
+#include "proto/iq/iq.h"
+
+#define DP_TERMS_PER_CONTEXT 4
+#define DP_REALMS_MAX 16
+#define DP_REALM_ADDRS_MAX 4
+
+struct dp_realm {
+	char name[32];
+	char interface[32];          /* Interface ID of TerminationIDs (F-6) */
+	uint16_t laddrs[DP_REALM_ADDRS_MAX];
+	struct dp_port_pool *pools[DP_REALM_ADDRS_MAX];
+	unsigned n_addrs;
+};
+
+struct dp_term;
+struct dp_ctx;
+
+/** Told to the Iq server; it looks whether the controller asked for the event. */
+struct dp_ctx_ops {
+	void (*notify)(void *user, struct dp_term *t, enum iq_name event, const struct iq_param *params,
+		unsigned n_params);
+	void *user;
+};
+
+struct dp_ctx_conf {
+	struct dp_fast *fast;
+	struct dp_neigh *neigh;
+	struct dp_dtls_ctx *dtls;
+	uint32_t dtls_keep_ms;           /* TLS state is kept so long after the handshake; 0: as long as the call */
+	struct dp_ice_msg *ice;
+	struct rte_mempool *pool;
+	struct gw_timers *timers;
+	const struct gw_log *log;
+	const struct dp_srtp_ops *srtp;
+	const struct dp_laddr *laddrs;
+	struct dp_realm *realms;
+	unsigned n_realms;
+	unsigned max_contexts;
+	uint32_t consent_timeout_ms;
+	uint16_t replay_window;
+	uint8_t max_ssrc;
+	uint64_t tsc_hz;
+	struct dp_ctx_ops ops;
+};
+
+#define DP_CTX_CTR_LIST(X)                                                                         \
+	X(ctx_stun_bad, "STUN messages that are no well-formed connectivity check")               \
+	X(ctx_stun_auth, "connectivity checks with an unknown ufrag or wrong integrity")          \
+	X(ctx_dtls_unvalidated, "DTLS datagrams from an address without an authenticated check")  \
+	X(ctx_dtls_ignored, "DTLS datagrams that were malformed or out of place")                 \
+	X(ctx_dtls_up, "DTLS associations verified")                                              \
+	X(ctx_dtls_failed, "DTLS associations failed (certificate, profile, time-out)")           \
+	X(ctx_consent_lost, "streams whose consent ended")                                        \
+	X(ctx_rtcp_dropped, "RTCP dropped: wrong source, gate closed or not decryptable")         \
+	X(ctx_rtcp_relayed, "RTCP packets relayed")                                               \
+	X(ctx_no_route, "packets not sent for want of a route or buffer")                         \
+	X(ctx_cmd_late, "commands that waited because a worker's ring was full")                  \
+	X(ctx_cmd_lost, "of these, commands lost for want of memory")                             \
+	X(ctx_punt_stray, "punted packets of terminations that are gone")
+GW_CTR_ENUM(dp_ctx_ctr, DP_CTX_CTR_LIST);
+extern const struct gw_ctr_info dp_ctx_ctr_info[dp_ctx_ctr_COUNT];
+
+/** One termination with its one media stream. */
+struct dp_term {
+	bool is_used;
+	uint32_t number, generation;
+	uint32_t slot;
+	struct dp_context *ctx;
+	struct dp_ctx *tables;       /* that own it: timers carry no other pointer */
+	char id[96];                 /* "ip/1/acc0/1001" */
+	uint16_t stream_id;
+	bool is_access;
+	struct dp_realm *realm;
+	unsigned addr_index;         /* in the realm */
+	uint16_t laddr, port;
+	enum iq_mode mode;
+	uint8_t dscp;
+	int saf, spf;
+	struct gw_addr remote, remote_rtcp;
+	bool has_remote;
+	uint64_t pt_mask[2];
+	uint32_t clock_hz;
+	char *local_sdp, *remote_sdp; /* as last agreed, for audits */
+	/* events and signals of the controller */
+	uint32_t events_id;
+	uint32_t wanted;             /* bit per enum iq_name below 32: EV_* */
+	uint32_t held;               /* of these, happened while no controller was there to be told */
+	uint32_t heartbeat_s;
+	struct gw_timer heartbeat;
+	/* access only */
+	struct dp_ice ice;
+	struct dp_dtls *dtls;
+	struct dp_srtcp *srtcp;
+	struct dp_srtp_session *srtp_rx, *srtp_tx;   /* used by the flows, freed by their events (publish.c) */
+	struct dp_path dtls_path;
+	uint64_t dtls_forget_ms;         /* UP: when its TLS state goes; UINT64_MAX: has gone, or stays */
+	struct gw_timer dtls_timer, consent_timer;
+	uint64_t created_ms;
+	struct dp_flow_stats sent;   /* of a peer that has left: what went out by this termination */
+	/* flows: [0] RTP (or the muxed access port), [1] RTCP of the core */
+	dp_flow_id flow[2];
+	bool has_flow[2];
+};
+
+struct dp_context {
+	struct gw_list node;
+	uint32_t id;
+	int priority;
+	bool is_emergency;
+	struct dp_term *terms[DP_TERMS_PER_CONTEXT];
+	unsigned n_terms;
+	uint64_t created_ms;
+};
+
+enum gw_err dp_ctx_new(struct dp_ctx **out, const struct dp_ctx_conf *conf) GW_NODISCARD;
+void dp_ctx_free(struct dp_ctx *c);
+
+struct dp_context *dp_ctx_find(struct dp_ctx *c, uint32_t id);
+/** GW_ELIMIT: 412. */
+enum gw_err dp_ctx_create(struct dp_ctx *c, uint64_t now_ms, struct dp_context **out) GW_NODISCARD;
+/** Remove a context that has no terminations left. */
+void dp_ctx_remove_if_empty(struct dp_ctx *c, struct dp_context *cx);
+struct gw_list *dp_ctx_list(struct dp_ctx *c);
+unsigned dp_ctx_count(const struct dp_ctx *c);
+unsigned dp_ctx_terms(const struct dp_ctx *c);
+unsigned dp_ctx_ports_in_use(const struct dp_ctx *c);
+unsigned dp_ctx_flows(const struct dp_ctx *c);
+const uint64_t *dp_ctx_counters(const struct dp_ctx *c);
+
+struct dp_term *dp_ctx_term(struct dp_context *cx, struct gw_sv id);
+
+/**
+ * Execute Add or Modify on a context. On failure nothing has changed, and *code and *text (static or
+ * in the arena) say what to answer.
+ * @param t      Modify: the termination; Add: NULL
+ * @param local  gets the completed Local of the reply, or empty
+ */
+enum gw_err dp_ctx_apply(struct dp_ctx *c, struct dp_context *cx, struct dp_term *t,
+	const struct iq_cmd *cmd, struct gw_arena *arena, uint64_t now_ms, struct dp_term **out,
+	struct gw_sv *local, unsigned *code, const char **text) GW_NODISCARD;
+void dp_ctx_subtract(struct dp_ctx *c, struct dp_term *t, uint64_t now_ms);
+
+/** A punted packet that is not DP_PUNT_L2; consumed. */
+void dp_ctx_input(struct dp_ctx *c, struct rte_mbuf *m, uint64_t now_ms);
+void dp_ctx_event(struct dp_ctx *c, const struct dp_event *ev, uint64_t now_ms);
+
+/** Statistics of one termination for Subtract and audits. */
+void dp_term_stats(struct dp_ctx *c, const struct dp_term *t, struct dp_flow_stats *in,
+	struct dp_flow_stats *out);
+struct dp_term *dp_term_peer(const struct dp_term *t);
+
+#endif

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Structures the files of fast/ share. Nobody outside includes it. */
+#ifndef DP_FAST_INT_H
+#define DP_FAST_INT_H
+
+#include <rte_branch_prediction.h>
+#include <rte_cycles.h>
+#include <rte_ethdev.h>
+#include <rte_ring.h>
+
+#include "dataplane/fast/api.h"
+#include "dataplane/fast/encap.h"
+#include "proto/rtp/rtp.h"
+
+#define DP_RING_CMDS 4096
+#define DP_RING_EVENTS 8192
+#define DP_RING_PUNT 2048
+#define DP_RING_TX 2048
+#define DP_RING_HANDOVER 1024
+#define DP_TX_BATCH 64
+
+/* What a flow may cost its neighbours: packets of a kind in a window of about 0.1 s. */
+enum dp_allowance {
+	DP_ALLOW_STUN, DP_ALLOW_DTLS, DP_ALLOW_RTCP,   /* from anywhere */
+	DP_ALLOW_PEER,     /* all three, from where the peer is: a stranger cannot use that up */
+	DP_ALLOW_BAD_TAG,
+	DP_ALLOWANCES
+};
+
+/* One flow. Owned by its worker; stats are read by others with relaxed loads. */
+struct dp_flow {
+	/* line 0: may this packet pass, and what are its keys */
+	struct dp_srtp_session *srtp;
+	uint64_t until_tsc;        /* both gates and both deadlines in one; 0: closed */
+	uint64_t pt_mask[2];
+	uint8_t source_ip[16];
+	rte_be16_t source_port;    /* 0: not compared */
+	uint8_t source_family;     /* 0: none known */
+	uint8_t kind;              /* enum dp_flow_kind */
+	bool check_source, is_used;
+	uint16_t left[DP_ALLOWANCES];
+	/* line 1, and with IPv6 or a VLAN the next one */
+	struct dp_encap encap __rte_cache_aligned;
+	uint32_t generation;
+	/* RFC 3550 A.1 and A.8 */
+	uint32_t received, transit_last;
+	uint32_t window;           /* tsc >> window_shift of the allowances */
+	uint64_t jitter_q4;
+	uint64_t ts_per_tsc_q40;   /* RTP time-stamp units a cycle */
+	uint32_t lost_before;      /* of SSRCs that are gone */
+	bool has_seq;
+	/* line 3 */
+	struct dp_flow_stats stats __rte_cache_aligned;
+	/* cold */
+	struct dp_flow_spec spec;
+} __rte_cache_aligned;
+
+/* Four lines a packet touches; with an SRTP session (a line, and 216 bytes of keys) about 500 bytes. */
+_Static_assert(offsetof(struct dp_flow, stats) == 3 * RTE_CACHE_LINE_SIZE, "a flow's hot part grew");
+
+struct dp_budget {
+	uint64_t refill_tsc;
+	uint32_t tokens;
+};
+
+struct dp_tx_queue {
+	struct rte_mbuf *m[DP_TX_BATCH];
+	uint16_t n;
+};
+
+struct dp_worker {
+	struct dp_fast *fast;
+	uint16_t id;
+	uint16_t queue[DP_PORTS_MAX];        /* rx/tx queue on each ethdev */
+	bool has_rx[DP_PORTS_MAX];
+	volatile bool stop;
+	struct rte_ring *cmd, *event, *punt, *tx;
+	struct rte_ring *handover[DP_WORKERS_MAX];   /* from worker i to this one */
+	struct dp_flow *flows;               /* [flows_per_worker] */
+	uint32_t *by_port;                   /* [n_laddrs][65536] slot + 1 */
+	struct dp_nexthop nexthops[DP_NEXTHOPS_MAX];
+	struct dp_budget budget[DP_PUNT_CLASSES][2]; /* [class][is_known] */
+	struct dp_tx_queue txq[DP_PORTS_MAX];
+	struct dp_worker_stats stats;
+	uint64_t stage_from;                 /* when the stage now running began */
+	uint64_t turn_stage[DP_STAGES];      /* cycles of this turn, with count_stages */
+	uint64_t oldest_rx_tsc;              /* of what other workers handed over in this turn */
+	uint64_t window_from;                /* longest_loop_* holds since then */
+	uint16_t laddr_last;                 /* a guess that mostly holds */
+	uint32_t idle;
+} __rte_cache_aligned;
+
+struct dp_fast {
+	struct dp_fast_conf conf;
+	struct dp_laddr laddrs[DP_LADDR_MAX];
+	uint16_t ethdevs[DP_PORTS_MAX];
+	uint16_t at_ethdev[RTE_MAX_ETHPORTS];        /* place in ethdevs; DP_PORTS_MAX: not ours */
+	uint16_t mtu[RTE_MAX_ETHPORTS];
+	bool has_nic_sum[RTE_MAX_ETHPORTS];          /* the device makes UDP checksums */
+	struct rte_ether_addr mac[RTE_MAX_ETHPORTS];
+	unsigned lcores[DP_WORKERS_MAX];
+	uint32_t flows_per_worker;
+	uint64_t hz;
+	unsigned window_shift;               /* 2^shift cycles are about 0.1 s */
+	struct dp_worker *workers;           /* [conf.workers] */
+	/* service thread only */
+	struct dp_nexthop nexthops[DP_NEXTHOPS_MAX];
+	uint32_t *free_slots[DP_WORKERS_MAX];
+	uint32_t n_free[DP_WORKERS_MAX];
+	uint32_t *generations[DP_WORKERS_MAX];
+	uint32_t punt_next, event_next;
+	uint64_t svc_drops[dp_drop_COUNT];   /* of what the service core sent */
+};
+
+static inline void dp_drop(struct dp_worker *w, struct rte_mbuf *m, enum dp_drop why)
+{
+	w->stats.drops[why]++;
+	rte_pktmbuf_free(m);
+}
+
+/* The cycles since the last call belong to this stage. */
+static inline void dp_stage(struct dp_worker *w, enum dp_stage s)
+{
+	if (unlikely(w->fast->conf.count_stages)) {
+		uint64_t now = rte_rdtsc();
+
+		w->turn_stage[s] += now - w->stage_from;
+		w->stage_from = now;
+	}
+}
+
+static inline uint16_t dp_id_worker(dp_flow_id id)
+{
+	return (uint16_t)(id >> 56);
+}
+
+static inline uint32_t dp_id_slot(dp_flow_id id)
+{
+	return (uint32_t)id;
+}
+
+static inline uint32_t dp_id_generation(dp_flow_id id)
+{
+	return (uint32_t)(id >> 32) & 0xffffff;
+}
+
+/* parse.c: what came in. */
+struct dp_pkt {
+	struct rte_mbuf *m;
+	struct dp_flow *flow;
+	uint16_t laddr, local_port;
+	uint16_t vlan;
+	uint16_t ip_off;           /* of the IP header */
+	uint16_t payload_off, payload_len;
+	bool is_v4;
+	bool is_l2;                /* ARP, ND, ICMP: for the service core as a whole frame */
+	bool is_known;             /* from where this flow's peer is; of L2: ARP or ND, without which nothing leaves */
+	struct rtp_view rtp;
+};
+/* dp_drop_COUNT = fine. The UDP checksum is left to dp_udp_sum_ok(). */
+enum dp_drop dp_parse(struct dp_worker *w, struct dp_pkt *p);
+bool dp_udp_sum_ok(const struct dp_pkt *p);
+/* Source of the datagram. */
+void dp_pkt_source(const struct dp_pkt *p, struct gw_addr *out);
+uint8_t dp_pkt_ecn(const struct dp_pkt *p);
+
+/* flow.c: commands and statistics, on the worker. */
+unsigned dp_flow_commands(struct dp_worker *w);
+void dp_flow_account(struct dp_flow *fl, const struct rtp_view *v, uint32_t bytes, uint64_t tsc);
+/* false: this flow has used up what it may have of this kind for now. */
+bool dp_flow_allow(const struct dp_fast *f, struct dp_flow *fl, enum dp_allowance a, uint64_t tsc);
+/* Headers again after the next hop changed. */
+void dp_flow_encap(struct dp_worker *w, struct dp_flow *fl);
+
+/* punt.c */
+void dp_punt(struct dp_worker *w, struct dp_pkt *p, enum dp_punt_class cls, uint64_t tsc);
+
+/* media.c: packets of known flows. */
+void dp_media_burst(struct dp_worker *w, struct dp_pkt *pkts, uint16_t n, uint64_t tsc);
+
+/* worker.c */
+int dp_worker_main(void *arg);
+void dp_tx_enqueue(struct dp_worker *w, struct rte_mbuf *m);
+
+/* idle.c: the one place that sleeps. */
+void dp_idle_sleep(struct dp_worker *w);
+
+#endif

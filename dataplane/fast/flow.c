@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Flow slots of one worker: commands from the service core, RTP statistics. */
+#include "dataplane/fast/fast_int.h"
+
+/* Of 0.1 s each; checks come every few seconds, a handshake is a dozen records. */
+static const uint16_t allowances[DP_ALLOWANCES] = { [DP_ALLOW_STUN] = 30, [DP_ALLOW_DTLS] = 100,
+	[DP_ALLOW_RTCP] = 50, [DP_ALLOW_PEER] = 150, [DP_ALLOW_BAD_TAG] = 2000 };
+
+static uint32_t *port_slot(struct dp_worker *w, const struct dp_flow_spec *s)
+{
+	return &w->by_port[(size_t)s->laddr * 65536 + s->local_port];
+}
+
+static void reply(struct dp_worker *w, enum dp_ev_type type, dp_flow_id id, uint64_t cookie,
+	struct dp_srtp_session *old)
+{
+	struct dp_event ev = { .type = type, .flow = id, .cookie = cookie, .old_srtp = old };
+
+	(void)rte_ring_sp_enqueue_elem(w->event, &ev, sizeof(ev));	/* has room: dp_flow_commands() looked */
+}
+
+static struct dp_flow *slot_of(struct dp_worker *w, dp_flow_id id)
+{
+	return dp_id_slot(id) < w->fast->flows_per_worker ? &w->flows[dp_id_slot(id)] : NULL;
+}
+
+void dp_flow_encap(struct dp_worker *w, struct dp_flow *fl)
+{
+	dp_encap_make(w->fast, &w->nexthops[fl->spec.out.nexthop % DP_NEXTHOPS_MAX], &fl->spec.out, &fl->encap);
+}
+
+static uint64_t until(const struct dp_flow_spec *s)
+{
+	if (!s->is_open || !s->out_is_open)
+		return 0;
+	return s->open_until_tsc < s->out_until_tsc ? s->open_until_tsc : s->out_until_tsc;
+}
+
+/* From the specification, as the service core thinks of it, to what a packet is held against. */
+static void warm(struct dp_worker *w, struct dp_flow *fl)
+{
+	const struct dp_flow_spec *s = &fl->spec;
+
+	fl->srtp = s->srtp;
+	fl->until_tsc = until(s);
+	fl->pt_mask[0] = s->pt_mask[0];
+	fl->pt_mask[1] = s->pt_mask[1];
+	if ((fl->pt_mask[0] | fl->pt_mask[1]) == 0)
+		fl->pt_mask[0] = fl->pt_mask[1] = UINT64_MAX;
+	fl->kind = (uint8_t)s->kind;
+	fl->check_source = s->check_source;
+	fl->source_family = s->source.family;
+	memcpy(fl->source_ip, s->source.b, sizeof(fl->source_ip));
+	fl->source_port = s->check_port ? rte_cpu_to_be_16(s->source.port) : 0;
+	fl->stats.clock_hz = s->clock_hz;
+	fl->ts_per_tsc_q40 = ((uint64_t)s->clock_hz << 40) / w->fast->hz;
+	dp_flow_encap(w, fl);
+}
+
+static void set(struct dp_worker *w, const struct dp_cmd *c)
+{
+	struct dp_flow *fl = slot_of(w, c->flow);
+	const struct dp_flow_spec *s = &c->spec;
+	struct dp_srtp_session *old = NULL;
+	uint32_t *at = port_slot(w, s);
+
+	if (!fl || (*at && *at != dp_id_slot(c->flow) + 1) ||
+		(fl->is_used && fl->generation != dp_id_generation(c->flow))) {
+		/* whoever asked still holds the session and may name it again: it is not given back */
+		reply(w, DP_EV_NAK, c->flow, s->cookie, NULL);
+		return;
+	}
+	if (!fl->is_used) {
+		memset(fl, 0, sizeof(*fl));
+		fl->is_used = true;
+		fl->generation = dp_id_generation(c->flow);
+		memcpy(fl->left, allowances, sizeof(fl->left));
+		w->stats.flows++;
+	} else {
+		*port_slot(w, &fl->spec) = 0;
+		if (fl->spec.srtp != s->srtp)
+			old = fl->spec.srtp;
+	}
+	fl->spec = *s;
+	warm(w, fl);
+	*at = dp_id_slot(c->flow) + 1;
+	reply(w, DP_EV_FLOW_SET, c->flow, s->cookie, old);
+}
+
+static void del(struct dp_worker *w, const struct dp_cmd *c)
+{
+	struct dp_flow *fl = slot_of(w, c->flow);
+
+	if (!fl || !fl->is_used || fl->generation != dp_id_generation(c->flow)) {
+		reply(w, DP_EV_NAK, c->flow, 0, NULL);
+		return;
+	}
+	*port_slot(w, &fl->spec) = 0;
+	fl->is_used = false;
+	w->stats.flows--;
+	reply(w, DP_EV_FLOW_GONE, c->flow, fl->spec.cookie, fl->spec.srtp);
+}
+
+static void gate(struct dp_worker *w, const struct dp_cmd *c)
+{
+	struct dp_flow *fl = slot_of(w, c->flow);
+
+	if (!fl || !fl->is_used || fl->generation != dp_id_generation(c->flow)) {
+		reply(w, DP_EV_NAK, c->flow, 0, NULL);
+		return;
+	}
+	fl->spec.is_open = c->gate.is_open;
+	fl->spec.open_until_tsc = c->gate.open_until_tsc;
+	fl->spec.out_is_open = c->gate.out_is_open;
+	fl->spec.out_until_tsc = c->gate.out_until_tsc;
+	fl->until_tsc = until(&fl->spec);
+}
+
+static void nexthop(struct dp_worker *w, const struct dp_cmd *c)
+{
+	struct dp_nexthop *nh = &w->nexthops[c->nexthop.index % DP_NEXTHOPS_MAX];
+	uint32_t version = nh->version + 1;
+
+	*nh = c->nexthop.nh;
+	nh->version = version;	/* flows make their headers anew when they see it */
+}
+
+unsigned dp_flow_commands(struct dp_worker *w)
+{
+	struct dp_cmd c;
+	unsigned i;
+
+	/*
+	 * A few at a time: a flood of commands must not hold up packets. Each makes one event at most; without room for it
+	 * the command stays on its ring, because a lost acknowledgement would keep keys and ports for ever.
+	 */
+	for (i = 0; i < 16 && !rte_ring_full(w->event) && rte_ring_sc_dequeue_elem(w->cmd, &c, sizeof(c)) == 0; i++) {
+		switch (c.type) {
+		case DP_CMD_FLOW_SET:
+			set(w, &c);
+			break;
+		case DP_CMD_FLOW_GATE:
+			gate(w, &c);
+			break;
+		case DP_CMD_FLOW_DEL:
+			del(w, &c);
+			break;
+		case DP_CMD_NEXTHOP:
+			nexthop(w, &c);
+			break;
+		}
+	}
+	return i;
+}
+
+bool dp_flow_allow(const struct dp_fast *f, struct dp_flow *fl, enum dp_allowance a, uint64_t tsc)
+{
+	uint32_t window = (uint32_t)(tsc >> f->window_shift);
+
+	if (fl->window != window) {
+		fl->window = window;
+		memcpy(fl->left, allowances, sizeof(fl->left));
+	}
+	if (fl->left[a] == 0)
+		return false;
+	fl->left[a]--;
+	return true;
+}
+
+/* RFC 3550 A.1 (sequence), A.3 (loss), A.8 (jitter); v is of an accepted packet. */
+void dp_flow_account(struct dp_flow *fl, const struct rtp_view *v, uint32_t bytes, uint64_t tsc)
+{
+	struct dp_flow_stats *s = &fl->stats;
+	int16_t step;
+
+	s->rx_packets++;
+	s->rx_bytes += bytes;
+	s->last_rx_tsc = tsc;
+	if (unlikely(!fl->has_seq) && s->first_rx_tsc == 0)
+		s->first_rx_tsc = tsc;
+	if (!fl->has_seq || s->ssrc != v->ssrc) {	/* a new source starts anew */
+		fl->lost_before = (uint32_t)s->lost;
+		fl->has_seq = true;
+		s->ssrc = v->ssrc;
+		s->ext_seq_first = s->ext_seq_max = v->seq;
+		fl->received = 0;
+		fl->transit_last = 0;
+	} else {
+		step = (int16_t)(v->seq - (uint16_t)s->ext_seq_max);
+		if (step > 0)
+			s->ext_seq_max += (uint16_t)step;
+	}
+	fl->received++;
+	uint32_t expected = s->ext_seq_max - s->ext_seq_first + 1;
+
+	s->lost = fl->lost_before + (expected > fl->received ? expected - fl->received : 0);
+	if (fl->ts_per_tsc_q40) {
+		uint32_t arrival = (uint32_t)((unsigned __int128)tsc * fl->ts_per_tsc_q40 >> 40);
+		uint32_t transit = arrival - v->ts;
+		int32_t d = (int32_t)(transit - fl->transit_last);
+
+		if (fl->received > 1)
+			fl->jitter_q4 += (uint32_t)(d < 0 ? -d : d) - ((fl->jitter_q4 + 8) >> 4);
+		fl->transit_last = transit;
+		s->jitter_ts = (uint32_t)(fl->jitter_q4 >> 4);
+	}
+}

@@ -1,0 +1,550 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One DTLS association: OpenSSL between a one-datagram read BIO and a one-datagram write BIO. */
+#include "dataplane/slow/dtls_int.h"
+
+#include <stdlib.h>
+
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+
+#define RETRANSMIT_FIRST_US 200000u	/* RFC 6347 4.2.4.1 has 1 s; a browser is near */
+#define RETRANSMIT_MAX_US 4000000u
+#define RESTARTS_IN_A_ROW 64		/* then a pause: a spoofer shall not have our CPU, threat D1 */
+#define RESTART_PAUSE_MS 250u
+#define RESTART_LATEST_MS 1000u
+#define HANDSHAKE_BYTES_MAX (256u * 1024)	/* threat D2: taken in before Finished */
+#define APPLICATION_READ_BYTES 2048
+#define RECORD_HEADER_BYTES 13		/* RFC 6347 4.1: type, version, epoch, sequence, length */
+#define RECORD_ALERT 21
+#define RECORD_HANDSHAKE 22
+
+struct dp_dtls {
+	SSL_CTX *ssl_ctx;          /* reference: keeps the certificate of the start */
+	SSL *ssl;
+	bool is_client;
+	unsigned mtu;
+	enum dp_dtls_state state;
+	const char *why;
+	dp_dtls_send_fn send;
+	void *user;
+	struct gw_sv in;           /* the datagram being read; consumed by the read BIO */
+	struct dp_fingerprint fps[DP_FINGERPRINTS_MAX];
+	unsigned n_fps;
+	struct dp_fingerprint peer[DP_HASH_SHA512];   /* of the certificate that came, by hash - 1 */
+	uint64_t life_until_ms;    /* UINT64_MAX: clock not started */
+	uint64_t restart_at_ms;    /* client: when to send a new ClientHello after a restart */
+	uint64_t deaf_until_ms;    /* what comes before is not looked at */
+	unsigned restarts;
+	size_t handshake_bytes;
+	enum dp_srtp_profile profile;
+	struct dp_srtp_keys local, remote;
+};
+
+/* ---- BIOs: OpenSSL reads at most one datagram, and each write of it is one ------------------ */
+
+static int bio_write(BIO *bio, const char *p, int len)
+{
+	struct dp_dtls *d = BIO_get_data(bio);
+
+	if (len > 0)
+		d->send(d->user, gw_sv(p, (size_t)len));
+	return len;
+}
+
+static int bio_read(BIO *bio, char *p, int cap)
+{
+	struct dp_dtls *d = BIO_get_data(bio);
+	size_t n = d->in.len;
+
+	BIO_clear_retry_flags(bio);
+	if (n == 0 || cap <= 0) {
+		BIO_set_retry_read(bio);
+		return -1;
+	}
+	if (n > (size_t)cap)
+		n = (size_t)cap;	/* the rest of an oversized datagram is lost, as on a socket */
+	memcpy(p, d->in.p, n);
+	d->in = GW_SV_NONE;
+	return (int)n;
+}
+
+static long bio_ctrl(BIO *bio, int cmd, long num, void *ptr)
+{
+	struct dp_dtls *d = BIO_get_data(bio);
+
+	(void)num;
+	(void)ptr;
+	switch (cmd) {
+	case BIO_CTRL_FLUSH:
+		return 1;
+	case BIO_CTRL_DGRAM_QUERY_MTU:
+	case BIO_CTRL_DGRAM_GET_FALLBACK_MTU:
+		return (long)d->mtu;
+	case BIO_CTRL_WPENDING:
+	case BIO_CTRL_PENDING:
+	default:
+		return 0;
+	}
+}
+
+static BIO_METHOD *bio_method(void)
+{
+	static BIO_METHOD *m;	/* one service thread makes sessions; lives as long as the process */
+
+	if (m)
+		return m;
+	m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "w2gw datagram");
+	if (m && (BIO_meth_set_write(m, bio_write) != 1 || BIO_meth_set_read(m, bio_read) != 1 ||
+			 BIO_meth_set_ctrl(m, bio_ctrl) != 1)) {
+		BIO_meth_free(m);
+		m = NULL;
+	}
+	return m;
+}
+
+static unsigned retransmit_after_us(SSL *ssl, unsigned timer_us)
+{
+	(void)ssl;
+	if (timer_us == 0)
+		return RETRANSMIT_FIRST_US;
+	return timer_us >= RETRANSMIT_MAX_US / 2 ? RETRANSMIT_MAX_US : timer_us * 2;
+}
+
+static SSL *ssl_new(struct dp_dtls *d)
+{
+	BIO_METHOD *m = bio_method();
+	SSL *ssl = SSL_new(d->ssl_ctx);
+	BIO *bio = m ? BIO_new(m) : NULL;
+
+	if (!ssl || !bio) {
+		SSL_free(ssl);
+		BIO_free(bio);
+		ERR_clear_error();
+		return NULL;
+	}
+	BIO_set_data(bio, d);
+	BIO_set_init(bio, 1);
+	SSL_set_bio(ssl, bio, bio);
+	SSL_set_mtu(ssl, d->mtu);
+	DTLS_set_timer_cb(ssl, retransmit_after_us);
+	if (d->is_client)
+		SSL_set_connect_state(ssl);
+	else
+		SSL_set_accept_state(ssl);
+	return ssl;
+}
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+enum gw_err dp_dtls_new(struct dp_dtls **out, struct dp_dtls_ctx *ctx, bool is_client,
+	dp_dtls_send_fn send, void *user)
+{
+	struct dp_dtls *d = calloc(1, sizeof(*d));
+
+	if (!d)
+		return GW_ENOMEM;
+	d->ssl_ctx = ctx->ssl_ctx;
+	SSL_CTX_up_ref(d->ssl_ctx);
+	d->is_client = is_client;
+	d->mtu = ctx->conf.mtu;
+	d->send = send;
+	d->user = user;
+	d->life_until_ms = d->restart_at_ms = UINT64_MAX;
+	d->why = "";
+	d->ssl = ssl_new(d);
+	if (!d->ssl) {
+		dp_dtls_free(d);
+		return GW_ENOMEM;
+	}
+	*out = d;
+	return GW_OK;
+}
+
+void dp_dtls_free(struct dp_dtls *d)
+{
+	if (!d)
+		return;
+	SSL_free(d->ssl);
+	SSL_CTX_free(d->ssl_ctx);
+	OPENSSL_cleanse(&d->local, sizeof(d->local));
+	OPENSSL_cleanse(&d->remote, sizeof(d->remote));
+	free(d);
+}
+
+enum gw_err dp_dtls_set_role(struct dp_dtls *d, bool is_client)
+{
+	bool before = d->is_client;
+	SSL *fresh;
+
+	if (d->state != DP_DTLS_NEW || d->restarts)
+		return before == is_client ? GW_OK : GW_ESTATE;
+	d->is_client = is_client;
+	fresh = ssl_new(d);
+	if (!fresh) {
+		d->is_client = before;
+		return GW_ENOMEM;
+	}
+	SSL_free(d->ssl);
+	d->ssl = fresh;
+	return GW_OK;
+}
+
+static enum gw_err fail(struct dp_dtls *d, enum gw_err err, const char *why)
+{
+	d->state = DP_DTLS_FAILED;
+	d->why = why;
+	d->restart_at_ms = d->life_until_ms = UINT64_MAX;
+	OPENSSL_cleanse(&d->local, sizeof(d->local));
+	OPENSSL_cleanse(&d->remote, sizeof(d->remote));
+	return err;
+}
+
+/* ---- after the handshake: certificate and keys ------------------------------------------------ */
+
+static enum gw_err check_fingerprint(struct dp_dtls *d)
+{
+	enum dp_hash best = DP_HASH_NONE;
+	const struct dp_fingerprint *fp;
+
+	for (unsigned i = 0; i < d->n_fps; i++)
+		if (d->fps[i].hash > best)
+			best = d->fps[i].hash;	/* the enum is in order of strength */
+	if (best == DP_HASH_NONE)
+		return GW_EAUTH;
+	fp = &d->peer[best - 1];
+	for (unsigned i = 0; i < d->n_fps; i++)
+		if (d->fps[i].hash == best && d->fps[i].len == fp->len &&
+			CRYPTO_memcmp(d->fps[i].bytes, fp->bytes, fp->len) == 0)
+			return GW_OK;
+	return GW_EAUTH;
+}
+
+/* By all hashes, so that it can be compared whenever fingerprints come, the TLS state being there or not. */
+static enum gw_err note_certificate(struct dp_dtls *d)
+{
+	X509 *cert = SSL_get1_peer_certificate(d->ssl);
+	enum gw_err err = GW_OK;
+
+	for (unsigned h = DP_HASH_SHA256; h <= DP_HASH_SHA512 && !err; h++)
+		err = dp_fingerprint_of(cert, (enum dp_hash)h, &d->peer[h - 1]);
+	X509_free(cert);
+	return err;
+}
+
+static bool profile_sizes(enum dp_srtp_profile p, size_t *key, size_t *salt)
+{
+	*salt = p == DP_SRTP_AEAD_AES_128_GCM || p == DP_SRTP_AEAD_AES_256_GCM ? 12 : 14;
+	*key = p == DP_SRTP_AEAD_AES_256_GCM ? 32 : 16;
+	return p != DP_SRTP_NONE;
+}
+
+/* RFC 5764 4.2: client key, server key, client salt, server salt. */
+static enum gw_err export_keys(struct dp_dtls *d)
+{
+	static const char label[] = "EXTRACTOR-dtls_srtp";
+	const SRTP_PROTECTION_PROFILE *p = SSL_get_selected_srtp_profile(d->ssl);
+	uint8_t material[2 * (DP_SRTP_KEY_MAX + DP_SRTP_SALT_MAX)];
+	struct dp_srtp_keys *client = d->is_client ? &d->local : &d->remote;
+	struct dp_srtp_keys *server = d->is_client ? &d->remote : &d->local;
+	size_t key, salt;
+
+	if (!p || !profile_sizes((enum dp_srtp_profile)p->id, &key, &salt))
+		return GW_EUNSUPP;	/* no use_srtp: no media (threat M9) */
+	if (SSL_export_keying_material(d->ssl, material, 2 * (key + salt), label,
+		    sizeof(label) - 1, NULL, 0, 0) != 1)
+		return GW_EIO;
+	d->profile = (enum dp_srtp_profile)p->id;
+	client->profile = server->profile = d->profile;
+	memcpy(client->key, material, key);
+	memcpy(server->key, material + key, key);
+	memcpy(client->salt, material + 2 * key, salt);
+	memcpy(server->salt, material + 2 * key + salt, salt);
+	OPENSSL_cleanse(material, sizeof(material));
+	return GW_OK;
+}
+
+/*
+ * A session that is up says next to nothing until its call ends: its record buffers, 33 KB, are given back and taken
+ * again around each use. Without them SSL_read and SSL_shutdown must not be called.
+ */
+static void rest(struct dp_dtls *d)
+{
+	(void)SSL_free_buffers(d->ssl);	/* refused while something lies in them: the next use tries again */
+}
+
+static bool wake(struct dp_dtls *d)
+{
+	return SSL_alloc_buffers(d->ssl) == 1;
+}
+
+/* RFC 8122 6.2: a certificate that does not match ends the association with bad_certificate. */
+static enum gw_err refuse_certificate(struct dp_dtls *d)
+{
+	if (d->ssl && wake(d))
+		SSL_shutdown(d->ssl);
+	ERR_clear_error();
+	return fail(d, GW_EAUTH, "certificate does not match a=fingerprint");
+}
+
+static enum gw_err verified(struct dp_dtls *d)
+{
+	if (check_fingerprint(d))
+		return refuse_certificate(d);
+	d->state = DP_DTLS_UP;
+	rest(d);
+	return GW_OK;
+}
+
+static enum gw_err finished(struct dp_dtls *d)
+{
+	enum gw_err err = export_keys(d);
+
+	if (err)
+		return fail(d, GW_EAUTH, "no common SRTP profile (use_srtp)");
+	if (note_certificate(d))
+		return fail(d, GW_ENOMEM, "out of memory");
+	d->restart_at_ms = UINT64_MAX;
+	if (d->n_fps == 0) {
+		d->state = DP_DTLS_HELD;
+		return GW_OK;
+	}
+	d->life_until_ms = UINT64_MAX;
+	return verified(d);
+}
+
+enum gw_err dp_dtls_set_fingerprints(struct dp_dtls *d, const struct dp_fingerprint *fp, unsigned n)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < n && kept < DP_FINGERPRINTS_MAX; i++)
+		if (fp[i].hash != DP_HASH_NONE)
+			d->fps[kept++] = fp[i];
+	d->n_fps = kept;
+	if (kept == 0)
+		return GW_EUNSUPP;
+	if (d->state == DP_DTLS_HELD) {
+		d->life_until_ms = UINT64_MAX;
+		return verified(d);
+	}
+	/* other ones in the middle of a call (threat D5): what is up must still be with that peer */
+	return d->state == DP_DTLS_UP && check_fingerprint(d) ? refuse_certificate(d) : GW_OK;
+}
+
+enum gw_err dp_dtls_fingerprint(const struct dp_dtls *d, enum dp_hash hash, struct dp_fingerprint *out)
+{
+	return d->ssl ? dp_fingerprint_of(SSL_get_certificate(d->ssl), hash, out) : GW_ESTATE;
+}
+
+/* ---- the handshake ---------------------------------------------------------------------------- */
+
+/*
+ * The association broke before Finished: an alert or hello of a stranger that reached us from the
+ * validated address must not end the call (threat D1), so the handshake starts over in the time left.
+ */
+static enum gw_err start_over(struct dp_dtls *d, uint64_t now_ms)
+{
+	SSL *fresh;
+
+	if (++d->restarts % RESTARTS_IN_A_ROW == 0)
+		d->deaf_until_ms = now_ms + RESTART_PAUSE_MS;
+	fresh = ssl_new(d);
+	if (!fresh)
+		return fail(d, GW_ENOMEM, "out of memory");
+	SSL_free(d->ssl);
+	d->ssl = fresh;
+	d->state = DP_DTLS_NEW;
+	d->handshake_bytes = 0;
+	if (d->is_client)	/* linear back-off, so that an alert storm does not become a hello storm */
+		d->restart_at_ms = now_ms + (d->restarts < 10 ? 100u * d->restarts : RESTART_LATEST_MS);
+	return GW_EBADMSG;
+}
+
+static enum gw_err advance(struct dp_dtls *d, uint64_t now_ms)
+{
+	int r = SSL_do_handshake(d->ssl), e;
+
+	if (r == 1)
+		return finished(d);
+	e = SSL_get_error(d->ssl, r);
+	ERR_clear_error();
+	if (e == SSL_ERROR_WANT_READ || e == SSL_ERROR_WANT_WRITE) {
+		d->state = DP_DTLS_HANDSHAKE;
+		return GW_OK;
+	}
+	return start_over(d, now_ms);
+}
+
+enum gw_err dp_dtls_start(struct dp_dtls *d, uint64_t now_ms)
+{
+	if (d->state != DP_DTLS_NEW)
+		return GW_ESTATE;
+	if (d->life_until_ms == UINT64_MAX)
+		d->life_until_ms = now_ms + DP_DTLS_LIFE_MS;
+	return d->is_client ? advance(d, now_ms) : GW_OK;
+}
+
+/* Records after Finished: no application data is expected, but alerts and late flights are. */
+static enum gw_err drain(struct dp_dtls *d)
+{
+	uint8_t junk[APPLICATION_READ_BYTES];
+	int r, e;
+
+	if (!d->ssl || !wake(d))
+		return GW_EBADMSG;	/* forgotten; or no memory, as if the datagram were lost */
+	r = SSL_read(d->ssl, junk, sizeof(junk));
+	e = r > 0 ? SSL_ERROR_NONE : SSL_get_error(d->ssl, r);
+	ERR_clear_error();
+	if (d->state == DP_DTLS_UP)
+		rest(d);
+	if (r > 0)
+		return GW_EBADMSG;	/* data channels are not part of this transport */
+	if (e == SSL_ERROR_ZERO_RETURN) {
+		d->state = DP_DTLS_CLOSED;
+		d->why = "closed by the peer";
+	} else if (e == SSL_ERROR_SSL || e == SSL_ERROR_SYSCALL) {
+		d->state = DP_DTLS_CLOSED;	/* an authenticated fatal alert: clear ones are dropped */
+		d->why = "fatal alert from the peer";
+	}
+	return GW_OK;
+}
+
+/*
+ * An alert in clear among the records of a datagram: anybody can have written it, and OpenSSL would end the handshake
+ * for it (threat D1). A peer that really cannot go on is noticed by the time-out.
+ */
+static bool has_clear_alert(struct gw_sv d)
+{
+	const uint8_t *p = (const uint8_t *)d.p;
+
+	for (size_t at = 0; at + RECORD_HEADER_BYTES <= d.len;) {
+		bool is_clear = p[at + 3] == 0 && p[at + 4] == 0;	/* epoch */
+
+		if (is_clear && p[at] == RECORD_ALERT)
+			return true;
+		at += RECORD_HEADER_BYTES + ((size_t)p[at + 11] << 8 | p[at + 12]);
+	}
+	return false;
+}
+
+enum gw_err dp_dtls_input(struct dp_dtls *d, struct gw_sv datagram, uint64_t now_ms)
+{
+	enum gw_err err;
+
+	if (datagram.len < RECORD_HEADER_BYTES || (unsigned char)datagram.p[0] < 20 || (unsigned char)datagram.p[0] > 63)
+		return GW_EBADMSG;
+	switch (d->state) {
+	case DP_DTLS_NEW:
+	case DP_DTLS_HANDSHAKE:
+		if (d->is_client && d->state == DP_DTLS_NEW)
+			return GW_EBADMSG;	/* nothing asked yet */
+		if (!d->is_client && d->state == DP_DTLS_NEW && datagram.p[0] != RECORD_HANDSHAKE)
+			return GW_EBADMSG;	/* only a handshake record begins one */
+		if (now_ms < d->deaf_until_ms || has_clear_alert(datagram))
+			return GW_EBADMSG;
+		d->handshake_bytes += datagram.len;
+		if (d->handshake_bytes > HANDSHAKE_BYTES_MAX)
+			return start_over(d, now_ms);
+		if (d->life_until_ms == UINT64_MAX)
+			d->life_until_ms = now_ms + DP_DTLS_LIFE_MS;
+		d->in = datagram;
+		err = advance(d, now_ms);
+		break;
+	case DP_DTLS_HELD:
+	case DP_DTLS_UP:
+		d->in = datagram;
+		err = drain(d);
+		break;
+	case DP_DTLS_CLOSED:
+	case DP_DTLS_FAILED:
+	default:
+		return GW_ESTATE;
+	}
+	d->in = GW_SV_NONE;
+	return err;
+}
+
+uint64_t dp_dtls_deadline(const struct dp_dtls *d, uint64_t now_ms)
+{
+	uint64_t due = d->life_until_ms < d->restart_at_ms ? d->life_until_ms : d->restart_at_ms;
+	struct timeval tv;
+
+	if (d->state == DP_DTLS_HANDSHAKE && DTLSv1_get_timeout(d->ssl, &tv) == 1) {
+		uint64_t t = now_ms + (uint64_t)tv.tv_sec * 1000 + (uint64_t)(tv.tv_usec + 999) / 1000;
+
+		if (t < due)
+			due = t;
+	}
+	return due;
+}
+
+enum gw_err dp_dtls_tick(struct dp_dtls *d, uint64_t now_ms)
+{
+	if (d->state == DP_DTLS_FAILED || d->state == DP_DTLS_CLOSED || d->state == DP_DTLS_UP)
+		return GW_OK;
+	if (now_ms >= d->life_until_ms)
+		return fail(d, GW_ETIMEOUT,
+			d->state == DP_DTLS_HELD ? "remote fingerprint never came" : "handshake timed out");
+	if (d->state == DP_DTLS_NEW && now_ms >= d->restart_at_ms) {
+		d->restart_at_ms = UINT64_MAX;
+		return advance(d, now_ms);
+	}
+	if (d->state == DP_DTLS_HANDSHAKE && DTLSv1_handle_timeout(d->ssl) < 0) {
+		ERR_clear_error();
+		return start_over(d, now_ms);
+	}
+	return GW_OK;
+}
+
+/* ---- what one can ask -------------------------------------------------------------------------- */
+
+enum dp_dtls_state dp_dtls_state(const struct dp_dtls *d)
+{
+	return d->state;
+}
+
+const char *dp_dtls_why(const struct dp_dtls *d)
+{
+	return d->why;
+}
+
+bool dp_dtls_is_client(const struct dp_dtls *d)
+{
+	return d->is_client;
+}
+
+enum dp_srtp_profile dp_dtls_profile(const struct dp_dtls *d)
+{
+	return d->profile;
+}
+
+enum gw_err dp_dtls_keys(const struct dp_dtls *d, struct dp_srtp_keys *local,
+	struct dp_srtp_keys *remote)
+{
+	if (d->state != DP_DTLS_UP || !d->ssl)
+		return GW_ESTATE;
+	*local = d->local;
+	*remote = d->remote;
+	return GW_OK;
+}
+
+void dp_dtls_forget(struct dp_dtls *d)
+{
+	if (d->state != DP_DTLS_UP)
+		return;
+	SSL_free(d->ssl);
+	d->ssl = NULL;
+	SSL_CTX_free(d->ssl_ctx);	/* the certificate of a rotation long ago */
+	d->ssl_ctx = NULL;
+	OPENSSL_cleanse(&d->local, sizeof(d->local));
+	OPENSSL_cleanse(&d->remote, sizeof(d->remote));
+}
+
+void dp_dtls_close(struct dp_dtls *d)
+{
+	if (d->ssl && (d->state == DP_DTLS_UP || d->state == DP_DTLS_HELD) && wake(d)) {
+		SSL_shutdown(d->ssl);
+		ERR_clear_error();
+	}
+	if (d->state != DP_DTLS_FAILED)
+		d->state = DP_DTLS_CLOSED;
+}

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ICE-lite: pairs are learnt from authenticated checks, selected by the peer, kept by consent. */
+#include "dataplane/slow/ice.h"
+
+static void cred_set(struct dp_ice_cred *c, const char *ufrag, const char *pwd)
+{
+	memset(c, 0, sizeof(*c));
+	/* ours and made of our own constants: what does not fit is a mistake of the caller */
+	if (gw_sv_copy(gw_sv_cstr(ufrag), c->ufrag, sizeof(c->ufrag)) ||
+		gw_sv_copy(gw_sv_cstr(pwd), c->pwd, sizeof(c->pwd)))
+		c->ufrag[0] = c->pwd[0] = '\0';	/* an empty ufrag matches nothing */
+}
+
+void dp_ice_init(struct dp_ice *ice, const char *ufrag, const char *pwd, uint32_t consent_timeout_ms)
+{
+	memset(ice, 0, sizeof(*ice));
+	cred_set(&ice->cred[0], ufrag, pwd);
+	ice->selected = -1;
+	ice->consent_timeout_ms = consent_timeout_ms ? consent_timeout_ms : DP_ICE_CONSENT_MS;
+	ice->consent_until_ms = UINT64_MAX;
+}
+
+void dp_ice_restart(struct dp_ice *ice, const char *ufrag, const char *pwd)
+{
+	ice->cred[1] = ice->cred[0];
+	ice->has_previous = true;
+	cred_set(&ice->cred[0], ufrag, pwd);
+	ice->generation++;
+}
+
+enum gw_err dp_ice_set_remote(struct dp_ice *ice, struct gw_sv remote_ufrag)
+{
+	struct dp_ice_cred *c = &ice->cred[0];
+
+	if (remote_ufrag.len < 4 || remote_ufrag.len >= sizeof(c->remote_ufrag))
+		return GW_EBADMSG;
+	return gw_sv_copy(remote_ufrag, c->remote_ufrag, sizeof(c->remote_ufrag));
+}
+
+static struct gw_sv password_of(void *user, struct gw_sv local_ufrag)
+{
+	const struct dp_ice *ice = user;
+
+	for (int i = 0; i < 1 + ice->has_previous; i++) {
+		const struct dp_ice_cred *c = &ice->cred[i];
+
+		if (c->ufrag[0] && gw_sv_eq(local_ufrag, gw_sv_cstr(c->ufrag)))
+			return gw_sv_cstr(c->pwd);
+	}
+	return GW_SV_NONE;
+}
+
+static int find_pair(const struct dp_ice *ice, const struct gw_addr *src)
+{
+	for (int i = 0; i < DP_ICE_PAIRS_MAX; i++)
+		if (ice->pairs[i].is_used && gw_addr_eq(&ice->pairs[i].remote, src))
+			return i;
+	return -1;
+}
+
+/* A free slot, or that of the unselected pair that was silent longest. */
+static int take_slot(struct dp_ice *ice)
+{
+	int oldest = -1;
+
+	for (int i = 0; i < DP_ICE_PAIRS_MAX; i++) {
+		if (!ice->pairs[i].is_used)
+			return i;
+		if (i != ice->selected &&
+			(oldest < 0 || ice->pairs[i].last_check_ms < ice->pairs[oldest].last_check_ms))
+			oldest = i;
+	}
+	return oldest;
+}
+
+/*
+ * May pair i replace the selected one? A new generation of credentials always does. Within one, the
+ * higher priority wins (aggressive nomination, RFC 5245 8.1.1.2, nominates everything in turn). A lower one
+ * wins when it was nominated twice without the selected one being nominated in between: then the
+ * peer has moved, for example to another network.
+ */
+static bool should_select(const struct dp_ice *ice, int i, uint64_t previous_nomination_ms)
+{
+	const struct dp_ice_pair *p = &ice->pairs[i], *s;
+
+	if (ice->selected < 0)
+		return true;
+	s = &ice->pairs[ice->selected];
+	if (p->generation != s->generation)
+		return p->generation == ice->generation;
+	return p->priority > s->priority ||
+		(previous_nomination_ms && previous_nomination_ms > s->last_nominated_ms);
+}
+
+static void renew_consent(struct dp_ice *ice, uint64_t now_ms)
+{
+	ice->consent = DP_ICE_CONSENT_VALID;
+	ice->consent_until_ms = now_ms + ice->consent_timeout_ms;
+}
+
+/* Everything older than the generation of the new pair is void. */
+static void forget_previous(struct dp_ice *ice)
+{
+	for (int i = 0; i < DP_ICE_PAIRS_MAX; i++)
+		if (ice->pairs[i].is_used && ice->pairs[i].generation != ice->generation)
+			ice->pairs[i].is_used = false;
+	memset(&ice->cred[1], 0, sizeof(ice->cred[1]));
+	ice->has_previous = false;
+}
+
+static enum dp_ice_event select_pair(struct dp_ice *ice, int i, uint64_t now_ms)
+{
+	bool is_same = ice->selected == i && ice->consent == DP_ICE_CONSENT_VALID;
+
+	ice->selected = i;
+	if (ice->has_previous && ice->pairs[i].generation == ice->generation)
+		forget_previous(ice);
+	renew_consent(ice, now_ms);
+	return is_same ? DP_ICE_EV_CONSENT : DP_ICE_EV_SELECTED;
+}
+
+static enum dp_ice_event accept_check(struct dp_ice *ice, const struct dp_ice_check *c,
+	const struct gw_addr *src, uint16_t laddr, bool is_current, uint64_t now_ms)
+{
+	enum dp_ice_event ev = DP_ICE_EV_NONE;
+	int i = find_pair(ice, src);
+	struct dp_ice_pair *p;
+	uint64_t before;
+
+	if (i < 0) {
+		i = take_slot(ice);
+		ice->pairs[i] = (struct dp_ice_pair){ .remote = *src, .is_used = true };
+		ev = DP_ICE_EV_VALID;
+	}
+	p = &ice->pairs[i];
+	p->laddr = laddr;
+	p->last_check_ms = now_ms;
+	p->generation = is_current ? ice->generation : (uint8_t)(ice->generation - 1);
+	if (c->priority > p->priority)
+		p->priority = c->priority;
+	if (c->use_candidate) {
+		before = p->last_nominated_ms;
+		p->is_nominated = true;
+		/* 0 means never; a check in the first millisecond of the clock counts as the second */
+		p->last_nominated_ms = now_ms ? now_ms : 1;
+		if (i == ice->selected || should_select(ice, i, before))
+			return select_pair(ice, i, now_ms);
+	} else if (i == ice->selected) {
+		/* consent comes back only with a nomination or a restart once it was lost (F-65) */
+		if (ice->consent == DP_ICE_CONSENT_VALID) {
+			renew_consent(ice, now_ms);
+			return DP_ICE_EV_CONSENT;
+		}
+	}
+	return ev;
+}
+
+enum gw_err dp_ice_input(struct dp_ice *ice, struct dp_ice_msg *im, struct gw_sv datagram,
+	const struct gw_addr *src, uint16_t laddr, uint64_t now_ms, struct gw_buf *reply,
+	enum dp_ice_event *ev)
+{
+	const struct dp_ice_cred *cred;
+	struct dp_ice_check c;
+	enum gw_err err;
+	bool is_current;
+
+	*ev = DP_ICE_EV_NONE;
+	err = dp_ice_msg_check(im, datagram, src, password_of, ice, &c, reply);
+	if (err) {
+		if (err == GW_EAUTH)
+			ice->n_auth_failures++;
+		else
+			ice->n_bad++;
+		reply->len = 0;
+		return err;
+	}
+	if (c.role_conflict || c.priority == 0) {
+		ice->n_role_conflicts += c.role_conflict;
+		return GW_OK;	/* answered with an error: not a check */
+	}
+	is_current = gw_sv_eq(c.local_ufrag, gw_sv_cstr(ice->cred[0].ufrag));
+	cred = is_current ? &ice->cred[0] : &ice->cred[1];
+	if (cred->remote_ufrag[0] && !gw_sv_eq(c.remote_ufrag, gw_sv_cstr(cred->remote_ufrag))) {
+		ice->n_auth_failures++;
+		reply->len = 0;
+		return GW_EAUTH;
+	}
+	ice->n_checks++;
+	*ev = accept_check(ice, &c, src, laddr, is_current, now_ms);
+	return GW_OK;
+}
+
+bool dp_ice_is_valid(const struct dp_ice *ice, const struct gw_addr *src)
+{
+	return find_pair(ice, src) >= 0;
+}
+
+const struct dp_ice_pair *dp_ice_selected(const struct dp_ice *ice)
+{
+	return ice->selected >= 0 ? &ice->pairs[ice->selected] : NULL;
+}
+
+bool dp_ice_consent_expired(struct dp_ice *ice, uint64_t now_ms)
+{
+	if (ice->consent != DP_ICE_CONSENT_VALID || now_ms < ice->consent_until_ms)
+		return false;
+	ice->consent = DP_ICE_CONSENT_LOST;
+	ice->consent_until_ms = UINT64_MAX;
+	return true;
+}

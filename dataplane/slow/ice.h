@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ICE-lite agent of one transport (RFC 8445 2.5, TS 23.334 5.18): answers checks, learns
+ * peer-reflexive remotes from authenticated checks only, follows nomination, watches consent.
+ * Pure but for the STUN codec: no socket, no clock, no allocation.
+ */
+#ifndef DP_ICE_H
+#define DP_ICE_H
+
+#include "dataplane/slow/ice_msg.h"
+
+#define DP_ICE_UFRAG_MAX 32
+#define DP_ICE_PWD_MAX 64
+#define DP_ICE_PAIRS_MAX 16     /* remote addresses remembered; the oldest unused gives way (M12) */
+#define DP_ICE_CONSENT_MS 30000 /* RFC 7675 5.1 */
+
+struct dp_ice_cred {
+	char ufrag[DP_ICE_UFRAG_MAX + 1], pwd[DP_ICE_PWD_MAX + 1];          /* ours */
+	char remote_ufrag[256 + 1];                     /* of the peer; empty: not known yet */
+};
+
+struct dp_ice_pair {
+	struct gw_addr remote;
+	uint16_t laddr;              /* local address index the check arrived on */
+	uint32_t priority;           /* PRIORITY of the check: the peer-reflexive candidate's */
+	uint64_t last_check_ms;
+	uint64_t last_nominated_ms;  /* 0 = never */
+	bool is_used, is_nominated;
+	uint8_t generation;          /* of the credentials it was checked with */
+};
+
+enum dp_ice_consent { DP_ICE_CONSENT_NONE, DP_ICE_CONSENT_VALID, DP_ICE_CONSENT_LOST };
+
+/** Owned by the termination; service thread. Zero-initialise, then dp_ice_init. */
+struct dp_ice {
+	struct dp_ice_cred cred[2];  /* [0] current, [1] previous, valid until a new pair is selected (F-61) */
+	bool has_previous;
+	uint8_t generation;
+	struct dp_ice_pair pairs[DP_ICE_PAIRS_MAX];
+	int selected;                /* index into pairs, -1 = none */
+	enum dp_ice_consent consent;
+	uint64_t consent_until_ms;
+	uint32_t consent_timeout_ms;
+	uint64_t n_checks, n_auth_failures, n_bad, n_role_conflicts;
+};
+
+enum dp_ice_event {
+	DP_ICE_EV_NONE,
+	DP_ICE_EV_VALID,      /* first authenticated check from this address */
+	DP_ICE_EV_SELECTED,   /* the selected pair is new or has changed: send there from now on */
+	DP_ICE_EV_CONSENT,    /* an authenticated check on the selected pair renewed consent */
+};
+
+/** ufrag and pwd are random text made by the caller (>= 24 and >= 128 bits, W2-ICE-03). */
+void dp_ice_init(struct dp_ice *ice, const char *ufrag, const char *pwd, uint32_t consent_timeout_ms);
+/** ICE restart (F-61, W2-ICE-09): new credentials, the old ones live on until a pair is selected. */
+void dp_ice_restart(struct dp_ice *ice, const char *ufrag, const char *pwd);
+/** The peer's ufrag; checks that name another one are refused from then on. GW_EBADMSG: too long. */
+enum gw_err dp_ice_set_remote(struct dp_ice *ice, struct gw_sv remote_ufrag) GW_NODISCARD;
+
+/**
+ * One STUN datagram. State changes only if the check is authentic.
+ *
+ * @param reply  what to send back to src from the address it came in on; empty: nothing
+ * @param ev     what happened; DP_ICE_EV_SELECTED implies consent was renewed
+ * @return GW_OK; GW_EAUTH and GW_EBADMSG as dp_ice_msg_check: counted, nothing changed
+ */
+enum gw_err dp_ice_input(struct dp_ice *ice, struct dp_ice_msg *im, struct gw_sv datagram,
+	const struct gw_addr *src, uint16_t laddr, uint64_t now_ms, struct gw_buf *reply,
+	enum dp_ice_event *ev) GW_NODISCARD;
+
+/** Has this address passed an authenticated check (threats M1, D1, D4)? */
+bool dp_ice_is_valid(const struct dp_ice *ice, const struct gw_addr *src);
+/** The selected pair, or NULL before nomination. */
+const struct dp_ice_pair *dp_ice_selected(const struct dp_ice *ice);
+/**
+ * To be called at or after consent_until_ms.
+ * @return true once, when consent has just been lost: stop sending, report (F-65, W2-ICE-12)
+ */
+bool dp_ice_consent_expired(struct dp_ice *ice, uint64_t now_ms);
+
+#endif

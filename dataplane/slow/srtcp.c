@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * SRTCP of one access transport (RFC 3711 3.4, RFC 7714 9) over OpenSSL: a few hundred bytes a call, where libsrtp2
+ * takes 36 to 60 KB (docs/decisions/009). Its state is independent of SRTP's, so it can live on the service core.
+ */
+#include "dataplane/slow/srtcp.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#include "dataplane/backend/srtp_kdf.h"
+#include "dataplane/backend/srtp_stream.h"
+#include "proto/rtp/rtp.h"
+
+#define SSRC_MAX 8		/* of the peer's, once authenticated (threat M5) */
+#define WINDOW 128u
+#define HEADER_BYTES 8u		/* fixed header and sender SSRC: what is never encrypted */
+#define WORD_BYTES 4u		/* E flag and index */
+#define E_FLAG UINT32_C(0x80000000)
+#define GCM_IV_BYTES 12
+#define SHA1_BYTES 20
+
+_Static_assert(WINDOW % 64 == 0 && (WINDOW & (WINDOW - 1)) == 0, "srtp_stream.h");
+
+struct rx_stream {
+	_Alignas(struct srtp_stream) uint8_t bytes[sizeof(struct srtp_stream) + WINDOW / 8];
+};
+
+struct dp_srtcp {
+	struct srtp_session_keys tx, rx;
+	uint32_t tx_index;          /* one for all SSRCs: receivers take gaps, and no SSRC needs a memory */
+	unsigned n_rx;
+	struct rx_stream streams[SSRC_MAX];
+};
+
+enum gw_err dp_srtcp_new(struct dp_srtcp **out, const struct dp_srtp_keys *local,
+	const struct dp_srtp_keys *remote)
+{
+	struct dp_srtcp *s = calloc(1, sizeof(*s));
+	enum gw_err err;
+
+	if (!s)
+		return GW_ENOMEM;
+	if ((err = srtcp_kdf(local, &s->tx)) || (err = srtcp_kdf(remote, &s->rx))) {
+		dp_srtcp_free(s);
+		return err;
+	}
+	s->tx_index = 1;	/* as libsrtp2 and so most of the world begins; RFC 3711 3.4 has 0 */
+	*out = s;
+	return GW_OK;
+}
+
+void dp_srtcp_free(struct dp_srtcp *s)
+{
+	if (!s)
+		return;
+	OPENSSL_cleanse(s, sizeof(*s));
+	free(s);
+}
+
+static struct srtp_stream *stream_at(struct dp_srtcp *s, unsigned i)
+{
+	return (struct srtp_stream *)s->streams[i].bytes;
+}
+
+static struct srtp_stream *find(struct dp_srtcp *s, uint32_t ssrc)
+{
+	for (unsigned i = 0; i < s->n_rx; i++)
+		if (stream_at(s, i)->ssrc == ssrc)
+			return stream_at(s, i);
+	return NULL;
+}
+
+static void put_be32(uint8_t *p, uint32_t v)
+{
+	p[0] = (uint8_t)(v >> 24);
+	p[1] = (uint8_t)(v >> 16);
+	p[2] = (uint8_t)(v >> 8);
+	p[3] = (uint8_t)v;
+}
+
+static void xor_be32(uint8_t *p, uint32_t v)
+{
+	put_be32(p, rtp_be32(p) ^ v);
+}
+
+/* RFC 3711 4.1.1 with the SRTCP index; RFC 7714 9.1. */
+static void make_iv(const struct srtp_session_keys *k, uint32_t ssrc, uint32_t index, uint8_t iv[16])
+{
+	memset(iv, 0, 16);
+	memcpy(iv, k->salt, k->is_aead ? GCM_IV_BYTES : DP_SRTP_SALT_MAX);
+	xor_be32(iv + (k->is_aead ? 2 : 4), ssrc);
+	xor_be32(iv + (k->is_aead ? 8 : 10), index);
+}
+
+static bool counter_mode(const struct srtp_session_keys *k, const uint8_t iv[16], uint8_t *p, size_t n)
+{
+	EVP_CIPHER_CTX *c = EVP_CIPHER_CTX_new();
+	int got = 0;
+	bool ok = c && EVP_EncryptInit_ex(c, EVP_aes_128_ctr(), NULL, k->enc, iv) == 1 &&
+		EVP_EncryptUpdate(c, p, &got, p, (int)n) == 1;
+
+	EVP_CIPHER_CTX_free(c);
+	return ok;
+}
+
+static bool tag_of(const struct srtp_session_keys *k, const uint8_t *p, size_t n, uint8_t tag[SHA1_BYTES])
+{
+	return HMAC(EVP_sha1(), k->auth, SRTP_AUTH_KEY_BYTES, p, n, tag, NULL) != NULL;
+}
+
+/* What is clear: header, then E flag and index, which stand at the end of the packet (RFC 7714 9.2). */
+static bool gcm(const struct srtp_session_keys *k, const uint8_t iv[16], const uint8_t word[WORD_BYTES], uint8_t *p,
+	size_t n, uint8_t *tag, int is_seal)
+{
+	const EVP_CIPHER *aes = k->enc_len == 32 ? EVP_aes_256_gcm() : EVP_aes_128_gcm();
+	EVP_CIPHER_CTX *c = EVP_CIPHER_CTX_new();
+	uint8_t none[16];
+	int got = 0;
+	bool ok = c && EVP_CipherInit_ex(c, aes, NULL, k->enc, iv, is_seal) == 1 &&
+		EVP_CipherUpdate(c, NULL, &got, p, HEADER_BYTES) == 1 &&
+		EVP_CipherUpdate(c, NULL, &got, word, WORD_BYTES) == 1 &&
+		(n == HEADER_BYTES ||
+			EVP_CipherUpdate(c, p + HEADER_BYTES, &got, p + HEADER_BYTES, (int)(n - HEADER_BYTES)) == 1) &&
+		(is_seal || EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_SET_TAG, k->tag_len, tag) == 1) &&
+		EVP_CipherFinal_ex(c, none, &got) == 1 &&
+		(!is_seal || EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_GET_TAG, k->tag_len, tag) == 1);
+
+	EVP_CIPHER_CTX_free(c);
+	return ok;
+}
+
+enum gw_err dp_srtcp_protect(struct dp_srtcp *s, void *packet, size_t *len, size_t cap)
+{
+	const struct srtp_session_keys *k = &s->tx;
+	uint8_t *p = packet, iv[16], tag[SHA1_BYTES];
+	size_t n = *len;
+	bool ok;
+
+	if (n < HEADER_BYTES || n > INT16_MAX)
+		return GW_EBADMSG;
+	if (cap < n + DP_SRTCP_TRAILER_MAX)
+		return GW_ENOSPC;
+	if (s->tx_index & E_FLAG)
+		return GW_ELIMIT;	/* 2^31 packets: the key is used up (RFC 3711 9.2) */
+	make_iv(k, rtp_be32(p + 4), s->tx_index, iv);
+	if (k->is_aead) {
+		uint8_t word[WORD_BYTES];
+
+		put_be32(word, E_FLAG | s->tx_index);
+		ok = gcm(k, iv, word, p, n, p + n, 1);
+		memcpy(p + n + k->tag_len, word, WORD_BYTES);
+	} else {
+		put_be32(p + n, E_FLAG | s->tx_index);
+		ok = counter_mode(k, iv, p + HEADER_BYTES, n - HEADER_BYTES) && tag_of(k, p, n + WORD_BYTES, tag);
+		memcpy(p + n + WORD_BYTES, tag, k->tag_len);
+	}
+	if (!ok)
+		return GW_EIO;
+	s->tx_index++;
+	*len = n + WORD_BYTES + k->tag_len;
+	return GW_OK;
+}
+
+static enum gw_err open_packet(const struct srtp_session_keys *k, uint8_t *p, size_t n, const uint8_t *word)
+{
+	uint8_t iv[16], tag[SHA1_BYTES];
+
+	make_iv(k, rtp_be32(p + 4), rtp_be32(word) & ~E_FLAG, iv);
+	if (k->is_aead)
+		return gcm(k, iv, word, p, n, p + n, 0) ? GW_OK : GW_EAUTH;
+	if (!tag_of(k, p, n + WORD_BYTES, tag))
+		return GW_EIO;
+	if (CRYPTO_memcmp(tag, p + n + WORD_BYTES, k->tag_len) != 0)
+		return GW_EAUTH;
+	return counter_mode(k, iv, p + HEADER_BYTES, n - HEADER_BYTES) ? GW_OK : GW_EIO;
+}
+
+enum gw_err dp_srtcp_unprotect(struct dp_srtcp *s, void *packet, size_t *len)
+{
+	const struct srtp_session_keys *k = &s->rx;
+	uint8_t *p = packet, *word;
+	struct srtp_stream *st;
+	uint32_t ssrc, index;
+	enum gw_err err;
+	size_t n;
+
+	if (*len < HEADER_BYTES + WORD_BYTES + k->tag_len || *len > INT16_MAX)	/* threat M7 */
+		return GW_EBADMSG;
+	n = *len - WORD_BYTES - k->tag_len;
+	word = p + (k->is_aead ? n + k->tag_len : n);
+	if (!(rtp_be32(word) & E_FLAG))
+		return GW_EBADMSG;	/* in clear: not what was agreed */
+	index = rtp_be32(word) & ~E_FLAG;
+	ssrc = rtp_be32(p + 4);
+	st = find(s, ssrc);
+	if (!st && s->n_rx == SSRC_MAX)
+		return GW_ELIMIT;
+	if (st && !srtp_stream_is_new(st, index, WINDOW))
+		return GW_EEXIST;
+	err = open_packet(k, p, n, word);
+	if (err)
+		return err;
+	if (!st) {	/* stored after authentication only */
+		st = stream_at(s, s->n_rx++);
+		st->ssrc = ssrc;
+	}
+	srtp_stream_commit(st, index, WINDOW);
+	*len = n;
+	return GW_OK;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Bump allocator: a list of malloc'ed blocks, freed together. */
+#include "proto/base/arena.h"
+
+#include <stdalign.h>
+#include <stdlib.h>
+
+#define BLOCK_BYTES 4096u
+#define LIMIT_DEFAULT (1u << 20)
+
+struct gw_arena_block {
+	struct gw_arena_block *next;
+	size_t used, cap;
+	alignas(max_align_t) unsigned char data[];
+};
+
+void *gw_arena_alloc(struct gw_arena *a, size_t size)
+{
+	const size_t limit = a->limit ? a->limit : LIMIT_DEFAULT;
+	struct gw_arena_block *b = a->head;
+	void *p;
+
+	if (size > limit)
+		goto fail;
+	size = (size + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
+	if (size > limit - (a->used < limit ? a->used : limit))
+		goto fail;
+	if (!b || b->cap - b->used < size) {
+		size_t cap = size > BLOCK_BYTES ? size : BLOCK_BYTES;
+
+		b = malloc(sizeof(*b) + cap);
+		if (!b)
+			goto fail;
+		b->next = a->head;
+		b->used = 0;
+		b->cap = cap;
+		a->head = b;
+	}
+	p = b->data + b->used;
+	b->used += size;
+	a->used += size;
+	return memset(p, 0, size);
+fail:
+	a->failed = true;
+	return NULL;
+}
+
+void *gw_arena_calloc(struct gw_arena *a, size_t n, size_t size)
+{
+	if (size && n > SIZE_MAX / size) {
+		a->failed = true;
+		return NULL;
+	}
+	return gw_arena_alloc(a, n * size);
+}
+
+struct gw_sv gw_arena_sv(struct gw_arena *a, struct gw_sv s)
+{
+	char *p = gw_arena_cstr(a, s);
+
+	return p ? gw_sv(p, s.len) : GW_SV_NONE;
+}
+
+char *gw_arena_cstr(struct gw_arena *a, struct gw_sv s)
+{
+	char *p = gw_arena_alloc(a, s.len + 1);
+
+	if (p && s.len)
+		memcpy(p, s.p, s.len);
+	return p;
+}
+
+void gw_arena_reset(struct gw_arena *a)
+{
+	while (a->head) {
+		struct gw_arena_block *b = a->head;
+
+		a->head = b->next;
+		free(b);
+	}
+	a->used = 0;
+	a->failed = false;
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* RTP header view (RFC 3550 5.1) and the walk over a compound RTCP packet (6.1), bounds checked. */
+#ifndef RTP_RTP_H
+#define RTP_RTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define RTP_FIXED_BYTES 12u
+
+struct rtp_view {
+	uint8_t pt;
+	bool marker;
+	uint16_t seq;
+	uint32_t ts, ssrc;
+	uint16_t header_bytes;     /* fixed part, CSRCs and extension */
+};
+
+static inline uint32_t rtp_be32(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+/** Header only; a padding count is part of the encrypted body and not looked at. */
+static inline bool rtp_parse(const uint8_t *p, size_t len, struct rtp_view *v)
+{
+	size_t n;
+
+	if (len < RTP_FIXED_BYTES || p[0] >> 6 != 2)
+		return false;
+	n = RTP_FIXED_BYTES + 4u * (p[0] & 15);
+	if (p[0] & 0x10) {
+		if (len < n + 4)
+			return false;
+		n += 4 + 4u * ((size_t)p[n + 2] << 8 | p[n + 3]);
+	}
+	if (len < n)
+		return false;
+	v->pt = p[1] & 0x7f;
+	v->marker = p[1] >> 7;
+	v->seq = (uint16_t)(p[2] << 8 | p[3]);
+	v->ts = rtp_be32(p + 4);
+	v->ssrc = rtp_be32(p + 8);
+	v->header_bytes = (uint16_t)n;
+	return true;
+}
+
+/** Every packet of the compound fits and has version 2, the first one being SR, RR (or any: RFC 5506). */
+static inline bool rtcp_is_valid(const uint8_t *p, size_t len)
+{
+	size_t i = 0;
+
+	if (len < 8)
+		return false;
+	while (i < len) {
+		size_t n;
+
+		if (len - i < 4 || p[i] >> 6 != 2 || p[i + 1] < 192 || p[i + 1] > 223)
+			return false;
+		n = 4u * (((size_t)p[i + 2] << 8 | p[i + 3]) + 1);
+		if (n > len - i)
+			return false;
+		i += n;
+	}
+	return true;
+}
+
+#endif

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which streams and codecs cross the gateway: choices on offers and answers. */
+#include "proto/sdp/convert.h"
+
+const char *sdp_refusal_text(enum sdp_refusal r)
+{
+	static const char *const text[] = {
+		[SDP_OK] = "accepted",
+		[SDP_NO_MEDIA] = "no media line that both sides can use",
+		[SDP_NO_CODEC] = "no common audio codec",
+		[SDP_NO_FINGERPRINT] = "a=fingerprint is missing",
+		[SDP_NO_ICE] = "a=ice-ufrag or a=ice-pwd is missing",
+		[SDP_NOT_SECURE] = "DTLS-SRTP is required",
+		[SDP_BAD_SETUP] = "a=setup is missing or not allowed here",
+		[SDP_BAD_HASH] = "no fingerprint of sha-256 or better",
+		[SDP_BAD_LINE] = "an attribute of the media line is malformed",
+		[SDP_FEWER_LINES] = "answer has fewer media lines than the offer",
+		[SDP_NO_ADDRESS] = "no usable connection address",
+	};
+
+	return text[r];
+}
+
+static bool hash_is_good(struct gw_sv hash)
+{
+	return gw_sv_ieq(hash, GW_SV("sha-256")) || gw_sv_ieq(hash, GW_SV("sha-384")) ||
+		gw_sv_ieq(hash, GW_SV("sha-512"));
+}
+
+static enum sdp_refusal check_w2(const struct sdp_line *l, bool is_answer)
+{
+	bool good_hash = false;
+
+	if (l->is_unusable)
+		return SDP_BAD_LINE;
+	if (!l->is_secure || (l->has_crypto && l->n_fp == 0))
+		return SDP_NOT_SECURE;
+	if (l->n_fp == 0)
+		return SDP_NO_FINGERPRINT;
+	for (unsigned i = 0; i < l->n_fp; i++)
+		good_hash |= hash_is_good(l->fp[i].hash);
+	if (!good_hash)
+		return SDP_BAD_HASH;
+	if (l->ice_ufrag.len == 0 || l->ice_pwd.len == 0)
+		return SDP_NO_ICE;
+	if (is_answer ? l->setup != SDP_SETUP_ACTIVE && l->setup != SDP_SETUP_PASSIVE :
+			l->setup != SDP_SETUP_ACTPASS && l->setup != SDP_SETUP_ACTIVE &&
+				l->setup != SDP_SETUP_PASSIVE)
+		return SDP_BAD_SETUP;
+	return SDP_OK;
+}
+
+static enum sdp_refusal check_core(const struct sdp_line *l)
+{
+	if (l->is_secure || l->is_unusable)
+		return SDP_NO_MEDIA;	/* SDES towards the core comes later (W2-SDP-42) */
+	return l->remote.family == 0 ? SDP_NO_ADDRESS : SDP_OK;
+}
+
+static bool is_allowed(const struct sdp_policy *p, const struct sdp_codec *c, enum sdp_side from)
+{
+	if (from == SDP_W2 && gw_sv_ieq(c->name, GW_SV("opus")) && !p->opus_to_core)
+		return false;
+	for (unsigned i = 0; i < p->n_codecs; i++)
+		if (gw_sv_ieq(p->codecs[i], c->name))
+			return true;
+	return false;
+}
+
+static bool is_helper(const struct sdp_codec *c)
+{
+	return sdp_codec_is_event(c) || gw_sv_ieq(c->name, GW_SV("CN"));
+}
+
+static bool has_voice_at(const struct sdp_stream *s, uint32_t clock_hz)
+{
+	for (unsigned i = 0; i < s->n_codecs; i++)
+		if (!is_helper(&s->codecs[i]) && s->codecs[i].clock_hz == clock_hz)
+			return true;
+	return false;
+}
+
+/* telephone-event and CN stay only beside a voice codec of their clock (W2-COD-08, -09). */
+static void drop_orphans(struct sdp_stream *s)
+{
+	unsigned k = 0;
+
+	for (unsigned i = 0; i < s->n_codecs; i++)
+		if (!is_helper(&s->codecs[i]) || has_voice_at(s, s->codecs[i].clock_hz))
+			s->codecs[k++] = s->codecs[i];
+	s->n_codecs = k;
+}
+
+static bool has_voice(const struct sdp_stream *s)
+{
+	for (unsigned i = 0; i < s->n_codecs; i++)
+		if (!is_helper(&s->codecs[i]))
+			return true;
+	return false;
+}
+
+/* An old core holds with c=0.0.0.0: the direction says the same in words (W2-SIP-32). */
+static enum sdp_dir dir_of(const struct sdp_line *l, enum sdp_side from)
+{
+	static const struct gw_addr zero = { .family = 4 };
+
+	if (from == SDP_CORE && gw_addr_ip_eq(&l->remote, &zero) && l->dir == SDP_SENDRECV)
+		return SDP_SENDONLY;
+	return l->dir;
+}
+
+static enum sdp_refusal choose_line(const struct sdp_line *l, enum sdp_side from,
+	const struct sdp_policy *policy, struct sdp_stream *s)
+{
+	enum sdp_refusal r = from == SDP_W2 ? check_w2(l, false) : check_core(l);
+
+	if (r)
+		return r;
+	for (unsigned i = 0; i < l->n_codecs; i++)
+		if (is_helper(&l->codecs[i]) || is_allowed(policy, &l->codecs[i], from))
+			s->codecs[s->n_codecs++] = l->codecs[i];
+	drop_orphans(s);
+	if (!has_voice(s))
+		return SDP_NO_CODEC;
+	s->dir = dir_of(l, from);
+	s->ptime = l->ptime;
+	s->maxptime = l->maxptime;
+	s->is_active = true;
+	return SDP_OK;
+}
+
+enum sdp_refusal sdp_choose_offer(const struct sdp_model *offer, enum sdp_side from,
+	const struct sdp_policy *policy, struct sdp_stream *streams)
+{
+	enum sdp_refusal first = SDP_NO_MEDIA;
+	bool have_audio = false;
+
+	for (unsigned i = 0; i < offer->n_lines; i++) {
+		const struct sdp_line *l = &offer->lines[i];
+		enum sdp_refusal r;
+
+		streams[i] = (struct sdp_stream){ 0 };
+		if (have_audio || !l->is_audio || !l->is_rtp || l->is_rejected)
+			continue;
+		r = choose_line(l, from, policy, &streams[i]);
+		if (r == SDP_OK)
+			have_audio = true;
+		else if (first == SDP_NO_MEDIA)
+			first = r;
+		if (r)
+			streams[i] = (struct sdp_stream){ 0 };
+	}
+	return have_audio ? SDP_OK : first;
+}
+
+static enum sdp_refusal narrow(const struct sdp_line *l, enum sdp_side from, struct sdp_stream *s)
+{
+	enum sdp_refusal r = from == SDP_W2 ? check_w2(l, true) : check_core(l);
+	struct sdp_stream n = *s;
+
+	if (r)
+		return r;
+	/*
+	 * Nothing is transcoded and payload types are not rewritten, so an answered codec counts only
+	 * under the number it was offered with. The answerer's order is the order to send in.
+	 */
+	n.n_codecs = 0;
+	for (unsigned i = 0; i < l->n_codecs; i++)
+		for (unsigned k = 0; k < s->n_codecs; k++)
+			if (s->codecs[k].pt == l->codecs[i].pt &&
+				sdp_codec_same(&s->codecs[k], &l->codecs[i]))
+				n.codecs[n.n_codecs++] = l->codecs[i];
+	drop_orphans(&n);
+	if (!has_voice(&n))
+		return SDP_NO_CODEC;
+	n.dir = dir_of(l, from);
+	n.ptime = l->ptime ? l->ptime : s->ptime;
+	n.maxptime = l->maxptime;
+	*s = n;
+	return SDP_OK;
+}
+
+enum sdp_refusal sdp_choose_answer(const struct sdp_model *answer, enum sdp_side from,
+	struct sdp_stream *streams, unsigned n_streams)
+{
+	enum sdp_refusal first = SDP_NO_MEDIA;
+	bool any = false;
+
+	if (answer->n_lines < n_streams)
+		return SDP_FEWER_LINES;
+	for (unsigned i = 0; i < n_streams; i++) {
+		enum sdp_refusal r;
+
+		if (!streams[i].is_active)
+			continue;
+		if (answer->lines[i].is_rejected) {
+			streams[i].is_active = false;
+			continue;
+		}
+		r = narrow(&answer->lines[i], from, &streams[i]);
+		if (r == SDP_OK)
+			any = true;
+		else
+			streams[i].is_active = false;
+		if (r && first == SDP_NO_MEDIA)
+			first = r;
+	}
+	return any ? SDP_OK : first;
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * WebRTC <-> IMS session descriptions as pure functions (W2 section 5, TS 24.371, TS 23.334 5.20).
+ *
+ * An exchange goes: read the offer, choose what crosses (sdp_choose_offer), reserve at the gateway,
+ * write the offer of the other leg; read the answer, choose again (sdp_choose_answer), configure,
+ * write the answer. What is written is built from the model only: unknown attributes cannot leak in
+ * either direction (W2-SDP-02).
+ */
+#ifndef SDP_CONVERT_H
+#define SDP_CONVERT_H
+
+#include "proto/sdp/model.h"
+
+enum sdp_side { SDP_W2, SDP_CORE };
+
+struct sdp_policy {
+	struct gw_sv codecs[16];     /* allowed to cross, by name; telephone-event needs no entry */
+	unsigned n_codecs;
+	bool opus_to_core;           /* may Opus be offered to the core */
+	bool accept_bundle;          /* W2-BUN-03; false: W2-BUN-01 */
+	bool dtls_passive;           /* role for actpass; default active (W2-SEC-05) */
+};
+
+/** Why an offer or answer cannot be used; decides status and Warning (W2-ERR-24..26, W2-SDP-50..53). */
+enum sdp_refusal {
+	SDP_OK,
+	SDP_NO_MEDIA,            /* no line left that both sides can do: 488, Warning 304 */
+	SDP_NO_CODEC,            /* 488, Warning 305 */
+	SDP_NO_FINGERPRINT,      /* W2-SDP-20, W2-SDP-52 */
+	SDP_NO_ICE,              /* W2-SDP-52 */
+	SDP_NOT_SECURE,          /* RTP/AVP or SDES only from a WIC (W2-SEC-01) */
+	SDP_BAD_SETUP,           /* W2-SDP-51 */
+	SDP_BAD_HASH,            /* nothing of sha-256 or better (W2-SEC-03) */
+	SDP_BAD_LINE,            /* an attribute is malformed */
+	SDP_FEWER_LINES,         /* W2-SDP-53 */
+	SDP_NO_ADDRESS,          /* core side without a usable c= */
+};
+/** Static sentence for a Warning text. */
+const char *sdp_refusal_text(enum sdp_refusal r);
+
+/** What crosses on one m-line. Made from the offer, narrowed by the answer. */
+struct sdp_stream {
+	bool is_active;              /* false: port 0 on both legs */
+	struct sdp_codec codecs[SDP_MAX_CODECS];
+	unsigned n_codecs;
+	enum sdp_dir dir;            /* as the side that spoke last said it, from its view */
+	unsigned ptime, maxptime;
+};
+
+/**
+ * Choose the streams an offer may have. Exactly the first usable audio line crosses for now; every
+ * other line is kept in place with port 0 (W2-SDP-03).
+ * @param streams  as many as offer->n_lines, written
+ * @return SDP_OK when at least one stream is active
+ */
+enum sdp_refusal sdp_choose_offer(const struct sdp_model *offer, enum sdp_side from,
+	const struct sdp_policy *policy, struct sdp_stream *streams);
+/**
+ * Narrow the streams by the answer. offer is what was sent to the answerer's side as streams
+ * describe it; from is the side the answer came from.
+ */
+enum sdp_refusal sdp_choose_answer(const struct sdp_model *answer, enum sdp_side from,
+	struct sdp_stream *streams, unsigned n_streams);
+
+/** Gateway data of one line on the leg written. */
+struct sdp_local {
+	struct gw_addr addr;         /* address and RTP port */
+	struct gw_addr rtcp;         /* core leg: port of RTCP; family 0 or port + 1: not written */
+	struct gw_sv ice_ufrag, ice_pwd;            /* W2 leg from here */
+	struct gw_sv candidates[4];                 /* values of a=candidate */
+	unsigned n_candidates;
+	struct gw_sv fingerprint;                   /* "sha-256 AA:.." */
+	enum sdp_setup setup;
+	struct gw_sv tls_id;                        /* empty: not written (W2-SDP-23) */
+};
+
+/** o= identity of one leg; kept by the caller for the life of the dialog. */
+struct sdp_origin {
+	uint64_t id;
+	uint32_t version;            /* 0: nothing sent yet */
+	uint64_t last_hash;          /* of the last text without its o= line */
+};
+
+/**
+ * Write the description of the leg towards `to`.
+ *
+ * @param peer     the description of the other leg this one comes from: kinds, protocols and order
+ *                 of the lines (an offer), NULL with an answer
+ * @param remote   the last description received on the leg written, or NULL: an answer takes proto,
+ *                 formats and mid from it (W2-SDP-30, -32)
+ * @param is_answer, origin   the version steps only when the bytes change (W2-SIP-30)
+ */
+struct sdp_write {
+	enum sdp_side to;
+	bool is_answer;
+	const struct sdp_model *peer;
+	const struct sdp_model *remote;
+	const struct sdp_stream *streams;
+	const struct sdp_local *locals;   /* [n] */
+	unsigned n;
+	bool accept_bundle;
+	bool ice_lite;
+};
+enum gw_err sdp_write_leg(const struct sdp_write *w, struct sdp_origin *origin, struct gw_buf *out)
+	GW_NODISCARD;
+
+#endif

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Local and Remote texts of Iq. */
+#include "proto/sdp/iq_sdp.h"
+
+/* T-7: '}' would end the octet string; a codec parameter that holds one is left out. */
+static bool fits_iq(struct gw_sv v)
+{
+	return gw_sv_chr(v, '}', 0) == v.len;
+}
+
+static void put_head(struct gw_buf *b, const struct gw_addr *a, bool is_ipv6, struct gw_sv proto,
+	const struct sdp_stream *s)
+{
+	gw_buf_puts(b, "v=0\r\nc=IN ");
+	gw_buf_puts(b, is_ipv6 ? "IP6 " : "IP4 ");
+	if (a)
+		gw_addr_put_ip(b, a);
+	else
+		gw_buf_putc(b, '$');
+	gw_buf_puts(b, "\r\nm=audio ");
+	if (a)
+		gw_buf_u64(b, a->port);
+	else
+		gw_buf_putc(b, '$');
+	gw_buf_putc(b, ' ');
+	gw_buf_put(b, proto);
+	for (unsigned i = 0; i < s->n_codecs; i++) {
+		gw_buf_putc(b, ' ');
+		gw_buf_u64(b, s->codecs[i].pt);
+	}
+	gw_buf_puts(b, "\r\n");
+	for (unsigned i = 0; i < s->n_codecs; i++) {
+		const struct sdp_codec *c = &s->codecs[i];
+
+		gw_buf_printf(b, "a=rtpmap:%u %.*s/%u", c->pt, GW_SV_FMT(c->name), c->clock_hz);
+		if (c->channels > 1)
+			gw_buf_printf(b, "/%u", c->channels);
+		gw_buf_puts(b, "\r\n");
+		if (c->fmtp.len && fits_iq(c->fmtp))
+			gw_buf_printf(b, "a=fmtp:%u %.*s\r\n", c->pt, GW_SV_FMT(c->fmtp));
+	}
+	if (s->ptime)
+		gw_buf_printf(b, "a=ptime:%u\r\n", s->ptime);
+}
+
+static enum gw_err done(const struct gw_buf *b)
+{
+	return b->overflow ? GW_ENOSPC : GW_OK;
+}
+
+enum gw_err sdp_iq_access_local(const struct sdp_stream *s, struct gw_sv proto, bool is_ipv6,
+	enum sdp_setup setup, struct gw_buf *b)
+{
+	put_head(b, NULL, is_ipv6, proto, s);
+	gw_buf_puts(b, "a=rtcp-mux\r\na=ice-ufrag:$\r\na=ice-pwd:$\r\na=candidate:$\r\n"
+		       "a=fingerprint:sha-256 $\r\na=setup:");
+	gw_buf_put(b, sdp_setup_name(setup));
+	gw_buf_puts(b, "\r\n");
+	return done(b);
+}
+
+enum gw_err sdp_iq_access_remote(const struct sdp_stream *s, const struct sdp_line *wic,
+	struct gw_buf *b)
+{
+	static const struct gw_addr discard = { .family = 4, .port = 9 };
+	const struct gw_addr *a = wic->remote.family ? &wic->remote : &discard;
+
+	put_head(b, a, a->family == 6, wic->media->proto, s);
+	if (wic->rtcp_mux)
+		gw_buf_puts(b, "a=rtcp-mux\r\n");
+	gw_buf_printf(b, "a=ice-ufrag:%.*s\r\na=ice-pwd:%.*s\r\n", GW_SV_FMT(wic->ice_ufrag),
+		GW_SV_FMT(wic->ice_pwd));
+	for (unsigned i = 0; i < wic->n_candidates; i++)
+		if (fits_iq(wic->candidates[i]))
+			gw_buf_printf(b, "a=candidate:%.*s\r\n", GW_SV_FMT(wic->candidates[i]));
+	for (unsigned i = 0; i < wic->n_fp; i++)
+		gw_buf_printf(b, "a=fingerprint:%.*s %.*s\r\n", GW_SV_FMT(wic->fp[i].hash),
+			GW_SV_FMT(wic->fp[i].hex));
+	gw_buf_printf(b, "a=setup:%.*s\r\n", GW_SV_FMT(sdp_setup_name(wic->setup)));
+	return done(b);
+}
+
+enum gw_err sdp_iq_core_local(const struct sdp_stream *s, bool is_ipv6, struct gw_buf *b)
+{
+	put_head(b, NULL, is_ipv6, GW_SV("RTP/AVP"), s);
+	return done(b);
+}
+
+enum gw_err sdp_iq_core_remote(const struct sdp_stream *s, const struct sdp_line *core,
+	struct gw_buf *b)
+{
+	put_head(b, &core->remote, core->remote.family == 6, core->media->proto, s);
+	if (core->remote_rtcp.family)
+		gw_buf_printf(b, "a=rtcp:%u\r\n", core->remote_rtcp.port);
+	return done(b);
+}
+
+enum gw_err sdp_iq_read_local(struct gw_arena *arena, struct gw_sv text, bool is_access,
+	struct sdp_local *out, bool *ice_lite)
+{
+	struct gw_sv copy = gw_arena_sv(arena, text);
+	struct sdp_local l = { 0 };
+	struct sdp_model m;
+	const struct sdp_line *li;
+
+	if (sdp_model_read(&m, arena, copy, SDP_IQ, NULL) || m.n_lines != 1)
+		return GW_EBADMSG;
+	li = &m.lines[0];
+	if (li->is_unusable || li->remote.family == 0 || li->remote.port == 0)
+		return GW_EBADMSG;
+	l.addr = li->remote;
+	l.rtcp = li->remote_rtcp;
+	l.ice_ufrag = li->ice_ufrag;
+	l.ice_pwd = li->ice_pwd;
+	for (unsigned i = 0; i < li->n_candidates && i < 4; i++)
+		l.candidates[l.n_candidates++] = li->candidates[i];
+	if (is_access) {
+		const struct sdp_attr *fp = sdp_attr_inherit(&m.sdp, li->media, GW_SV("fingerprint"));
+
+		if (!fp || li->n_fp == 0 || l.ice_ufrag.len < 4 || l.ice_pwd.len < 22 ||
+			l.n_candidates == 0)
+			return GW_EBADMSG;
+		l.fingerprint = fp->value;
+		l.setup = li->setup;
+		*ice_lite = li->has_ice_lite;
+	}
+	*out = l;
+	return arena->failed ? GW_ENOMEM : GW_OK;
+}
+
+static bool is_known(struct gw_sv name)
+{
+	static const struct gw_sv known[] = { GW_SV_INIT("rtpmap"), GW_SV_INIT("fmtp"),
+		GW_SV_INIT("ptime"), GW_SV_INIT("maxptime"), GW_SV_INIT("rtcp-mux"),
+		GW_SV_INIT("ice-ufrag"), GW_SV_INIT("ice-pwd"), GW_SV_INIT("candidate"),
+		GW_SV_INIT("fingerprint"), GW_SV_INIT("setup"), GW_SV_INIT("rtcp"), GW_SV_INIT("mid") };
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (gw_sv_eq(name, known[i]))
+			return true;
+	return false;
+}
+
+static struct gw_sv text_of(struct gw_arena *a, const struct gw_addr *addr, bool port)
+{
+	char tmp[GW_ADDR_STR_BYTES];
+	struct gw_buf b = gw_buf(tmp, sizeof(tmp));
+
+	if (port)
+		gw_buf_u64(&b, addr->port);
+	else
+		gw_addr_put_ip(&b, addr);
+	return gw_arena_sv(a, gw_buf_sv(&b));
+}
+
+static void fill_attr(struct sdp *s, struct sdp_attr *a, const struct sdp_iq_chosen *c)
+{
+	if (gw_sv_eq(a->name, GW_SV("ice-ufrag")) && c->ufrag.len)
+		a->value = c->ufrag;
+	else if (gw_sv_eq(a->name, GW_SV("ice-pwd")) && c->pwd.len)
+		a->value = c->pwd;
+	else if (gw_sv_eq(a->name, GW_SV("candidate")) && c->candidate.len)
+		a->value = c->candidate;
+	else if (gw_sv_eq(a->name, GW_SV("fingerprint")) && c->fingerprint.len) {
+		size_t n = c->fingerprint_hash.len + 1 + c->fingerprint.len;
+		char *text = gw_arena_alloc(s->arena, n);
+		struct gw_buf b = gw_buf(text, text ? n : 0);
+
+		gw_buf_put(&b, c->fingerprint_hash);
+		gw_buf_putc(&b, ' ');
+		gw_buf_put(&b, c->fingerprint);
+		a->value = gw_buf_sv(&b);
+	}
+}
+
+enum gw_err sdp_iq_complete_local(struct sdp *local, const struct sdp_iq_chosen *c,
+	struct gw_buf *out)
+{
+	struct sdp_media *m;
+
+	if (local->n_media != 1)
+		return GW_EBADMSG;
+	m = &local->media[0];
+	local->o_user = GW_SV_NONE;	/* S-1: accepted, never emitted */
+	local->conn = (struct sdp_conn){ 0 };
+	m->conn.family = c->addr.family == 6 ? GW_SV("IP6") : GW_SV("IP4");
+	m->conn.address = text_of(local->arena, &c->addr, false);
+	m->port = text_of(local->arena, &c->addr, true);
+	for (unsigned i = 0; i < m->n_attrs; i++) {
+		m->attrs[i].is_deleted |= !is_known(m->attrs[i].name) || !fits_iq(m->attrs[i].value);
+		fill_attr(local, &m->attrs[i], c);
+	}
+	for (unsigned i = 0; i < local->n_attrs; i++)
+		local->attrs[i].is_deleted = true;
+	if (c->ice_lite)
+		sdp_attr_add(local, m, GW_SV("ice-lite"), GW_SV_NONE);
+	return sdp_print(local, out);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Session descriptions in Local and Remote of H.248 (iq.md section 5), for both ends of Iq. */
+#ifndef SDP_IQ_SDP_H
+#define SDP_IQ_SDP_H
+
+#include "proto/sdp/convert.h"
+
+/* ---- eP-CSCF end ------------------------------------------------------------------------------- */
+
+/** Local of the access termination: address, ICE credentials, candidate and fingerprint asked for. */
+enum gw_err sdp_iq_access_local(const struct sdp_stream *s, struct gw_sv proto, bool is_ipv6,
+	enum sdp_setup setup, struct gw_buf *out) GW_NODISCARD;
+/** Remote of the access termination: what the WIC's description says of this line. */
+enum gw_err sdp_iq_access_remote(const struct sdp_stream *s, const struct sdp_line *wic,
+	struct gw_buf *out) GW_NODISCARD;
+enum gw_err sdp_iq_core_local(const struct sdp_stream *s, bool is_ipv6, struct gw_buf *out)
+	GW_NODISCARD;
+enum gw_err sdp_iq_core_remote(const struct sdp_stream *s, const struct sdp_line *core,
+	struct gw_buf *out) GW_NODISCARD;
+/**
+ * Read the Local of a reply into what sdp_write_leg needs. Slices live in the arena.
+ * GW_EBADMSG: an address, and on the access leg credentials and fingerprint, are not all there.
+ */
+enum gw_err sdp_iq_read_local(struct gw_arena *arena, struct gw_sv text, bool is_access,
+	struct sdp_local *out, bool *ice_lite) GW_NODISCARD;
+
+/* ---- eIMS-AGW end ------------------------------------------------------------------------------ */
+
+/** What the gateway chose for the "$" of a Local. Empty: leave the line as it is. */
+struct sdp_iq_chosen {
+	struct gw_addr addr;
+	struct gw_sv ufrag, pwd, candidate, fingerprint_hash, fingerprint;
+	bool ice_lite;
+};
+/** Print a Local with every "$" filled in (S-3); lines the gateway does not know are left out (S-6). */
+enum gw_err sdp_iq_complete_local(struct sdp *local, const struct sdp_iq_chosen *c,
+	struct gw_buf *out) GW_NODISCARD;
+
+#endif

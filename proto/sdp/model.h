@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a description means for the gateway: one struct a media line, with the typed WebRTC
+ * attributes (RFC 8839 ICE, RFC 8122 fingerprint, RFC 8842 setup, RFC 5761 mux, RFC 9143 BUNDLE).
+ */
+#ifndef SDP_MODEL_H
+#define SDP_MODEL_H
+
+#include "proto/sdp/sdp.h"
+
+#define SDP_MAX_CODECS 24
+#define SDP_MAX_FINGERPRINTS 8
+#define SDP_MAX_CANDIDATES 16     /* threat M12 */
+
+enum sdp_dir { SDP_SENDRECV, SDP_SENDONLY, SDP_RECVONLY, SDP_INACTIVE };
+enum sdp_setup { SDP_SETUP_NONE, SDP_SETUP_ACTPASS, SDP_SETUP_ACTIVE, SDP_SETUP_PASSIVE, SDP_SETUP_HOLDCONN,
+	SDP_SETUP_BAD };
+
+struct sdp_codec {
+	uint8_t pt;
+	struct gw_sv name;           /* "opus", "PCMU"; static types are filled in */
+	uint32_t clock_hz;
+	uint8_t channels;
+	struct gw_sv fmtp;
+};
+
+struct sdp_fingerprint {
+	struct gw_sv hash;           /* "sha-256" */
+	struct gw_sv hex;            /* "AA:BB:.." as written */
+};
+
+struct sdp_line {
+	const struct sdp_media *media;
+	bool is_audio, is_rtp;
+	bool is_rejected;            /* port 0 and not bundle-only */
+	bool is_secure;              /* UDP/TLS/..., or RTP/SAVP(F) */
+	struct gw_addr remote;       /* family 0: none usable (0.0.0.0 with port 9 is given as it is) */
+	struct gw_addr remote_rtcp;  /* a=rtcp, else port + 1; equal to remote with rtcp-mux */
+	struct sdp_codec codecs[SDP_MAX_CODECS];
+	unsigned n_codecs;
+	enum sdp_dir dir;
+	unsigned ptime, maxptime;    /* ms, 0 = absent */
+	struct gw_sv mid, tls_id;
+	struct gw_sv ice_ufrag, ice_pwd;
+	struct gw_sv candidates[SDP_MAX_CANDIDATES];   /* values as written, usable ones only */
+	unsigned n_candidates;
+	bool has_trickle, has_ice_lite, rtcp_mux, rtcp_rsize, is_bundle_only, has_crypto;
+	struct sdp_fingerprint fp[SDP_MAX_FINGERPRINTS];
+	unsigned n_fp;
+	enum sdp_setup setup;
+	unsigned b_as;               /* kbit/s, 0 = absent */
+	bool is_unusable;            /* broken rtpmap, ufrag, fingerprint ...: refuse the line */
+	const char *why;             /* static sentence when unusable */
+};
+
+struct sdp_model {
+	struct sdp sdp;
+	struct sdp_line *lines;      /* as many as m-lines, in order */
+	unsigned n_lines;
+	struct gw_sv bundle;         /* mids of the first a=group:BUNDLE, blank-separated */
+};
+
+enum gw_err sdp_model_read(struct sdp_model *m, struct gw_arena *arena, struct gw_sv text,
+	enum sdp_mode mode, struct gw_diag *diag) GW_NODISCARD;
+/** Is mid in the BUNDLE group? */
+bool sdp_model_in_bundle(const struct sdp_model *m, struct gw_sv mid);
+
+struct gw_sv sdp_dir_name(enum sdp_dir dir);
+/** What the answerer may say when the offerer said dir (RFC 3264 6.1). */
+enum sdp_dir sdp_dir_reverse(enum sdp_dir dir);
+struct gw_sv sdp_setup_name(enum sdp_setup setup);
+/** Same codec: name (case-insensitive), clock and channels. */
+bool sdp_codec_same(const struct sdp_codec *a, const struct sdp_codec *b);
+const struct sdp_codec *sdp_line_codec(const struct sdp_line *l, const struct sdp_codec *like);
+bool sdp_codec_is_event(const struct sdp_codec *c);
+
+#endif

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Writes the description of one leg from the streams chosen and the gateway's data. */
+#include "proto/sdp/convert.h"
+
+#define LEG_MAX_BYTES 16384
+#define RTP_OVERHEAD_BYTES 40	/* IPv4 20, UDP 8, RTP 12 (W2-SDP-09) */
+
+static void put_codecs(struct gw_buf *b, const struct sdp_stream *s)
+{
+	for (unsigned i = 0; i < s->n_codecs; i++) {
+		const struct sdp_codec *c = &s->codecs[i];
+
+		gw_buf_puts(b, "a=rtpmap:");
+		gw_buf_u64(b, c->pt);
+		gw_buf_putc(b, ' ');
+		gw_buf_put(b, c->name);
+		gw_buf_putc(b, '/');
+		gw_buf_u64(b, c->clock_hz);
+		if (c->channels > 1) {
+			gw_buf_putc(b, '/');
+			gw_buf_u64(b, c->channels);
+		}
+		gw_buf_puts(b, "\r\n");
+		if (c->fmtp.len || sdp_codec_is_event(c)) {
+			gw_buf_puts(b, "a=fmtp:");
+			gw_buf_u64(b, c->pt);
+			gw_buf_putc(b, ' ');
+			gw_buf_put(b, c->fmtp.len ? c->fmtp : GW_SV("0-15"));
+			gw_buf_puts(b, "\r\n");
+		}
+	}
+	if (s->ptime)
+		gw_buf_printf(b, "a=ptime:%u\r\n", s->ptime);
+	if (s->maxptime)
+		gw_buf_printf(b, "a=maxptime:%u\r\n", s->maxptime);
+}
+
+static void put_addr_line(struct gw_buf *b, const struct gw_addr *a)
+{
+	gw_buf_puts(b, a->family == 6 ? "IN IP6 " : "IN IP4 ");
+	gw_addr_put_ip(b, a);
+	gw_buf_puts(b, "\r\n");
+}
+
+/* b=AS of the heaviest codec, 20 ms packets: payload and 40 bytes of headers, 50 times a second. */
+static unsigned as_kbit(const struct sdp_stream *s)
+{
+	unsigned best = 0;
+
+	for (unsigned i = 0; i < s->n_codecs; i++) {
+		unsigned payload = gw_sv_ieq(s->codecs[i].name, GW_SV("opus")) ? 128 : 160;
+		unsigned kbit = (payload + RTP_OVERHEAD_BYTES) * 8 * 50 / 1000;
+
+		if (!sdp_codec_is_event(&s->codecs[i]) && kbit > best)
+			best = kbit;
+	}
+	return best;
+}
+
+static void put_fmts(struct gw_buf *b, const struct sdp_stream *s, const struct sdp_media *like)
+{
+	if (s->is_active) {
+		for (unsigned i = 0; i < s->n_codecs; i++) {
+			gw_buf_putc(b, ' ');
+			gw_buf_u64(b, s->codecs[i].pt);
+		}
+		return;
+	}
+	/* a refused line keeps the formats of the other description (RFC 3264 6) */
+	for (unsigned i = 0; i < like->n_fmts; i++) {
+		gw_buf_putc(b, ' ');
+		gw_buf_put(b, like->fmts[i]);
+	}
+}
+
+static struct gw_sv proto_of(const struct sdp_write *w, unsigned i)
+{
+	const struct sdp_line *l;
+
+	if (w->is_answer)
+		return w->remote->lines[i].media->proto;	/* W2-SDP-30 */
+	l = &w->peer->lines[i];
+	if (!l->is_rtp)
+		return l->media->proto;
+	if (w->to == SDP_W2)
+		return GW_SV("UDP/TLS/RTP/SAVPF");
+	return l->is_audio ? GW_SV("RTP/AVP") : GW_SV("RTP/AVPF");
+}
+
+static void put_w2(struct gw_buf *b, const struct sdp_write *w, unsigned i, bool mux, bool trickle)
+{
+	const struct sdp_local *l = &w->locals[i];
+
+	gw_buf_printf(b, "a=rtcp:%u ", l->addr.port);
+	put_addr_line(b, &l->addr);
+	gw_buf_puts(b, "a=ice-ufrag:");
+	gw_buf_put(b, l->ice_ufrag);
+	gw_buf_puts(b, "\r\na=ice-pwd:");
+	gw_buf_put(b, l->ice_pwd);
+	gw_buf_puts(b, "\r\na=ice-options:ice2\r\n");
+	for (unsigned k = 0; k < l->n_candidates; k++) {
+		gw_buf_puts(b, "a=candidate:");
+		gw_buf_put(b, l->candidates[k]);
+		gw_buf_puts(b, "\r\n");
+	}
+	if (trickle)
+		gw_buf_puts(b, "a=end-of-candidates\r\n");
+	gw_buf_puts(b, "a=fingerprint:");
+	gw_buf_put(b, l->fingerprint);
+	gw_buf_puts(b, "\r\na=setup:");
+	gw_buf_put(b, sdp_setup_name(l->setup));
+	gw_buf_puts(b, "\r\n");
+	if (l->tls_id.len) {
+		gw_buf_puts(b, "a=tls-id:");
+		gw_buf_put(b, l->tls_id);
+		gw_buf_puts(b, "\r\n");
+	}
+	if (mux)
+		gw_buf_puts(b, "a=rtcp-mux\r\n");
+}
+
+static void put_mid(struct gw_buf *b, const struct sdp_write *w, unsigned i)
+{
+	if (w->to != SDP_W2)
+		return;
+	if (w->remote && i < w->remote->n_lines) {
+		if (w->remote->lines[i].mid.len) {	/* W2-SDP-32: copied exactly */
+			gw_buf_puts(b, "a=mid:");
+			gw_buf_put(b, w->remote->lines[i].mid);
+			gw_buf_puts(b, "\r\n");
+		}
+	} else if (!w->is_answer) {
+		gw_buf_printf(b, "a=mid:%u\r\n", i);
+	}
+}
+
+static void put_line(struct gw_buf *b, const struct sdp_write *w, unsigned i)
+{
+	const struct sdp_media *like = w->is_answer ? w->remote->lines[i].media :
+						      w->peer->lines[i].media;
+	const struct sdp_stream *s = &w->streams[i];
+	const struct sdp_local *l = &w->locals[i];
+	enum sdp_dir dir = s->dir;
+
+	gw_buf_puts(b, "m=");
+	gw_buf_put(b, like->kind);
+	gw_buf_printf(b, " %u ", s->is_active ? l->addr.port : 0);
+	gw_buf_put(b, proto_of(w, i));
+	put_fmts(b, s, like);
+	gw_buf_puts(b, "\r\n");
+	if (!s->is_active) {
+		gw_buf_puts(b, "c=IN IP4 0.0.0.0\r\n");
+		put_mid(b, w, i);
+		return;
+	}
+	gw_buf_puts(b, "c=");
+	put_addr_line(b, &l->addr);
+	if (w->to == SDP_CORE) {
+		gw_buf_printf(b, "b=AS:%u\r\n", as_kbit(s));
+		if (l->rtcp.family && l->rtcp.port != l->addr.port + 1)
+			gw_buf_printf(b, "a=rtcp:%u\r\n", l->rtcp.port);
+	} else {
+		const struct sdp_line *r = w->is_answer ? &w->remote->lines[i] : NULL;
+
+		put_w2(b, w, i, r ? r->rtcp_mux : true, r && r->has_trickle);
+		put_mid(b, w, i);
+		if (r && r->rtcp_rsize)
+			gw_buf_puts(b, "a=rtcp-rsize\r\n");
+		/* W2-SDP-35: so that browsers show a stream and track, and group them */
+		if (dir == SDP_SENDRECV || dir == SDP_SENDONLY)
+			gw_buf_puts(b, "a=msid:gw ga\r\n");
+	}
+	put_codecs(b, s);
+	gw_buf_puts(b, "a=");
+	gw_buf_put(b, sdp_dir_name(dir));
+	gw_buf_puts(b, "\r\n");
+}
+
+static void put_session(struct gw_buf *b, const struct sdp_write *w)
+{
+	bool any = false;
+
+	gw_buf_puts(b, "s=-\r\nt=0 0\r\n");
+	if (w->to != SDP_W2)
+		return;
+	for (unsigned i = 0; w->is_answer && w->accept_bundle && i < w->n; i++) {
+		struct gw_sv mid = w->remote->lines[i].mid;
+
+		if (!w->streams[i].is_active || !sdp_model_in_bundle(w->remote, mid))
+			continue;
+		gw_buf_puts(b, any ? " " : "a=group:BUNDLE ");
+		gw_buf_put(b, mid);
+		any = true;
+	}
+	if (any)
+		gw_buf_puts(b, "\r\n");
+	if (w->ice_lite)
+		gw_buf_puts(b, "a=ice-lite\r\n");
+}
+
+static const struct gw_addr *first_addr(const struct sdp_write *w)
+{
+	for (unsigned i = 0; i < w->n; i++)
+		if (w->streams[i].is_active)
+			return &w->locals[i].addr;
+	return NULL;
+}
+
+enum gw_err sdp_write_leg(const struct sdp_write *w, struct sdp_origin *origin, struct gw_buf *out)
+{
+	static const struct gw_addr none = { .family = 4 };
+	const struct gw_addr *a = first_addr(w);
+	char rest[LEG_MAX_BYTES];
+	struct gw_buf b = gw_buf(rest, sizeof(rest));
+	uint64_t hash;
+
+	put_session(&b, w);
+	for (unsigned i = 0; i < w->n; i++)
+		put_line(&b, w, i);
+	if (b.overflow)
+		return GW_ENOSPC;
+	hash = gw_sv_hash(gw_buf_sv(&b));
+	if (origin->version == 0 || origin->last_hash != hash)
+		origin->version++;
+	origin->last_hash = hash;
+	gw_buf_puts(out, "v=0\r\no=- ");
+	gw_buf_u64(out, origin->id);
+	gw_buf_putc(out, ' ');
+	gw_buf_u64(out, origin->version);
+	gw_buf_putc(out, ' ');
+	put_addr_line(out, a ? a : &none);
+	gw_buf_put(out, gw_buf_sv(&b));
+	return out->overflow ? GW_ENOSPC : GW_OK;
+}

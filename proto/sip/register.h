@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a REGISTER asks for, and what its 2xx grants (RFC 3261 10, RFC 5626). */
+#ifndef SIP_REGISTER_H
+#define SIP_REGISTER_H
+
+#include "proto/sip/msg.h"
+
+struct sip_register {
+	struct sip_addr to, contact;
+	bool has_reg_id;             /* outbound */
+};
+
+/**
+ * Read a REGISTER and write the key of the binding it means: AOR, instance, reg-id; without an instance the
+ * Contact (W2-REG-51, -53).
+ * @return GW_OK; GW_EBADMSG: not exactly one Contact, or "*" with anything but Expires 0 (W2-REG-19)
+ */
+enum gw_err sip_register_read(const struct sip_msg *m, struct sip_register *out, struct gw_buf *key) GW_NODISCARD;
+/** Seconds a 2xx grants this contact; 0: it does not list it. */
+uint32_t sip_register_granted(const struct sip_msg *m, struct gw_sv contact);
+
+#endif

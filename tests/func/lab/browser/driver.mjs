@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Drives the browser phone in a headless Chromium. One JSON object a line in, one a line out:
+ * {"id", "do", ...arguments} -> {"id", "ok", "value" | "error"}. argv: MICROPHONE_WAV
+ */
+import { createInterface } from 'node:readline';
+
+import { chromium } from 'playwright-core';
+
+const microphone = process.argv[2];
+const SWITCHES = [
+	'--no-sandbox', '--disable-quic', '--no-first-run', '--disable-background-networking',
+	'--disable-component-update', '--disable-sync', '--disable-dev-shm-usage', '--disable-gpu',
+	'--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream',
+	`--use-file-for-fake-audio-capture=${microphone}`, '--ignore-certificate-errors',
+	'--autoplay-policy=no-user-gesture-required', '--disable-features=WebRtcHideLocalIpsWithMdns',
+];
+
+const LAUNCHES = 3;
+
+let browser, context, page;
+const consoleLines = [];
+
+/* Waits in the page, on the phone's own change events, so that nothing is missed between two looks. */
+function waitInPage({ test, timeoutMs }) {
+	return new Promise((resolve, reject) => {
+		const wanted = new Function('s', `return (${test})`);
+		const look = () => {
+			const s = window.phone.state();
+
+			if (!wanted(s))
+				return;
+			done();
+			resolve(s);
+		};
+		const done = () => {
+			clearTimeout(timer);
+			window.phone.removeEventListener('change', look);
+		};
+		const timer = setTimeout(() => {
+			done();
+			reject(new Error(`not (${test}) within ${timeoutMs} ms: ${JSON.stringify(window.phone.state())}`));
+		}, timeoutMs);
+
+		window.phone.addEventListener('change', look);
+		look();
+	});
+}
+
+/* Looks at the sound for a while; gives the share of the looks in which the tone rules. */
+async function toneInPage({ hz, ms, direction }) {
+	let good = 0, looks = 0;
+	const end = performance.now() + ms;
+
+	while (performance.now() < end) {
+		await new Promise((resolve) => setTimeout(resolve, 100));
+		looks++;
+		if (window.phone.toneLevel(hz, direction) > 0.7)
+			good++;
+	}
+	return good / looks;
+}
+
+/* On a loaded machine Chromium now and then dies before it listens; what it said goes to our log. */
+async function start(tries) {
+	try {
+		return await chromium.launch({
+			executablePath: '/usr/bin/chromium', headless: true, args: SWITCHES, ignoreDefaultArgs: ['--mute-audio'],
+		});
+	} catch (e) {
+		console.error(`launch failed: ${e.message || e}`);
+		if (tries <= 1)
+			throw e;
+		return start(tries - 1);
+	}
+}
+
+const commands = {
+	async launch({ viewport, dark }) {
+		browser = await start(LAUNCHES);
+		context = await browser.newContext({
+			ignoreHTTPSErrors: true, permissions: ['microphone'], viewport: viewport || { width: 1100, height: 760 },
+			colorScheme: dark ? 'dark' : 'light',
+		});
+		return browser.version();
+	},
+	async open({ url }) {
+		page = await context.newPage();
+		page.on('console', (m) => consoleLines.push(`${m.type()}: ${m.text()}`));
+		page.on('pageerror', (e) => consoleLines.push(`error: ${e.message}`));
+		await page.goto(url, { timeout: 20000 });
+		await page.waitForFunction(() => window.phone && document.getElementById('server').value);
+		return page.title();
+	},
+	/* As a person would: by the form. */
+	async register({ impu, impi, password }) {
+		await page.fill('#impu', impu);
+		await page.fill('#impi', impi);
+		await page.fill('#password', password);
+		await page.click('#register');
+		return true;
+	},
+	wait: ({ test, timeout_s }) => page.evaluate(waitInPage, { test, timeoutMs: timeout_s * 1000 }),
+	async dial({ target }) {
+		await page.fill('#target', target);
+		await page.click('#call');
+		return true;
+	},
+	click: async ({ selector }) => {
+		await page.click(selector, { timeout: 5000 });
+		return true;
+	},
+	state: () => page.evaluate(() => window.phone.state()),
+	stats: () => page.evaluate(() => window.phone.stats()),
+	tone: ({ hz, ms, direction }) => page.evaluate(toneInPage, { hz, ms, direction: direction || 'in' }),
+	dtmf: ({ keys }) => page.evaluate((k) => window.phone.dtmf(k), keys),
+	eval: ({ code }) => page.evaluate(code),
+	screenshot: async ({ path, fullPage }) => {
+		await page.screenshot({ path, fullPage: Boolean(fullPage) });
+		return true;
+	},
+	console: () => consoleLines.splice(0),
+	async close() {
+		await browser.close();
+		setImmediate(() => process.exit(0));
+		return true;
+	},
+};
+
+for await (const line of createInterface({ input: process.stdin })) {
+	if (!line.trim())
+		continue;
+	const { id, do: name, ...args } = JSON.parse(line);
+
+	(async () => {
+		try {
+			const value = await commands[name](args);
+
+			console.log(JSON.stringify({ id, ok: true, value: value === undefined ? null : value }));
+		} catch (e) {
+			console.log(JSON.stringify({ id, ok: false, error: String(e.message || e).split('\n')[0] }));
+		}
+	})();
+}
+process.exit(0);

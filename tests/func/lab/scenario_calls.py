@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Calls of a few seconds in both directions and every way they end."""
+from . import call as calls
+from .proc import wait_until
+from .scenarios import check
+
+
+def heard_both(result):
+    check(result["browser_heard"], f"the browser heard the tone in {result['browser_share']:.0%} of the looks")
+    check(result["phone_heard"], f"the phone heard the tone in {result['phone_share']:.0%} of {result['phone_seconds']} s")
+
+
+def run(setting):
+    case = setting.cases.case
+    with setting.lab() as lab:
+        lab.start()
+        bob = lab.phones["bob"]
+        carol = lab.phone("carol", tone_hz=600, answer="manual", ring_s=4)
+        browser = lab.browser()
+        base = lab.base_line()
+        with case("browser_calls_phone_and_hangs_up"):
+            heard_both(calls.outgoing(lab, browser, bob, 3))
+        with case("browser_calls_phone_and_the_phone_hangs_up"):
+            heard_both(calls.outgoing(lab, browser, bob, 2, hang_up="phone"))
+        with case("phone_calls_browser_and_hangs_up"):
+            heard_both(calls.incoming(lab, browser, bob, 3))
+        with case("phone_calls_browser_and_the_browser_hangs_up"):
+            heard_both(calls.incoming(lab, browser, bob, 2, hang_up="browser"))
+        with case("browser_cancels_while_the_phone_rings"):
+            mark = carol.mark()
+            browser.do("dial", target="carol")
+            browser.in_call("ringing")
+            browser.do("click", selector="#hangup")
+            browser.in_call("ended")
+            carol.wait_event("CALL_CLOSED", 5, mark)
+            lab.wait_idle()
+        with case("busy_phone_is_shown_as_busy"):
+            mark = carol.mark()
+            browser.do("dial", target="carol")
+            carol.wait_event("CALL_INCOMING", 10, mark)
+            carol.hangup()
+            s = browser.in_call("ended")["call"]
+            check(s["code"] == 486, f"the page shows {s['code']} {s['cause']}")
+            lab.wait_idle()
+        with case("phone_that_does_not_answer_ends_the_call"):
+            browser.do("dial", target="carol")
+            browser.in_call("ringing")
+            s = browser.in_call("ended", 12)["call"]
+            check(s["code"] in (408, 480, 486), f"the page shows {s['code']} {s['cause']}")
+            lab.wait_idle()
+        with case("absent_user_is_480"):
+            browser.do("dial", target="phone9")
+            s = browser.in_call("ended")["call"]
+            check(s["code"] == 480, f"the page shows {s['code']} {s['cause']}")
+            lab.wait_idle()
+        with case("phone_cancels_while_the_browser_rings"):
+            bob.dial("sip:alice@home1.example")
+            browser.in_call("ringing")
+            bob.hangup()
+            browser.in_call("ended")
+            lab.wait_idle()
+        with case("browser_declines"):
+            mark = bob.mark()
+            bob.dial("sip:alice@home1.example")
+            browser.in_call("ringing")
+            browser.do("click", selector="#decline")
+            closed = bob.wait_event("CALL_CLOSED", 10, mark)
+            check(closed["param"].startswith("603"), closed["param"])
+            lab.wait_idle()
+        with case("touch_tones_reach_the_phone"):
+            mark = bob.mark()
+            browser.do("dial", target="bob")
+            browser.in_call("active")
+            browser.wait("s.call.media === 'heard'")
+            check(browser.do("dtmf", keys="5"), "the browser cannot send DTMF")
+            event = bob.wait_event("CALL_DTMF_START", 5, mark)
+            check(event["param"] == "5", event)
+            browser.do("click", selector="#mute")
+            browser.wait("s.call.muted")
+            browser.do("click", selector="#hangup")
+            browser.in_call("ended")
+        with case("everything_is_back_at_its_base_line"):
+            wait_until("base line", lambda: same(base, lab.base_line()), 10)
+        with case("both_processes_stop_clean"):
+            status = lab.stop()
+            check(not any(status.values()), status)
+
+
+def same(base, now, in_flight=64):
+    """Buffers in use jitter by what is in flight; all the rest must be equal."""
+    return all(now[k] == base[k] for k in base if k != "mbufs_in_use") and \
+        abs(now["mbufs_in_use"] - base["mbufs_in_use"]) <= in_flight

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Scenarios: groups of named cases, each group in namespaces and a lab of its own."""
+import contextlib
+import importlib
+import os
+import time
+import traceback
+
+from .lab import Lab
+from .proc import LabError
+
+# group: (module, seconds it may take, builds it needs beside the normal one)
+GROUPS = {
+    "register": ("scenario_register", 120, ()),
+    "calls": ("scenario_calls", 180, ()),
+    "long": ("scenario_long", 240, ()),
+    "matrix": ("scenario_matrix", 300, ()),
+    "aiortc": ("scenario_aiortc", 120, ()),
+    "loss": ("scenario_loss", 200, ()),
+    "vhost": ("scenario_vhost", 120, ()),
+    "workers": ("scenario_workers", 120, ()),
+    "restart": ("scenario_restart", 200, ()),
+    "load-asan": ("scenario_load", 600, ("asan",)),
+    "load-tsan": ("scenario_load", 300, ("tsan",)),
+}
+
+
+class Cases:
+    """Prints one line a case; a failing case does not stop the next one."""
+
+    def __init__(self, group):
+        self.group, self.failed = group, 0
+
+    @contextlib.contextmanager
+    def case(self, name):
+        began = time.monotonic()
+        try:
+            yield
+        except (LabError, AssertionError, OSError, RuntimeError, KeyError, ValueError) as e:
+            self.failed += 1
+            where = traceback.extract_tb(e.__traceback__)[-1]
+            text = " ".join(str(e).split()) or f"{type(e).__name__} in {where.name}:{where.lineno} {where.line}"
+            print(f"FAIL lab/{self.group}/{name} {text}", flush=True)
+        else:
+            print(f"PASS lab/{self.group}/{name} ({time.monotonic() - began:.1f} s)", flush=True)
+
+
+def check(condition, text):
+    """An assertion that says what was seen."""
+    if not condition:
+        raise AssertionError(text)
+
+
+class Setting:
+    """What a scenario gets: a way to make labs, a place for files."""
+
+    def __init__(self, group, root, build, work):
+        self.root, self.build, self.work = root, build, work
+        self.cases = Cases(group)
+        self.labs = 0
+
+    def lab(self, build=None, **options):
+        self.labs += 1
+        return Lab(self.root, build or self.build, os.path.join(self.work, f"lab{self.labs}"),
+                   wic_dir=os.path.join(self.build, "wic"), **options)
+
+
+def run_group(name, root, build, work):
+    module = importlib.import_module(f"lab.{GROUPS[name][0]}")
+    setting = Setting(name, root, build, work)
+    try:
+        module.run(setting)
+    except (LabError, OSError, KeyError, ValueError) as e:
+        setting.cases.failed += 1
+        traceback.print_exc()
+        print(f"FAIL lab/{name}/lab {' '.join(str(e).split())}", flush=True)
+    return 1 if setting.cases.failed else 0

@@ -1,0 +1,169 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Golden Iq dialogues: a controller plays NAME.h248 at eimsagw, the answers (with what is random made
+plain) are compared with NAME.expect. --update writes them; the diff is then reviewed.
+A block is a message, or begins with a line of its own:
+  @second, @foreign   the message comes from the other controller, from a socket nobody configured
+  @notify S           a request of the gateway comes within S seconds and is answered
+  @silence S          nothing comes for S seconds
+  @registers-second S  the other controller hears of the gateway within S seconds and answers
+  @hup                SIGHUP: a new certificate
+  @counter NAME       a counter of the telemetry"""
+import glob, json, os, re, signal, socket, subprocess, sys, tempfile, time
+
+AGW, HERE = sys.argv[1], os.path.dirname(os.path.abspath(__file__))
+UPDATE = "--update" in sys.argv
+PREFIX = f"w2gwgold{os.getpid()}"
+
+
+def config(port, alg, second):
+    return f"""
+eal: {{lcores: "0,1", memory_mb: 128, file_prefix: "{PREFIX}"}}
+max_contexts: 4
+ports: [{{name: p0, device: net_null0}}, {{name: p1, device: net_null1}}]
+realms:
+  - {{name: access, port: p0, addresses: ["192.0.2.10/24", "2001:db8:1::10/64"], media_ports: "20000-20007"}}
+  - {{name: core, port: p1, addresses: ["10.20.0.10/24"], media_ports: "30000-30099"}}
+iq: {{bind: "127.0.0.1:{port}", mid: "[192.0.2.10]:2944", controllers: ["127.0.0.1:{alg}", "127.0.0.1:{second}"]}}
+"""
+
+
+class Masks:
+    """What differs from run to run gets a name at its first sight."""
+
+    def __init__(self):
+        self.names, self.counts = {}, {}
+
+    def name(self, kind, value):
+        if value not in self.names:
+            self.counts[kind] = self.counts.get(kind, 0) + 1
+            self.names[value] = f"<{kind}{self.counts[kind]}>"
+        return self.names[value]
+
+    def hide(self, text):
+        text = re.sub(r"\bC=(\d{3,})", lambda m: "C=" + self.name("ctx", m[1]), text)
+        text = re.sub(r"(ip/1/\w+/)(\d+)", lambda m: m[1] + self.name("term", m[2]), text)
+        text = re.sub(r"(m=audio )(\d+)", lambda m: m[1] + self.name("port", m[2]), text)
+        text = re.sub(r"(typ host)", r"\1", re.sub(r"(UDP 2130706431 \S+ )(\d+)", lambda m: m[1] + self.name("port", m[2]), text))
+        text = re.sub(r"(ice-ufrag:)(\S{8})", lambda m: m[1] + self.name("ufrag", m[2]), text)
+        text = re.sub(r"(ice-pwd:)\S+", r"\1<pwd>", text)
+        text = re.sub(r"(fingerprint:sha-256 )(\S+)", lambda m: m[1] + self.name("fp", m[2]), text)
+        text = re.sub(r"x{99,}", "<xs>", text)
+        return re.sub(r"nt/dur=\d+", "nt/dur=<ms>", text)
+
+    def show(self, text):
+        back = {v: k for k, v in self.names.items()}
+        text = text.replace("<600 fingerprints>", "\n".join(["a=fingerprint:sha-256 $"] * 600))
+        text = text.replace("<4200 x>", "x" * 4200).replace("<tab>", "\t")
+        return re.sub(r"<\w+\d+>", lambda m: back.get(m[0], m[0]), text)
+
+
+def counter(name):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as t:
+        base = os.environ.get("RUNTIME_DIRECTORY") or ("/var/run" if os.getuid() == 0 else os.environ.get("XDG_RUNTIME_DIR", "/tmp"))
+        t.connect(f"{base}/dpdk/{PREFIX}/dpdk_telemetry.v2")
+        t.recv(65536)
+        t.send(b"/w2gw/drops")
+        return json.loads(t.recv(1 << 20))["/w2gw/drops"][name]
+
+
+def unasked(s, seconds, peer):
+    """What the gateway sends of its own accord within that time, acknowledged; None: nothing."""
+    s.settimeout(seconds)
+    try:
+        d = s.recvfrom(65535)[0].decode()
+    except socket.timeout:
+        return None
+    finally:
+        s.settimeout(10)
+    tid, kind, term = re.search(r"T=(\d+)\{C=[^{]+\{(N|SC)=([^{]+)", d).groups()
+    ctx = re.search(r"C=([^{]+)", d)[1]
+    body = "SC=ROOT{SV{V=3}}" if kind == "SC" else f"N={term}"
+    s.sendto(f"!/{1 if kind == 'SC' else 3} [192.0.2.1]:2944 P={tid}{{C={ctx}{{{body}}}}}".encode(), peer)
+    return re.sub(r"T=\d+", "T=<tid>", d)
+
+
+def block_played(block, s, second, foreign, peer, masks, process):
+    first, _, rest = block.partition("\n")
+    word, _, arg = first.partition(" ")
+    if word == "@notify":
+        return masks.hide(unasked(s, float(arg), peer) or "nothing")
+    if word == "@registers-second":
+        return masks.hide(unasked(second, float(arg), peer) or "nothing")
+    if word == "@silence":
+        return unasked(s, float(arg), peer) or "nothing"
+    if word == "@counter":
+        return str(counter(arg))
+    if word == "@hup":
+        process.send_signal(signal.SIGHUP)
+        time.sleep(0.5)
+        return "done"
+    if word == "@foreign":
+        foreign.sendto(masks.show(rest).encode(), peer)
+        return unasked(foreign, 0.5, peer) or "nothing"
+    if word == "@second":
+        return masks.hide(exchange(second, peer, masks.show(rest)))
+    return masks.hide(exchange(s, peer, masks.show(block)))
+
+
+def exchange(s, peer, text):
+    s.sendto(text.encode(), peer)
+    while True:
+        d = s.recvfrom(65535)[0].decode()
+        m = re.search(r"\bT=(\d+)\{C=-\{SC=", d)
+        if not m:
+            return d
+        s.sendto(f"!/1 [192.0.2.1]:2944 P={m[1]}{{C=-{{SC=ROOT{{SV{{V=3}}}}}}}}".encode(), peer)
+
+
+def play(path):
+    s, second, foreign = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(3))
+    for k in (s, second, foreign):
+        k.bind(("127.0.0.1", 0))
+        k.settimeout(10)
+    free = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    free.bind(("127.0.0.1", 0))
+    port = free.getsockname()[1]
+    free.close()
+    masks, out = Masks(), []
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as f:
+        f.write(config(port, s.getsockname()[1], second.getsockname()[1]))
+        f.flush()
+        p = subprocess.Popen([AGW, "-c", f.name], stderr=subprocess.DEVNULL)
+        try:
+            d, peer = s.recvfrom(65535)
+            out.append("<< " + re.sub(r"T=\d+", "T=<tid>", d.decode()))
+            tid = re.search(r"T=(\d+)", d.decode())[1]
+            s.sendto(f"!/1 [192.0.2.1]:2944 P={tid}{{C=-{{SC=ROOT{{SV{{V=3,PF=ThreeGIq/2}}}}}}}}".encode(), peer)
+            for block in open(path).read().split("\n----\n"):
+                block = block.strip()
+                out.append(">> " + block)
+                block = block.replace("<second>", str(second.getsockname()[1]))
+                try:
+                    got = block_played(block, s, second, foreign, peer, masks, p)
+                except socket.timeout:
+                    got = "no answer"
+                out.append("<< " + got.replace("\r\n", "\n").replace("\t", "<tab>"))
+        finally:
+            p.terminate()
+            rc = p.wait(20)
+    if rc:
+        out.append(f"eimsagw ended with {rc}")
+    return "\n".join(out) + "\n"
+
+
+failed = 0
+cases = sorted(glob.glob(os.path.join(HERE, "iq", "*.h248")))
+for path in cases:
+    expect = path[:-5] + ".expect"
+    got = play(path)
+    if UPDATE:
+        open(expect, "w").write(got)
+    elif open(expect).read() != got:
+        failed += 1
+        print(f"FAIL {os.path.basename(path)}")
+        for a, b in zip(open(expect).read().split("\n"), got.split("\n")):
+            if a != b:
+                print("  expected", a, "\n  got     ", b)
+print(f"{len(cases) - failed} of {len(cases)} dialogues")
+sys.exit(1 if failed or not cases else 0)

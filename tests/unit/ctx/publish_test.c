@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whose an SRTP session is: with a worker that keeps its flows as fast/flow.c does, each is freed once, unused. */
+#include "dataplane/ctx/ctx_int.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#define MAX 16
+
+/* ---- the worker ------------------------------------------------------------------------------------------ */
+
+struct dp_fast {
+	struct dp_cmd cmds[64];
+	unsigned n_cmds, next;
+	struct {
+		bool is_used;
+		struct dp_srtp_session *srtp;
+	} flows[MAX];
+	struct dp_event events[64];
+	unsigned n_events;
+	unsigned n_freed[MAX];
+};
+
+static struct dp_fast fast;
+
+enum gw_err dp_flow_alloc(struct dp_fast *f, uint16_t local_port, dp_flow_id *out)
+{
+	(void)local_port;
+	*out = f->next++;
+	return GW_OK;
+}
+
+void dp_flow_release(struct dp_fast *f, dp_flow_id id)
+{
+	assert_false(f->flows[id].is_used);
+}
+
+enum gw_err dp_cmd_send(struct dp_fast *f, const struct dp_cmd *cmd)
+{
+	f->cmds[f->n_cmds++] = *cmd;
+	return GW_OK;
+}
+
+/* Sessions are numbers here. */
+static struct dp_srtp_session *session(unsigned k)
+{
+	return (struct dp_srtp_session *)(uintptr_t)k;
+}
+
+static void session_free(struct dp_srtp_session *s)
+{
+	unsigned k = (unsigned)(uintptr_t)s;
+
+	if (!s)
+		return;
+	assert_int_equal(++fast.n_freed[k], 1);
+	for (int i = 0; i < MAX; i++)	/* nobody can be using it */
+		assert_false(fast.flows[i].is_used && fast.flows[i].srtp == s);
+}
+
+static void work(void)
+{
+	for (unsigned i = 0; i < fast.n_cmds; i++) {
+		const struct dp_cmd *c = &fast.cmds[i];
+		struct dp_event ev = { .type = DP_EV_FLOW_SET, .flow = c->flow };
+
+		if (c->type == DP_CMD_FLOW_SET) {
+			assert_false(c->spec.srtp && fast.n_freed[(uintptr_t)c->spec.srtp]);
+			if (fast.flows[c->flow].is_used && fast.flows[c->flow].srtp != c->spec.srtp)
+				ev.old_srtp = fast.flows[c->flow].srtp;
+			fast.flows[c->flow].is_used = true;
+			fast.flows[c->flow].srtp = c->spec.srtp;
+		} else if (c->type == DP_CMD_FLOW_DEL) {
+			ev.type = DP_EV_FLOW_GONE;
+			ev.old_srtp = fast.flows[c->flow].srtp;
+			fast.flows[c->flow].is_used = false;
+		} else {
+			continue;
+		}
+		fast.events[fast.n_events++] = ev;
+	}
+	fast.n_cmds = 0;
+}
+
+/* ---- the rest of the tables -------------------------------------------------------------------------------- */
+
+enum gw_err dp_neigh_route(struct dp_neigh *n, uint16_t laddr, const struct gw_addr *remote, uint64_t now_ms,
+	uint16_t *nexthop)
+{
+	(void)n, (void)laddr, (void)remote, (void)now_ms;
+	*nexthop = 0;
+	return GW_OK;
+}
+
+const struct dp_ice_pair *dp_ice_selected(const struct dp_ice *ice)
+{
+	(void)ice;
+	return NULL;
+}
+
+void dp_port_give_back(struct dp_port_pool *p, uint16_t port, uint64_t now_ms)
+{
+	(void)p, (void)port, (void)now_ms;
+}
+
+struct dp_term *dp_term_peer(const struct dp_term *t)
+{
+	for (unsigned i = 0; i < t->ctx->n_terms; i++)
+		if (t->ctx->terms[i] != t)
+			return t->ctx->terms[i];
+	return NULL;
+}
+
+/* ---- the rig --------------------------------------------------------------------------------------------------- */
+
+static struct dp_ctx c;
+static struct dp_context cx;
+static struct dp_term access_term, core_term;
+static struct dp_realm realm;
+static const struct dp_srtp_ops ops = { .session_free = session_free };
+
+static void events(void)
+{
+	work();
+	for (unsigned i = 0; i < fast.n_events; i++)
+		dp_ctx_event(&c, &fast.events[i], 0);
+	fast.n_events = 0;
+}
+
+static void add(struct dp_term *t, bool is_access)
+{
+	*t = (struct dp_term){ .is_used = true, .ctx = &cx, .is_access = is_access, .realm = &realm, .port = 20000 };
+	cx.terms[cx.n_terms++] = t;
+	assert_int_equal(dp_publish_open(&c, t, 0), GW_OK);
+}
+
+/* As dp_ctx_subtract. */
+static void subtract(struct dp_term *t)
+{
+	struct dp_term *peer = dp_term_peer(t);
+
+	dp_publish_close(&c, t, 0);
+	cx.terms[0] = peer;
+	cx.n_terms--;
+	if (peer)
+		dp_publish(&c, peer, 0);
+}
+
+static void keys(void)
+{
+	access_term.srtp_rx = session(1);
+	access_term.srtp_tx = session(2);
+	dp_publish(&c, &access_term, 0);
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	memset(&fast, 0, sizeof(fast));
+	memset(&c, 0, sizeof(c));
+	memset(&cx, 0, sizeof(cx));
+	c.c.fast = &fast;
+	c.c.srtp = &ops;
+	gw_list_init(&c.backlog);
+	add(&access_term, true);
+	return 0;
+}
+
+static int all_freed(void **state)
+{
+	(void)state;
+	events();
+	assert_int_equal(fast.n_freed[1], 1);
+	assert_int_equal(fast.n_freed[2], 1);
+	assert_int_equal(c.flow_ports.count, 0);
+	gw_map_free(&c.flow_ports);
+	return 0;
+}
+
+static void access_side_leaves_first(void **state)
+{
+	(void)state;
+	add(&core_term, false);
+	keys();
+	events();
+	subtract(&access_term);
+	subtract(&core_term);
+	all_freed(state);
+}
+
+static void core_side_leaves_first(void **state)
+{
+	(void)state;
+	add(&core_term, false);
+	keys();
+	events();
+	subtract(&core_term);
+	subtract(&access_term);
+	all_freed(state);
+}
+
+static void core_side_comes_again_with_the_same_session(void **state)
+{
+	(void)state;
+	add(&core_term, false);
+	keys();
+	subtract(&core_term);
+	add(&core_term, false);	/* before the worker has seen any of it */
+	events();
+	assert_int_equal(fast.n_freed[2], 0);
+	subtract(&core_term);
+	events();
+	assert_int_equal(fast.n_freed[2], 0);
+	add(&core_term, false);
+	events();
+	assert_ptr_equal(fast.flows[core_term.flow[0]].srtp, session(2));
+	subtract(&access_term);
+	events();
+	subtract(&core_term);
+	all_freed(state);
+}
+
+static void there_never_is_a_core_side(void **state)
+{
+	(void)state;
+	keys();
+	events();
+	subtract(&access_term);
+	all_freed(state);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(access_side_leaves_first, set_up),
+		cmocka_unit_test_setup(core_side_leaves_first, set_up),
+		cmocka_unit_test_setup(core_side_comes_again_with_the_same_session, set_up),
+		cmocka_unit_test_setup(there_never_is_a_core_side, set_up),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
