@@ -210,22 +210,59 @@ static enum gw_err read_plan(struct dp_ctx *c, struct plan *p, const struct dp_t
 /* ---- resources of Add ---------------------------------------------------------------------------- */
 
 struct fit {
-	struct dp_ctx *c;
-	const struct dp_context *cx;
+	const struct dp_fast *fast;
+	uint16_t worker;
 };
+
+static bool is_of_worker(void *user, uint16_t port)
+{
+	const struct fit *f = user;
+
+	return dp_owner(f->fast, port) == f->worker;
+}
+
+static bool has_room(void *user, uint16_t port)
+{
+	const struct fit *f = user;
+
+	return dp_flow_free(f->fast, dp_owner(f->fast, port)) >= FLOWS_PER_CONTEXT;
+}
+
+/* The worker with most room; among equals, the one after the last taken. */
+static uint16_t idlest_worker(struct dp_ctx *c)
+{
+	uint16_t n = dp_n_workers(c->c.fast), best = c->next_worker % n;
+
+	for (uint16_t k = 1; k < n; k++) {
+		uint16_t w = (uint16_t)((c->next_worker + k) % n);
+
+		if (dp_flow_free(c->c.fast, w) > dp_flow_free(c->c.fast, best))
+			best = w;
+	}
+	return best;
+}
 
 /*
  * Both sides of a context on one worker: the first termination decides, and looks that the other side
- * finds room too. Ports of a worker that is full are passed over as long as another has some.
+ * finds room too. Where the idlest worker has no port left, any worker with room will do.
  */
-static bool port_fits(void *user, uint16_t port)
+static enum gw_err take_port(struct dp_ctx *c, const struct dp_context *cx, struct dp_port_pool *pool,
+	uint64_t now_ms, uint16_t *port)
 {
-	const struct fit *f = user;
-	uint16_t owner = dp_owner(f->c->c.fast, port);
+	struct fit fit = { .fast = c->c.fast };
 
-	if (f->cx->n_terms == 0)
-		return dp_flow_free(f->c->c.fast, owner) >= FLOWS_PER_CONTEXT;
-	return owner == dp_owner(f->c->c.fast, f->cx->terms[0]->port);
+	if (cx->n_terms) {
+		fit.worker = dp_owner(c->c.fast, cx->terms[0]->port);
+		return dp_port_take(pool, now_ms, is_of_worker, &fit, port);
+	}
+	fit.worker = idlest_worker(c);
+	if (dp_flow_free(c->c.fast, fit.worker) < FLOWS_PER_CONTEXT)
+		return GW_ELIMIT;
+	if (dp_port_take(pool, now_ms, is_of_worker, &fit, port) &&
+		dp_port_take(pool, now_ms, has_room, &fit, port))
+		return GW_ELIMIT;
+	c->next_worker = dp_owner(c->c.fast, *port) + 1;
+	return GW_OK;
 }
 
 static void on_heartbeat(struct gw_timer *timer, uint64_t now_ms)
@@ -253,7 +290,6 @@ static struct dp_term *free_slot(struct dp_ctx *c)
 static enum gw_err make_term(struct dp_ctx *c, struct dp_context *cx, struct plan *p,
 	uint64_t now_ms, struct dp_term **out)
 {
-	struct fit fit = { c, cx };
 	struct dp_term *t = free_slot(c);
 	uint32_t generation;
 	enum gw_err err;
@@ -282,7 +318,7 @@ static enum gw_err make_term(struct dp_ctx *c, struct dp_context *cx, struct pla
 	t->heartbeat.fn = on_heartbeat;
 	snprintf(t->id, sizeof(t->id), "ip/1/%s/%u", p->realm->interface, t->number);
 	dp_media_init(c, t);
-	if (dp_port_take(p->realm->pools[p->addr_index], now_ms, port_fits, &fit, &t->port))
+	if (take_port(c, cx, p->realm->pools[p->addr_index], now_ms, &t->port))
 		return refuse(p, 510, "no local port left in this realm");
 	if (t->is_access && (err = dp_media_new_dtls(c, t,
 				     p->local.lines[0].setup == SDP_SETUP_ACTIVE))) {

@@ -11,6 +11,7 @@ struct dp_ctx {
 	struct gw_map by_id;
 	struct dp_term *terms;           /* [max_contexts * 2] */
 	uint32_t n_term_slots, n_terms, term_hint;
+	uint16_t next_worker;
 	uint32_t next_context, next_term;
 	struct gw_map flow_ports;        /* flow id -> struct port_ref: what FLOW_GONE gives back */
 	struct gw_list backlog;          /* commands for workers whose ring was full (publish.c) */

@@ -61,6 +61,7 @@ void dp_fast_free(struct dp_fast *f);
 
 /** Which worker owns what arrives on this local UDP port; the same everywhere, tests included. */
 uint16_t dp_owner(const struct dp_fast *f, uint16_t local_port);
+uint16_t dp_n_workers(const struct dp_fast *f);
 
 /* ---- flows ------------------------------------------------------------------------------ */
 

@@ -15,6 +15,11 @@ uint16_t dp_owner(const struct dp_fast *f, uint16_t local_port)
 	return (uint16_t)((local_port >> 1) % f->conf.workers);
 }
 
+uint16_t dp_n_workers(const struct dp_fast *f)
+{
+	return f->conf.workers;
+}
+
 static struct rte_ring *new_ring(const char *kind, unsigned a, unsigned b, unsigned n, unsigned elem)
 {
 	char name[RTE_RING_NAMESIZE];
