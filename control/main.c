@@ -6,9 +6,10 @@
 #include <stdlib.h>
 
 #include "control/alg/call.h"
-#include "control/app/ctl.h"
 #include "control/app/log_sink.h"
 #include "control/app/metrics.h"
+#include "control/app/ops.h"
+#include "control/app/trace.h"
 #include "control/sip/reg.h"
 
 struct process {
@@ -18,6 +19,7 @@ struct process {
 	struct cp_sip sip;
 	struct cp_iq *iq;
 	struct cp_ctl *ctl;
+	struct cp_ops ops;
 	uv_signal_t term, intr, hup;
 };
 
@@ -41,41 +43,6 @@ static void on_hup(uv_signal_t *h, int sig)
 		GW_LOG_NOTICE(&p->log, "tls.reloaded", "certificate=%s", p->conf->w2.certificate);
 }
 
-static json_t *show_registrations(void *user)
-{
-	struct process *p = user;
-	json_t *list = json_array();
-	uint64_t now = cp_loop_now(&p->loop);
-
-	GW_LIST_FOREACH(it, cp_reg_list(p->sip.reg)) {
-		const struct cp_binding *b = GW_CONTAINER(it, struct cp_binding, node);
-		char addr[GW_ADDR_STR_BYTES];
-
-		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:b, s:b, s:I, s:i}", "impu", b->aor, "impi",
-			b->impi ? b->impi : "-", "peer", gw_addr_str(&b->peer.addr, addr), "registered",
-			b->is_registered, "connected", cp_binding_alive(b), "expires_s",
-			(json_int_t)(b->expires_ms > now ? (b->expires_ms - now) / 1000 : 0), "calls",
-			(int)b->n_calls));
-	}
-	return list;
-}
-
-static json_t *show_gateways(void *user)
-{
-	struct process *p = user;
-	json_t *list = json_array();
-	struct cp_iq_gateway_info i;
-
-	for (unsigned k = 0; cp_iq_gateway(p->iq, k, &i); k++) {
-		char addr[GW_ADDR_STR_BYTES];
-
-		json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:i, s:I, s:I}", "name", i.name, "address",
-			gw_addr_str(&i.address, addr), "in_service", i.is_up, "version", (int)i.version,
-			"requests", (json_int_t)i.requests, "timeouts", (json_int_t)i.timeouts));
-	}
-	return list;
-}
-
 static enum gw_err start(struct process *p)
 {
 	struct cp_sip *s = &p->sip;
@@ -91,11 +58,10 @@ static enum gw_err start(struct process *p)
 	if ((err = cp_iq_new(&p->iq, p->conf, &p->loop, &p->log, &ops)))
 		return err;
 	cp_alg_set_iq(s->alg, p->iq);
+	p->ops = (struct cp_ops){ .sip = s, .iq = p->iq };
 	if ((err = cp_transport_new(&s->transport, p->conf, &p->loop, &p->log, &cp_sip_transport_ops, s)) ||
 		(err = cp_ctl_open(&p->ctl, p->conf->control_socket, &p->loop, &p->log)) ||
-		(err = cp_ctl_register(p->ctl, "registrations", show_registrations, p)) ||
-		(err = cp_ctl_register(p->ctl, "calls", cp_alg_show, s->alg)) ||
-		(err = cp_ctl_register(p->ctl, "gateways", show_gateways, p)))
+		(err = cp_ops_open(&p->ops, p->ctl)) || (err = cp_trace_open(p->ctl)))
 		return err;
 	return GW_OK;
 }
@@ -112,6 +78,7 @@ static void stop(struct process *p)
 	uv_close((uv_handle_t *)&p->term, NULL);
 	uv_close((uv_handle_t *)&p->intr, NULL);
 	uv_close((uv_handle_t *)&p->hup, NULL);
+	cp_ops_close(&p->ops);
 	cp_ctl_close(p->ctl);
 	cp_iq_stop(p->iq);
 	cp_alg_free(p->sip.alg);

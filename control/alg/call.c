@@ -133,22 +133,3 @@ void cp_alg_free(struct cp_alg *a)
 	gw_map_free(&a->by_id);
 	free(a);
 }
-
-json_t *cp_alg_show(void *alg)
-{
-	static const char *const states[] = { "reserving", "inviting", "up" };
-	struct cp_alg *a = alg;
-	json_t *list = json_array();
-	uint64_t now = cp_loop_now(a->s->loop);
-
-	GW_LIST_FOREACH(it, &a->calls) {
-		struct cp_call *c = GW_CONTAINER(it, struct cp_call, node);
-
-		json_array_append_new(list, json_pack("{s:I, s:s, s:s, s:s, s:s, s:I, s:I, s:b, s:b}", "id",
-			(json_int_t)c->id, "call_id", c->call_id, "origin",
-			c->origin == CP_SIDE_W2 ? "wic" : "core", "impu", c->b ? c->b->aor : "-", "state",
-			states[c->state], "context", (json_int_t)c->context, "seconds",
-			(json_int_t)((now - c->start_ms) / 1000), "ice", c->ice_ok, "dtls", c->dtls_up));
-	}
-	return list;
-}

@@ -28,6 +28,8 @@ bool cp_alg_request(struct cp_alg *a, struct cp_uas *u, struct sip_msg *m, struc
 void cp_alg_edit_body(struct sip_msg *m);
 /** The binding ends: its calls are released with a Reason (W2-SIP-71). */
 void cp_alg_binding_gone(struct cp_alg *a, const struct cp_binding *b);
-json_t *cp_alg_show(void *alg);
+/** Tables for the operator; args: rows to leave out (app/page.h). */
+json_t *cp_alg_show(void *alg, struct gw_sv args);
+json_t *cp_alg_show_dialogs(void *alg, struct gw_sv args);
 
 #endif

@@ -24,6 +24,7 @@ static void answered(struct cp_call *c)
 	if (c->is_answered)
 		return;
 	c->is_answered = true;
+	CP_GAUGE_ADD(sip_dialogs, 1);
 	c->state = CALL_UP;
 	c->answer_ms = cp_loop_now(loop);
 	CP_COUNT(call_answered);

@@ -77,6 +77,12 @@ struct cp_call {
 	uint64_t start_ms, answer_ms;
 };
 
+/* For the trace: whose call it is. */
+static inline const char *cp_call_user(const struct cp_call *c)
+{
+	return c->b ? c->b->aor : NULL;
+}
+
 struct cp_alg {
 	struct cp_sip *s;
 	struct cp_iq *iq;

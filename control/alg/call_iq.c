@@ -2,6 +2,7 @@
 /* What the gateway says: replies to our requests, notifications of ICE, DTLS and consent, its loss. */
 #include "control/alg/call_int.h"
 #include "control/app/metrics.h"
+#include "control/app/trace.h"
 
 static void log_stats(struct cp_alg *a, uint64_t call, const struct iq_txn *reply)
 {
@@ -81,6 +82,7 @@ static void on_iq_reply(void *user, const struct cp_iq_ref *ref, const struct iq
 		}
 		return;
 	}
+	CP_TRACE_IQ(CP_TRACE_IN, c->call_id, cp_call_user(c), !reply ? "no reply" : error_of(reply) ? "Error" : "Reply");
 	if (ref->step == STEP_ADD) {
 		err = cp_media_reserved(c, reply);
 		if (err) {
@@ -126,6 +128,7 @@ static bool on_iq_notify(void *user, unsigned gateway, uint32_t context, struct 
 		return false;
 	GW_LOG_INFO(a->s->log, "iq.event", "call=%s term=%.*s event=%.*s", c->call_id, GW_SV_FMT(term),
 		GW_SV_FMT(iq_name_text(ev->id)));
+	CP_TRACE_IQ(CP_TRACE_IN, c->call_id, cp_call_user(c), "Notify");
 	switch (ev->id) {
 	case IQ_EV_X_ICE:
 	case IQ_EV_ICE_RESULT:

@@ -4,6 +4,7 @@
 
 #include "control/alg/call_int.h"
 #include "control/app/metrics.h"
+#include "control/app/trace.h"
 
 #define SDP_BYTES 16384
 
@@ -155,7 +156,10 @@ enum gw_err cp_media_reserve(struct cp_call *c)
 		sc.has_remote = true;
 		sc.remote = gw_buf_sv(&brc);
 	}
-	return err ? err : cp_iq_request(c->alg->iq, c->gateway, &a, c->id, STEP_ADD);
+	if (err)
+		return err;
+	CP_TRACE_IQ(CP_TRACE_OUT, c->call_id, cp_call_user(c), "Add, Add");
+	return cp_iq_request(c->alg->iq, c->gateway, &a, c->id, STEP_ADD);
 }
 
 static bool take_local(const struct iq_cmd *cmd, char **term, char **local)
@@ -319,6 +323,7 @@ enum gw_err cp_media_configure(struct cp_call *c, enum cp_gate gate, unsigned st
 	sa.remote = gw_buf_sv(&bra);
 	sc.mode = mode_of(to_core, to_wic);
 	sa.mode = mode_of(to_wic, to_core);
+	CP_TRACE_IQ(CP_TRACE_OUT, c->call_id, cp_call_user(c), "Modify, Modify");
 	return cp_iq_request(c->alg->iq, c->gateway, &a, c->id, step);
 }
 
@@ -340,6 +345,7 @@ void cp_media_subtract(struct cp_call *c)
 		a.cmds = &all;
 		a.n_cmds = 1;
 	}
+	CP_TRACE_IQ(CP_TRACE_OUT, c->call_id, cp_call_user(c), "Subtract");
 	if (cp_iq_request(c->alg->iq, c->gateway, &a, c->id, STEP_SUBTRACT))
 		GW_LOG_WARN(c->alg->s->log, "iq.subtract_failed", "call=%s context=%u", c->call_id, c->context);
 	c->context = 0;

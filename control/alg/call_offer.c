@@ -100,6 +100,11 @@ void cp_call_new(struct cp_alg *a, struct cp_uas *u, struct sip_msg *m, struct c
 	unsigned status = 500;
 	enum gw_err err;
 
+	if (a->s->is_draining) {
+		CP_COUNT(sip_refused_draining);
+		cp_sip_refuse(u, 503, "this node takes no new calls");
+		return;
+	}
 	if (cp_gauge_value[calls] >= (int64_t)a->s->conf->reg.max_calls || !(c = calloc(1, sizeof(*c)))) {
 		cp_sip_refuse(u, 503, "too many calls");
 		return;

@@ -11,6 +11,7 @@
 	X(w2_connections_total, "TLS connections accepted on W2")                                  \
 	X(w2_refused_limit, "connections refused: limit, per node or per source")                 \
 	X(w2_tls_failed, "TLS handshakes that failed or timed out")                               \
+	X(w2_refused_draining, "WebSocket upgrades refused with 503: the node is drained")         \
 	X(w2_http_bad_request, "request heads refused as malformed or too large")                 \
 	X(w2_upgrade_refused_protocol, "WebSocket upgrades without the sip subprotocol or with a wrong version") \
 	X(w2_upgrade_refused_origin, "WebSocket upgrades refused for their Origin")               \
@@ -37,6 +38,7 @@
 	X(sip_stray_response, "SIP responses that match no transaction")                          \
 	X(sip_requests_refused, "SIP requests answered with an error of our own")                 \
 	X(sip_header_stripped, "header fields removed that a WIC may not set")                    \
+	X(sip_refused_draining, "registrations and calls refused with 503: the node is drained")   \
 	X(sip_txn_refused, "SIP requests refused: too many transactions, of a connection or in all")\
 	X(sip_txn_timeout, "SIP transactions that timed out")                                     \
 	X(sip_txn_illegal, "events a SIP transaction did not expect")                             \
@@ -60,7 +62,8 @@
 	X(iq_notifies, "Notify received from gateways")                                           \
 	X(iq_bad_message, "H.248 messages that could not be decoded")                             \
 	X(iq_refused_source, "H.248 messages dropped: not from a configured gateway")             \
-	X(iq_gateway_lost, "gateways lost or restarted")
+	X(iq_gateway_lost, "gateways lost or restarted")                                          \
+	X(trace_dropped, "messages a reader of the trace was too slow for")
 
 GW_CTR_ENUM(cp_ctr, CP_CTR_LIST);
 
@@ -68,7 +71,7 @@ GW_CTR_ENUM(cp_ctr, CP_CTR_LIST);
 	X(w2_connections, "WebSockets open now")                                                   \
 	X(reg_bindings, "registered contacts")                                                     \
 	X(sip_transactions, "SIP transactions in progress")                                        \
-	X(sip_dialogs, "dialogs known")                                                            \
+	X(sip_dialogs, "confirmed dialogs of calls")                                                         \
 	X(calls, "calls in progress")                                                              \
 	X(iq_contexts, "H.248 contexts held at gateways")                                          \
 	X(iq_gateways_up, "gateways in service")

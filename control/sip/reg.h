@@ -40,6 +40,8 @@ struct cp_binding *cp_reg_by_id(struct cp_reg *r, uint32_t id);
 struct cp_binding *cp_reg_by_token(struct cp_reg *r, struct gw_sv token);
 bool cp_binding_alive(const struct cp_binding *b);
 void cp_reg_connection_lost(struct cp_reg *r, cp_conn_id conn);
+/** End all registrations of this identity (not at the core), their calls and sockets. @return how many */
+unsigned cp_reg_kick(struct cp_reg *r, struct gw_sv impu);
 struct gw_list *cp_reg_list(struct cp_reg *r);
 /** Is uri one of the identities of the binding? */
 bool cp_binding_owns(const struct cp_binding *b, struct gw_sv uri);

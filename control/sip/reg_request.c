@@ -309,6 +309,10 @@ void cp_reg_request(struct cp_reg *r, struct cp_uas *u)
 	if (is_new && q.has_reg_id && has_too_many_flows(r, gw_buf_sv(&kb))) {
 		why = "too many flows of this instance";
 		status = 403;
+	} else if (is_new && r->s->is_draining) {
+		CP_COUNT(sip_refused_draining);
+		why = "this node takes no new registrations";
+		status = 503;
 	} else if (is_new && r->by_key.count >= r->s->conf->reg.max_bindings) {
 		why = "too many registrations";
 		status = 503;

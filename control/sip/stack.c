@@ -4,6 +4,7 @@
 
 #include "control/alg/call.h"
 #include "control/app/metrics.h"
+#include "control/app/trace.h"
 #include "control/sip/core.h"
 #include "control/sip/reg.h"
 #include "control/sip/stack_int.h"
@@ -227,6 +228,7 @@ static void on_message(void *user, const struct cp_peer *from, struct gw_sv byte
 	enum gw_err err;
 	char *copy = gw_arena_cstr(&arena, bytes);
 
+	CP_TRACE_SIP(CP_TRACE_IN, from, bytes);
 	cp_uas_sweep(s);
 	if (!copy)
 		return;

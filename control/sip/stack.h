@@ -87,6 +87,7 @@ struct cp_sip {
 	struct gw_map uas, uac;
 	struct gw_map flows;         /* W2 connection id -> struct cp_flow */
 	struct cp_uas *spent;        /* answered during this event */
+	bool is_draining;            /* nothing new: registrations and calls get 503 */
 	unsigned entry;              /* index of the entry point in use */
 };
 

@@ -97,7 +97,7 @@ struct cp_transport {
 	struct cp_no_tcp no_tcp[CP_NO_TCP_MAX];
 	unsigned next_no_tcp;
 	struct cp_httpd *httpd;
-	bool is_stopping;
+	bool is_stopping, is_draining;
 };
 
 cp_conn_id cp_slot_take(struct cp_transport *t, enum cp_slot_kind kind, void *conn);

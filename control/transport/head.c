@@ -182,6 +182,11 @@ static void upgrade(struct cp_w2 *c, const struct head *h)
 		cp_w2_http_error(c, 403, "");
 		return;
 	}
+	if (c->t->is_draining) {	/* W2-ERR-04 */
+		CP_COUNT(w2_refused_draining);
+		cp_w2_http_error(c, 503, "Retry-After: 30\r\n");
+		return;
+	}
 	cp_ws_accept_key(h->ws_key, accept);
 	gw_buf_printf(&b, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
 			  "Connection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n"

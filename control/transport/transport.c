@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "control/app/metrics.h"
+#include "control/app/trace.h"
 #include "control/transport/conn.h"
 
 #define UDP_CONN_ID 1ull
@@ -119,6 +120,7 @@ enum gw_err cp_transport_send(struct cp_transport *t, const struct cp_peer *to, 
 {
 	struct cp_w2 *c;
 
+	CP_TRACE_SIP(CP_TRACE_OUT, to, msg);
 	switch (to->proto) {
 	case CP_PROTO_WSS:
 	case CP_PROTO_WS:

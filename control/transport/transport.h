@@ -56,6 +56,20 @@ void cp_transport_set_registered(struct cp_transport *t, cp_conn_id conn, bool i
 /** Close a WebSocket with a code of RFC 6455 7.4 (W2-WS-15); on_closed follows. */
 void cp_transport_close(struct cp_transport *t, cp_conn_id conn, unsigned ws_code,
 	const char *reason);
+/** New WebSockets are refused with 503 and Retry-After; those that are open go on. */
+void cp_transport_drain(struct cp_transport *t, bool is_draining);
+
+struct cp_conn_info {
+	cp_conn_id id;
+	enum cp_proto proto;
+	struct gw_addr peer;
+	const char *state;         /* a word for people */
+	size_t queued_bytes;
+	unsigned pings_missed;
+	bool is_registered;
+};
+/** Walk the WebSockets and TCP connections: *it starts at 0; false at the end. */
+bool cp_transport_next(const struct cp_transport *t, uint32_t *it, struct cp_conn_info *out);
 /** Load certificate and key again; running connections keep theirs. On error the old pair stays. */
 enum gw_err cp_transport_reload_tls(struct cp_transport *t);
 /** Stop accepting, close every WebSocket with 1001, free. Accepts NULL. */

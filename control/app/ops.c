@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* show, kick and drain. */
+#include "control/app/ops.h"
+
+#include "control/alg/call.h"
+#include "control/app/metrics.h"
+#include "control/app/page.h"
+#include "control/sip/reg.h"
+
+#define WATCH_MS 1000u
+
+static const char *proto_name(enum cp_proto p)
+{
+	static const char *const names[] = { "-", "wss", "ws", "udp", "tcp" };
+
+	return names[p];
+}
+
+/* ---- show --------------------------------------------------------------------------------------------- */
+
+static json_t *show_registrations(void *user, struct gw_sv args)
+{
+	struct cp_ops *o = user;
+	struct cp_page page = cp_page(args);
+	json_t *list = json_array();
+	uint64_t now = cp_loop_now(o->sip->loop);
+
+	GW_LIST_FOREACH(it, cp_reg_list(o->sip->reg)) {
+		const struct cp_binding *b = GW_CONTAINER(it, struct cp_binding, node);
+		char addr[GW_ADDR_STR_BYTES], conn[24];
+
+		if (!cp_page_has(&page))
+			continue;
+		snprintf(conn, sizeof(conn), "%llx", (unsigned long long)b->peer.conn);
+		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:b, s:b, s:I, s:i}", "impu", b->aor, "impi",
+			b->impi ? b->impi : "-", "peer", gw_addr_str(&b->peer.addr, addr), "connection",
+			cp_binding_alive(b) ? conn : "-", "registered", b->is_registered, "connected",
+			cp_binding_alive(b), "expires_s",
+			(json_int_t)(b->expires_ms > now ? (b->expires_ms - now) / 1000 : 0), "calls",
+			(int)b->n_calls));
+	}
+	return list;
+}
+
+static json_t *show_connections(void *user, struct gw_sv args)
+{
+	struct cp_ops *o = user;
+	struct cp_page page = cp_page(args);
+	json_t *list = json_array();
+	struct cp_conn_info i;
+	uint32_t it = 0;
+
+	while (cp_transport_next(o->sip->transport, &it, &i)) {
+		const struct cp_binding *b;
+		char addr[GW_ADDR_STR_BYTES], conn[24];
+
+		if (!cp_page_has(&page))
+			continue;
+		b = cp_reg_by_conn(o->sip->reg, i.id);
+		snprintf(conn, sizeof(conn), "%llx", (unsigned long long)i.id);
+		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:i}", "connection", conn,
+			"transport", proto_name(i.proto), "peer", gw_addr_str(&i.peer, addr), "state", i.state, "impu",
+			b ? b->aor : "-", "queued_bytes", (json_int_t)i.queued_bytes, "pings_missed",
+			(int)i.pings_missed));
+	}
+	return list;
+}
+
+static json_t *show_core(void *user)
+{
+	struct cp_ops *o = user;
+	const struct cp_conf *conf = o->sip->conf;
+	json_t *list = json_array();
+	char addr[GW_ADDR_STR_BYTES];
+
+	for (unsigned i = 0; i < conf->mw.n_entry; i++)
+		json_array_append_new(list, json_pack("{s:s, s:s, s:b}", "entry",
+			gw_addr_str(&conf->mw.entry[i], addr), "transport", conf->mw.transport, "in_use",
+			i == o->sip->entry % conf->mw.n_entry));
+	return list;
+}
+
+static json_t *show_gateways(void *user)
+{
+	struct cp_ops *o = user;
+	json_t *list = json_array();
+	struct cp_iq_gateway_info i;
+
+	for (unsigned k = 0; cp_iq_gateway(o->iq, k, &i); k++) {
+		char addr[GW_ADDR_STR_BYTES];
+
+		json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:i, s:I, s:I}", "name", i.name, "address",
+			gw_addr_str(&i.address, addr), "in_service", i.is_up, "version", (int)i.version,
+			"requests", (json_int_t)i.requests, "timeouts", (json_int_t)i.timeouts));
+	}
+	return list;
+}
+
+/* ---- kick --------------------------------------------------------------------------------------------- */
+
+static bool read_conn(struct gw_sv hex, cp_conn_id *id)
+{
+	uint32_t low = 0, high = 0;
+	size_t cut = hex.len > 8 ? hex.len - 8 : 0;
+
+	if (hex.len == 0 || hex.len > 16 || gw_sv_hex32(gw_sv_sub(hex, cut, hex.len), &low) ||
+		(cut && gw_sv_hex32(gw_sv_sub(hex, 0, cut), &high)))
+		return false;
+	*id = (uint64_t)high << 32 | low;
+	return true;
+}
+
+/* A user: registrations end, calls are released, sockets close. A connection: only the socket closes. */
+static json_t *kick(void *user, struct gw_sv args)
+{
+	struct cp_ops *o = user;
+	unsigned n_registrations, n_connections = 0;
+	cp_conn_id id;
+
+	n_registrations = args.len ? cp_reg_kick(o->sip->reg, args) : 0;
+	if (!n_registrations && read_conn(args, &id) && cp_transport_alive(o->sip->transport, id)) {
+		cp_transport_close(o->sip->transport, id, 1008, "closed by the operator");
+		n_connections = 1;
+	}
+	if (!n_registrations && !n_connections)
+		return cp_ctl_error("no such user or connection");
+	GW_LOG_NOTICE(o->sip->log, "ops.kick", "who=%.*s registrations=%u connections=%u", GW_SV_FMT(args),
+		n_registrations, n_connections);
+	return json_pack("{s:i, s:i}", "registrations", (int)n_registrations, "connections", (int)n_connections);
+}
+
+/* ---- drain -------------------------------------------------------------------------------------------- */
+
+static bool is_empty(void)
+{
+	return cp_gauge_value[calls] == 0;
+}
+
+static void on_watch(struct gw_timer *timer, uint64_t now_ms)
+{
+	struct cp_ops *o = GW_CONTAINER(timer, struct cp_ops, watch);
+
+	if (is_empty() && !o->is_empty_told) {
+		o->is_empty_told = true;
+		GW_LOG_NOTICE(o->sip->log, "drain.empty", "registrations=%lld",
+			(long long)cp_gauge_value[reg_bindings]);
+		return;
+	}
+	(void)gw_timer_arm(&o->sip->loop->timers, timer, now_ms + WATCH_MS);
+}
+
+static void set_draining(struct cp_ops *o, bool is_draining)
+{
+	struct gw_timers *timers = &o->sip->loop->timers;
+
+	if (o->sip->is_draining == is_draining)
+		return;
+	o->sip->is_draining = is_draining;
+	cp_transport_drain(o->sip->transport, is_draining);
+	o->is_empty_told = false;
+	GW_LOG_NOTICE(o->sip->log, is_draining ? "drain.on" : "drain.off", "calls=%lld registrations=%lld",
+		(long long)cp_gauge_value[calls], (long long)cp_gauge_value[reg_bindings]);
+	if (is_draining)
+		(void)gw_timer_arm(timers, &o->watch, cp_loop_now(o->sip->loop));
+	else
+		gw_timer_stop(timers, &o->watch);
+}
+
+static json_t *drain(void *user, struct gw_sv args)
+{
+	struct cp_ops *o = user;
+
+	if (gw_sv_eq(args, GW_SV("on")) || gw_sv_eq(args, GW_SV("off")))
+		set_draining(o, args.len == 2);
+	else if (args.len)
+		return cp_ctl_error("drain [on|off]");
+	return json_pack("{s:b, s:b, s:I, s:I, s:I}", "draining", o->sip->is_draining, "empty", is_empty(), "calls",
+		(json_int_t)cp_gauge_value[calls], "registrations", (json_int_t)cp_gauge_value[reg_bindings],
+		"connections", (json_int_t)cp_gauge_value[w2_connections]);
+}
+
+enum gw_err cp_ops_open(struct cp_ops *o, struct cp_ctl *c)
+{
+	struct cp_alg *alg = o->sip->alg;
+	enum gw_err err;
+
+	o->watch.fn = on_watch;
+	if ((err = cp_ctl_command(c, "show registrations", show_registrations, o)) ||
+		(err = cp_ctl_command(c, "show connections", show_connections, o)) ||
+		(err = cp_ctl_command(c, "show calls", cp_alg_show, alg)) ||
+		(err = cp_ctl_command(c, "show dialogs", cp_alg_show_dialogs, alg)) ||
+		(err = cp_ctl_register(c, "core", show_core, o)) ||
+		(err = cp_ctl_register(c, "gateways", show_gateways, o)) ||
+		(err = cp_ctl_command(c, "kick", kick, o)) || (err = cp_ctl_command(c, "drain", drain, o)))
+		return err;
+	return GW_OK;
+}
+
+void cp_ops_close(struct cp_ops *o)
+{
+	if (o->sip)
+		gw_timer_stop(&o->sip->loop->timers, &o->watch);
+}

@@ -1,0 +1,277 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The operator's commands against a real epcscf: show, kick, drain, trace."""
+from harness import *
+
+W2GWCTL = os.path.join(os.path.dirname(os.path.abspath(sys.argv[1])), "w2gwctl")
+SECRET = "0123456789abcdef-s3cret"
+
+
+def ctl(t, *args, status=0):
+    """Run w2gwctl. @return its output"""
+    p = subprocess.run([W2GWCTL, *args, "--socket", f"{t.dir}/s.sock"], capture_output=True, text=True, timeout=20)
+    check(p.returncode == status, f"{args}: status {p.returncode}: {p.stdout}{p.stderr}")
+    return p.stdout + p.stderr
+
+
+def table(t, what):
+    return json.loads(ctl(t, "cscf", "show", what, "--json"))
+
+
+class Trace:
+    """w2gwctl cscf trace, from the moment it listens."""
+    def __init__(self, t, *args, begin=r"tracing|WIC"):
+        self.p = subprocess.Popen([W2GWCTL, "cscf", "trace", *args, "--socket", f"{t.dir}/s.sock"],
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.seen = ""
+        self.wait(begin)
+
+    def wait(self, pattern):
+        """Read until the pattern was seen."""
+        while not re.search(pattern, self.seen):
+            line = self.p.stdout.readline()
+            check(line, f"trace ended without {pattern!r}: {self.seen}")
+            self.seen += line
+        return self.seen
+
+    def end(self):
+        self.p.send_signal(signal.SIGINT)
+        self.seen += self.p.communicate(timeout=10)[0]
+        check(self.p.returncode == 0, self.p.returncode)
+        return self.seen
+
+
+def answer_call(t, w, cid):
+    """A call out of the WIC, answered. @return the INVITE the core got"""
+    i = t.invite(w, cid)
+    t.core.send(response(i, 200, "OK", f"Contact: <{CORE_URI}>", body=CORE_SDP))
+    w.get(200)
+    w.send(request("ACK", CORE_URI, cid=cid, to=f"<{BOB}>;tag=ct", contact=""))
+    t.core.get("ACK")
+    return i
+
+
+# ---- show ------------------------------------------------------------------------------------------------
+
+@case("show tells registrations, connections, calls and dialogs that belong together")
+def _(t):
+    w = t.register()
+    answer_call(t, w, "c1")
+    r, c, d = table(t, "registrations"), table(t, "connections"), table(t, "dialogs")
+    check([x["impu"] for x in r] == [ALICE] and r[0]["connected"] and r[0]["calls"] == 1, r)
+    check([x["connection"] for x in c if x["impu"] == ALICE] == [r[0]["connection"]], c)
+    check(d[0]["call_id"] == "c1" and d[0]["core_tag"] == "ct" and d[0]["w2_tag"] == "a1" and
+          d[0]["w2_cseq"] == 1 and d[0]["core_target"] == CORE_URI, d)
+    check(table(t, "calls")[0]["state"] == "up")
+    check(table(t, "core")[0]["entry"] == f"{LO}:{CORE_PORT}" and table(t, "core")[0]["in_use"])
+    check(t.metrics()["sip_dialogs"] == 1)
+    w.send(request("BYE", CORE_URI, cid="c1", cseq=2, to=f"<{BOB}>;tag=ct", contact=""))
+    t.core.send(response(t.core.get("BYE"), 200))
+    w.get(200)
+    check(t.metrics()["sip_dialogs"] == 0 and table(t, "dialogs") == [])
+
+
+@case("a table longer than a page is shown whole", w2={"max_connections_per_source": 1000})
+def _(t):
+    sockets = [t.ws() for _ in range(300)]
+    t.metric("w2_connections", 300)
+    check(len(table(t, "connections")) == 300)
+    check(len(set(x["connection"] for x in table(t, "connections"))) == 300)
+    check(len(t.show("connections")) == 300 and len(t.show("connections 256")) == 44)
+    check(len(sockets) == 300)
+
+
+@case("what a stranger wrote cannot command the terminal of the operator")
+def _(t):
+    w = t.register()
+    trace = Trace(t)
+    w.send(request("MESSAGE", BOB, extra="Subject: \x1b[2J\x07 \x9b2J", body="\x1b]0;x", ctype="text/plain"))
+    w.send(request("OPTIONS", f"sip:localhost:{W2_PORT}", extra="User-Agent: end"))
+    w.get(200)
+    seen = trace.wait(r"SIP/2.0 200")
+    trace.end()
+    check("\\x1b[2J\\x07" in seen and "\\x1b]0;x" in seen, seen)
+    check(not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f]", seen), repr(seen))
+
+
+@case("wrong commands end with usage and status 2, a refusal with 1")
+def _(t):
+    check("drain" in ctl(t, "cscf", "--help"))
+    for bad in (("cscf",), ("cscf", "show"), ("cscf", "show", "nothing"), ("cscf", "drain", "maybe"), ("nobody",),
+                ("cscf", "trace", "what")):
+        ctl(t, *bad, status=2)
+    check("no such user" in ctl(t, "cscf", "kick", "sip:nobody@home1.example", status=1))
+    check("unknown command" in t.show("nothing")["error"])
+
+
+# ---- kick ------------------------------------------------------------------------------------------------
+
+@case("kick of a user ends registration, call and socket; others stay")
+def _(t):
+    w, other = t.register(), t.register(user="carol")
+    answer_call(t, w, "c1")
+    check('"registrations": 1' in ctl(t, "cscf", "kick", ALICE, "--json"))
+    check("cause=503" in t.core.get("BYE").header("Reason"))
+    w.get("BYE")
+    check(w.closed() == 1008)
+    check([x["impu"] for x in table(t, "registrations")] == ["sip:carol@home1.example"])
+    t.core.send(request("MESSAGE", "sip:carol@abc.invalid;transport=ws", via=t.core.via, frm=f"<{BOB}>;tag=b1",
+                        to="<sip:carol@home1.example>", contact="", extra=f"Route: {other.path}", body="x",
+                        ctype="text/plain"))
+    other.get("MESSAGE")
+
+
+@case("kick of a connection closes the socket and keeps the registration for its return")
+def _(t):
+    w = t.register()
+    ctl(t, "cscf", "kick", table(t, "registrations")[0]["connection"])
+    check(w.closed() == 1008)
+    t.log_wait(r"reg\.connection_lost")
+    r = table(t, "registrations")
+    check(len(r) == 1 and not r[0]["connected"], r)
+    t.register()
+    check(table(t, "registrations")[0]["connected"])
+
+
+# ---- drain -----------------------------------------------------------------------------------------------
+
+@case("drain refuses what is new with 503 and Retry-After and lets the rest go on until it is empty")
+def _(t):
+    w, new = t.register(), t.ws()
+    answer_call(t, w, "c1")
+    check('"draining": true' in ctl(t, "cscf", "drain", "on", "--json"))
+    refused = Ws(wait=False)
+    while b"\r\n\r\n" not in refused.buf:
+        refused.more(5)
+    check(b" 503 " in refused.buf and b"Retry-After:" in refused.buf, refused.buf)
+    new.send(request("REGISTER", "sip:home1.example", frm="<sip:dave@home1.example>;tag=1",
+                     to="<sip:dave@home1.example>", contact="<sip:dave@abc.invalid;transport=ws>"))
+    check(new.get(503).header("Retry-After"))
+    w.send(request("INVITE", BOB, cid="c2", body=WIC_SDP % "actpass"))
+    check(w.get(503).header("Retry-After"))
+    t.register(w, cseq=2)                      # a refresh is nothing new
+    check('"empty": false' in ctl(t, "cscf", "drain", "--json"))
+    waiter = subprocess.Popen([W2GWCTL, "cscf", "drain", "--wait", "--json", "--socket", f"{t.dir}/s.sock"],
+                              stdout=subprocess.PIPE, text=True)
+    w.send(request("BYE", CORE_URI, cid="c1", cseq=2, to=f"<{BOB}>;tag=ct", contact=""))
+    t.core.send(response(t.core.get("BYE"), 200))
+    w.get(200)
+    t.log_wait(r"drain\.empty")
+    check('"empty": true' in waiter.communicate(timeout=10)[0])
+    ctl(t, "cscf", "drain", "off")
+    t.register(new, user="dave")
+    check(t.metrics()["sip_refused_draining"] == 2 and t.metrics()["w2_refused_draining"] == 1)
+
+
+# ---- trace -----------------------------------------------------------------------------------------------
+
+@case("a trace shows both sides of a call and no credential of any kind")
+def _(t):
+    trace = Trace(t)
+    w = t.register(extra=f"X-App: Bearer {SECRET}")
+    w.send(request("MESSAGE", BOB, extra=f'Authorization: Digest username="alice", realm="h", nonce="{SECRET}", '
+                   f'uri="sip:h", response="{SECRET}"\nProxy-Authorization: Bearer {SECRET}',
+                   body=f"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{SECRET}\r\na=ice-pwd:{SECRET}\r\n", ctype="text/plain"))
+    m = t.core.get("MESSAGE")
+    t.core.send(response(m, 200, extra=f'Authentication-Info: nextnonce="{SECRET}"'))
+    w.get(200)
+    t.invite(w, "c1")
+    seen = trace.wait(r"-> mw[^\n]*\nINVITE")
+    trace.end()
+    check(SECRET not in seen and '"r"' not in seen and "0p4Kq9s8d7f6g5h4j3k2l1z0" not in seen, seen)
+    for part in ("REGISTER sip:", "username=\"alice\"", "response=***", "a=ice-pwd:***", "a=crypto:***", "<- w2", "-> mw",
+                 "<- mw", "-> w2", "Bearer ***"):
+        check(part in seen, f"{part} is not in {seen}")
+
+
+@case("the ladder has an arrow for each message and each procedure of the gateway")
+def _(t):
+    w = t.register()
+    trace = Trace(t, "--ladder", "--call", "c1")
+    answer_call(t, w, "c1")
+    t.invite(w, "c2")
+    w.send(request("BYE", CORE_URI, cid="c1", cseq=2, to=f"<{BOB}>;tag=ct", contact=""))
+    t.core.send(response(t.core.get("BYE"), 200))
+    w.get(200)
+    lines = trace.wait(r"200 BYE[^\n]*\n[^\n]*200 BYE").split("\n")
+    trace.end()
+    def row(text):
+        return next((n for n, l in enumerate(lines) if re.search(text, l)), None)
+    order = [row(x) for x in (r"\|-+INVITE SDP-+>\|", r"Add, Add-*>", r"<-+Reply", r"\| +\|-+INVITE SDP-+>\|",
+                              r"\| +\|<-+200 INVITE SDP", r"Modify, Modify", r"\d   \|<-+200 INVITE SDP", r"\|-+ACK", r"BYE")]
+    check(None not in order and order == sorted(order), f"{order}\n" + "\n".join(lines))
+    check(len(set(len(l) for l in lines[1:-1] if l)) == 1, "columns: " + "\n".join(lines))
+
+
+@case("a trace of a user follows his calls where they do not name him, and nobody else's")
+def _(t):
+    w, other = t.register(), t.register(user="carol")
+    trace = Trace(t, "--json", "--user", "sip:ALICE@home1.example", begin=r"tracing")
+    other.send(request("MESSAGE", BOB, cid="m1", frm="<sip:carol@home1.example>;tag=1", body="x", ctype="text/plain"))
+    t.core.get("MESSAGE")
+    w.send(request("MESSAGE", BOB, cid="m2", body="x", ctype="text/plain"))
+    m = t.core.get("MESSAGE")
+    t.core.send(response(m, 200))
+    w.get(200)
+    calls = [json.loads(l).get("call") for l in trace.wait(r"SIP/2.0 200[\s\S]*SIP/2.0 200").split("\n") if '"call"' in l]
+    trace.end()
+    check(set(calls) == {"m2"} and len(calls) == 4, calls)
+
+
+@case("a slow reader loses messages, is told how many, and costs no memory")
+def _(t):
+    s = socket.socket(socket.AF_UNIX)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    s.connect(f"{t.dir}/s.sock")
+    s.sendall(b"trace\n")
+    check(s.recv(100).startswith(b'{"tracing":true}'))
+    w = t.register()
+    before = t.rss_mb()
+    for n in range(200):
+        w.send(request("OPTIONS", f"sip:localhost:{W2_PORT}", body="x" * 20000, ctype="text/plain"))
+        w.get(200)
+    check(t.metrics()["trace_dropped"] > 50, t.metrics()["trace_dropped"])
+    check(t.rss_mb() - before < 8, f"{before} to {t.rss_mb()} MB")
+    f = s.makefile("rb")
+    while b'{"dropped":' not in (line := f.readline()):
+        check(line, "end of stream")
+        w.send(request("OPTIONS", f"sip:localhost:{W2_PORT}"))
+        w.get(200)
+    s.close()
+    f.close()
+    w.send(request("OPTIONS", f"sip:localhost:{W2_PORT}"))
+    w.get(200)
+
+
+@case("a trace is kept as a capture that Wireshark reads as SIP")
+def _(t):
+    w = t.register()
+    path = f"{t.dir}/trace.pcap"
+    trace = Trace(t, "--ladder", "--write", path)
+    answer_call(t, w, "c1")
+    trace.wait("ACK[^\n]*\n[^\n]*ACK")
+    trace.end()
+    data = open(path, "rb").read()
+    check(data[:4] == b"\xd4\xc3\xb2\xa1" and data[20:24] == b"\xfc\0\0\0", data[:24])
+    check(os.stat(path).st_mode & 0o777 == 0o600)
+    if shutil.which("tshark"):
+        p = subprocess.run(["tshark", "-r", path, "-Y", "sip", "-T", "fields", "-e", "sip.CSeq.method", "-e", "sip.Call-ID"],
+                           capture_output=True, text=True, timeout=60)
+        check(p.stdout.split("\n").count("INVITE\tc1") >= 4 and "ACK\tc1" in p.stdout, p.stdout + p.stderr)
+
+
+@case("the ninth trace is refused, and a trace that ends makes room")
+def _(t):
+    traces = [Trace(t) for _ in range(8)]
+    p = subprocess.run([W2GWCTL, "cscf", "trace", "--socket", f"{t.dir}/s.sock"], capture_output=True, text=True, timeout=10)
+    check(p.returncode == 1 and "too many" in p.stderr, p)
+    for x in traces:
+        x.end()
+    def has_room():
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(f"{t.dir}/s.sock")
+            s.sendall(b"trace\n")
+            return b"tracing" in s.recv(100)
+    until(has_room, "room for a trace")
+
+
+run()
