@@ -11,6 +11,7 @@
 #include "control/app/ops.h"
 #include "control/app/trace.h"
 #include "control/sip/reg.h"
+#include "control/token/token.h"
 
 struct process {
 	struct cp_conf *conf;
@@ -37,6 +38,7 @@ static void on_hup(uv_signal_t *h, int sig)
 
 	(void)sig;
 	cp_log_reopen();
+	cp_token_reload(p->sip.tokens);
 	if (cp_transport_reload_tls(p->sip.transport))
 		GW_LOG_ERROR(&p->log, "tls.reload_failed", "the old certificate stays");
 	else
@@ -52,7 +54,7 @@ static enum gw_err start(struct process *p)
 	s->conf = p->conf;
 	s->loop = &p->loop;
 	s->log = &p->log;
-	if ((err = cp_alg_new(&s->alg, s)) || (err = cp_reg_new(&s->reg, s)))
+	if ((err = cp_token_new(&s->tokens, p->conf, &p->loop, &p->log)) || (err = cp_alg_new(&s->alg, s)) || (err = cp_reg_new(&s->reg, s)))
 		return err;
 	ops.user = s->alg;
 	if ((err = cp_iq_new(&p->iq, p->conf, &p->loop, &p->log, &ops)))
@@ -86,6 +88,7 @@ static void stop(struct process *p)
 	cp_sip_free(&p->sip);
 	cp_reg_free(p->sip.reg);
 	cp_transport_free(p->sip.transport);
+	cp_token_free(p->sip.tokens);
 	cp_iq_free(p->iq);
 	cp_loop_close(&p->loop);
 }

@@ -7,6 +7,7 @@
 #include <sys/un.h>
 
 #include "control/app/conf_check.h"
+#include "control/app/conf_tokens.h"
 #include "proto/conf/conf.h"
 
 #define FILE_MAX_BYTES (1u << 20)
@@ -273,6 +274,7 @@ enum gw_err cp_conf_load(const char *path, FILE *err, struct cp_conf **out)
 		read_mw(&c, &o->conf);
 		read_iq(&c, &o->conf);
 		read_rest(&c, &o->conf);
+		cp_conf_read_tokens(&c, &o->conf);
 		e = conf_finish(&c);
 	}
 	fwrite(b.p, 1, b.len, err);

@@ -14,6 +14,38 @@ struct cp_conf_gateway {
 	char *mid;                /* expected mId ("[192.0.2.10]:2944", "<agw1.example>"); empty: any from address */
 };
 
+/** IMPUs a WWSF may hand out in scenario 3 (W2-TOK-08): URIs, with one "*" or "{FIRST..LAST}" in the user part. */
+struct cp_conf_pool {
+	char *wwsf_id;
+	char **impus;
+	unsigned n_impus;
+	bool has_users;           /* the same WWSF also speaks for individual users (scenario 2) */
+};
+
+/** A WAF whose access tokens are taken (W2-TOK-05). */
+struct cp_conf_issuer {
+	char *name;               /* iss */
+	char *keys;               /* "own" (the WAF of this process), a JWKS file, or its https URL; empty: introspection */
+	char *introspection;      /* https URL (RFC 7662); empty: keys */
+	char *client_file;        /* "id:secret" for the introspection endpoint */
+	char *ca_file;            /* PEM of the CA of its https; empty: those of the system */
+	char **audience;          /* one of them has to be in aud */
+	unsigned n_audience;
+	char *scope;              /* has to be among the scopes */
+	char *claim_impi, *claim_impu, *claim_waf_id, *claim_wwsf_id, *claim_scope; /* names (W2-TOK-06) */
+	unsigned cache_s;         /* an introspection answer counts so long at most, 60 */
+	struct cp_conf_pool *pools;
+	unsigned n_pools;
+};
+
+enum cp_scenario { CP_SCENARIO_DIGEST, CP_SCENARIO_AKA, CP_SCENARIO_WEB, CP_SCENARIO_POOL, CP_SCENARIO_COUNT };
+
+/** What an Origin may register by (W2-REG-02). scenarios: bits 1 << enum cp_scenario. */
+struct cp_conf_access {
+	char *origin;
+	unsigned scenarios;
+};
+
 enum cp_bundle { CP_BUNDLE_STRICT, CP_BUNDLE_ACCEPT };       /* W2-BUN-01, W2-BUN-03 */
 enum cp_dtls_role { CP_DTLS_ACTIVE, CP_DTLS_PASSIVE };       /* answer to actpass, W2-SEC-05 */
 enum cp_early_media { CP_EARLY_OPEN, CP_EARLY_CLOSED };      /* without P-Early-Media, W2-EM-02 */
@@ -60,6 +92,29 @@ struct cp_conf {
 		char **pass_headers;            /* header fields of a WIC let through besides the standard ones */
 		unsigned n_pass_headers;
 	} mw;
+	struct {
+		struct cp_conf_issuer *issuers;
+		unsigned n_issuers;
+		struct cp_conf_issuer own;      /* what the WAF of this process gets when no issuer names it */
+		char *scope;                    /* in challenges; default "ims" */
+		char *authz_server;             /* in challenges; empty: left out */
+		unsigned max_skew_s, min_life_s; /* 60 (W2-TOK-05), 60 (W2-TOK-14) */
+		unsigned cache_entries;         /* verdicts kept, 20000 */
+		unsigned negative_s;            /* a refused token is not looked at again so long, 10 */
+		unsigned refresh_s, refetch_s;  /* JWKS by https: 3600; for an unknown kid not before 30 */
+		unsigned timeout_s;             /* https, 3 */
+		bool is_strict;                 /* a token in every request (W2-TOK-04); default false */
+		bool share_pool;                /* two instances may hold one IMPU of a pool (W2-TOK-08); default false */
+		bool omit_empty;                /* no nonce="" and response="" in auth-done; default false */
+		unsigned refused_status;        /* when the core challenges all the same (W2-TOK-17): 403 or 500 */
+		char *waf_header, *wwsf_header; /* names of headers that tell the core (W2-TOK-12); empty: none */
+		unsigned scenarios;             /* bits, for origins not in access; default all */
+		struct cp_conf_access *access;
+		unsigned n_access;
+		char **aka_algorithms;          /* AKAv2-SHA-256 */
+		unsigned n_aka_algorithms;
+		char *visited[CP_SCENARIO_COUNT]; /* P-Visited-Network-ID (W2-REG-12); default mw.visited_network_id */
+	} tokens;
 	struct {
 		struct gw_addr bind;            /* default 127.0.0.1:2944 */
 		char *mid;                      /* default: bind address in brackets */

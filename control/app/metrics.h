@@ -46,6 +46,14 @@
 	X(reg_failed, "registrations refused by the core")                                        \
 	X(reg_removed, "bindings removed (de-registration, expiry, guard)")                       \
 	X(reg_reattached, "bindings moved to a new WebSocket")                                    \
+	X(token_valid, "tokens checked and found good")                                            \
+	X(token_refused, "tokens checked and refused: signature, issuer, audience, time, scope, claims, revoked") \
+	X(token_unavailable, "tokens not checked: keys or introspection endpoint out of reach")    \
+	X(token_cache_hits, "checks of tokens answered by the cache")                              \
+	X(token_keys_fetched, "key sets fetched by https")                                         \
+	X(token_keys_failed, "key sets that could not be fetched or read")                         \
+	X(token_introspections, "tokens asked about at an introspection endpoint")                 \
+	X(token_revocations, "revocations taken from the WAF")                                     \
 	X(call_attempts_out, "calls started by a WIC")                                            \
 	X(call_attempts_in, "calls started by the core")                                          \
 	X(call_answered, "calls answered")                                                        \

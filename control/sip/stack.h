@@ -76,6 +76,7 @@ struct cp_uac {
 
 struct cp_reg;
 struct cp_alg;
+struct cp_token;
 
 struct cp_sip {
 	const struct cp_conf *conf;
@@ -84,6 +85,7 @@ struct cp_sip {
 	struct cp_transport *transport;
 	struct cp_reg *reg;
 	struct cp_alg *alg;
+	struct cp_token *tokens;
 	struct gw_map uas, uac;
 	struct gw_map flows;         /* W2 connection id -> struct cp_flow */
 	struct cp_uas *spent;        /* answered during this event */
