@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Iq socket, registration (iq.md 3.3, X-15), replies and notifications. */
+/* The Iq socket: messages in, requests executed once, replies and transactions out. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,9 +11,6 @@
 #include "dataplane/ctx/ctx_int.h"
 #include "dataplane/ctx/iq_int.h"
 
-#define VERSION 3
-#define REGISTER_RETRY_MS 2000
-#define MGC_PORT 2944
 #define SEEN_MIN 4096u
 #define SEEN_PER_CONTEXT 4u	/* a call in 30 s: reserved, configured, opened, released */
 #define POLL_MAX 32
@@ -76,54 +73,6 @@ static void xact_send(void *user, void *peer, struct gw_sv bytes)
 	send_to(q, &q->c.controllers[q->controller], bytes);
 }
 
-static void schedule_register(struct dp_iq *q, uint64_t after_ms)
-{
-	(void)gw_timer_arm(q->c.timers, &q->reg_timer, q->now_ms + after_ms);
-}
-
-static void next_controller(struct dp_iq *q)
-{
-	if (q->c.n_controllers == 1)
-		return;
-	q->controller = (q->controller + 1) % q->c.n_controllers;
-	if (q->ctr[iq_registrations]) {	/* 3.3: our calls are still here; before, it is the cold boot that is told */
-		q->reg_method = IQ_FAILOVER;
-		q->reg_reason = 909;
-	}
-}
-
-/*
- * A Notify is remembered by what it was about, so that one without an answer can be sent again: an odd
- * number, which no pointer is; the termination may have gone in the meantime.
- */
-static void *notify_tag(const struct dp_term *t, enum iq_name event)
-{
-	return (void *)(uintptr_t)((uint64_t)t->generation << 32 | (uint64_t)(t->slot + 1) << 6 |
-				   (uint64_t)event << 1 | 1);
-}
-
-static void hold_event(struct dp_iq *q, struct dp_term *t, enum iq_name event)
-{
-	if (event == IQ_EV_HANGTERM)	/* the next one comes by itself */
-		return;
-	q->ctr[iq_held] += !(t->held >> event & 1);
-	t->held |= 1u << event;
-}
-
-static void hold(void *user, void *tag)
-{
-	struct dp_iq *q = user;
-	uint64_t v = (uintptr_t)tag;
-	uint32_t slot = (uint32_t)v >> 6;
-	struct dp_term *t;
-
-	if (!(v & 1) || slot == 0 || slot > q->ctx->n_term_slots)
-		return;
-	t = &q->ctx->terms[slot - 1];
-	if (t->is_used && t->generation == (uint32_t)(v >> 32))
-		hold_event(q, t, (enum iq_name)(v >> 1 & 31));
-}
-
 static void xact_timeout(void *user, void *peer, uint32_t tid, void *tag)
 {
 	struct dp_iq *q = user;
@@ -132,16 +81,16 @@ static void xact_timeout(void *user, void *peer, uint32_t tid, void *tag)
 	(void)tid;
 	q->ctr[iq_timeouts]++;
 	if (tag == q) {
-		next_controller(q);
-		schedule_register(q, 0);
+		dp_iq_next_controller(q);
+		dp_iq_register_in(q, 0);
 		return;
 	}
-	hold(q, tag);
+	dp_iq_hold(q, tag);
 	if (q->is_registered)	/* to the same one first, which keeps the calls */
 		dp_iq_reregister(q, IQ_DISCONNECTED, 900);
 }
 
-static enum gw_err send_request(struct dp_iq *q, struct iq_txn *t, unsigned version, void *tag)
+enum gw_err dp_iq_send_request(struct dp_iq *q, struct iq_txn *t, unsigned version, void *tag)
 {
 	const struct iq_msg m = { .version = version, .mid = gw_sv_cstr(q->c.mid), .txns = t,
 		.n_txns = 1 };
@@ -153,68 +102,6 @@ static enum gw_err send_request(struct dp_iq *q, struct iq_txn *t, unsigned vers
 	if ((err = iq_encode(&m, &codec, &b)))
 		return err;
 	return iq_xact_send(&q->xact, q, t->id, gw_buf_sv(&b), tag, q->now_ms);
-}
-
-static void service_change(struct dp_iq *q, enum iq_method method, unsigned reason, void *tag)
-{
-	struct iq_cmd cmd = { .kind = IQ_SERVICE_CHANGE, .term = IQ_ROOT };
-	struct iq_action a = { .context = IQ_CONTEXT_NULL, .priority = -1, .cmds = &cmd, .n_cmds = 1 };
-	struct iq_txn t = { .kind = IQ_REQUEST, .actions = &a, .n_actions = 1 };
-
-	cmd.sc.method = method;
-	cmd.sc.reason = reason;
-	if (method != IQ_FORCED) {
-		cmd.sc.version = VERSION;
-		cmd.sc.profile = gw_sv_cstr(q->c.profile);
-	}
-	/* M-16: the first message says 1, the negotiated version comes with the reply */
-	if (send_request(q, &t, method == IQ_FORCED ? q->version : 1, tag))
-		GW_LOG_ERROR(q->c.log, "iq.service_change_failed", "method=%d", (int)method);
-}
-
-static void on_register(struct gw_timer *timer, uint64_t now_ms)
-{
-	struct dp_iq *q = GW_CONTAINER(timer, struct dp_iq, reg_timer);
-	char addr[GW_ADDR_STR_BYTES];
-
-	q->now_ms = now_ms;
-	q->is_registered = false;
-	GW_LOG_INFO(q->c.log, "iq.register", "controller=%s method=%s reason=%u",
-		gw_addr_str(&q->c.controllers[q->controller], addr),
-		q->reg_method == IQ_RESTART ? "Restart" : q->reg_method == IQ_HANDOFF ? "HandOff" :
-		q->reg_method == IQ_FAILOVER ? "Failover" : "Disconnected", q->reg_reason);
-	service_change(q, q->reg_method, q->reg_reason, q);
-}
-
-void dp_iq_reregister(struct dp_iq *q, enum iq_method method, unsigned reason)
-{
-	/*
-	 * An older registration still on its way would arrive after this one and take it back: a late
-	 * Restart makes the controller release calls that are well.
-	 */
-	iq_xact_forget_peer(&q->xact, q, hold);
-	if (q->ctr[iq_registrations] == 0) {	/* nobody has seen our cold boot yet */
-		method = IQ_RESTART;
-		reason = 901;
-	}
-	q->reg_method = method;
-	q->reg_reason = reason;
-	schedule_register(q, 0);
-}
-
-enum gw_err dp_iq_hand_off(struct dp_iq *q, struct gw_sv mgc_id)
-{
-	struct gw_addr a;
-
-	if (gw_addr_parse(mgc_id, MGC_PORT, &a))
-		return GW_ENOENT;
-	for (unsigned i = 0; i < q->c.n_controllers; i++)
-		if (gw_addr_eq(&q->c.controllers[i], &a)) {
-			dp_iq_reregister(q, IQ_HANDOFF, 903);
-			q->controller = i;
-			return GW_OK;
-		}
-	return GW_ENOENT;
 }
 
 enum gw_err dp_iq_new(struct dp_iq **out, const struct dp_iq_conf *conf, uint64_t now_ms)
@@ -232,7 +119,7 @@ enum gw_err dp_iq_new(struct dp_iq **out, const struct dp_iq_conf *conf, uint64_
 	q->now_ms = now_ms;
 	q->reg_method = IQ_RESTART;
 	q->reg_reason = 901;
-	q->reg_timer.fn = on_register;
+	q->reg_timer.fn = dp_iq_on_register;
 	q->arena.limit = 1u << 20;
 	iq_xact_init(&q->xact, &ops, q, conf->timers, dp_ctx_random, SEEN_MIN);
 	len = to_sockaddr(&conf->bind, &ss);
@@ -243,7 +130,7 @@ enum gw_err dp_iq_new(struct dp_iq **out, const struct dp_iq_conf *conf, uint64_
 		dp_iq_free(q);
 		return GW_EIO;
 	}
-	schedule_register(q, dp_ctx_random() % 200);	/* */
+	dp_iq_register_in(q, dp_ctx_random() % 200);	/* */
 	*out = q;
 	return GW_OK;
 }
@@ -255,98 +142,7 @@ void dp_iq_attach(struct dp_iq *q, struct dp_ctx *ctx)
 		q->xact.max_seen = ctx->c.max_contexts * SEEN_PER_CONTEXT;
 }
 
-void dp_iq_notify(void *user, struct dp_term *t, enum iq_name event, const struct iq_param *params,
-	unsigned n_params)
-{
-	struct dp_iq *q = user;
-	struct iq_item it = { .id = event, .n_params = n_params };
-	struct iq_cmd cmd = { .kind = IQ_NOTIFY, .term = iq_term(gw_sv_cstr(t->id)),
-		.observed_id = t->events_id, .observed = &it, .n_observed = 1 };
-	struct iq_action a = { .context = t->ctx->id, .priority = -1, .cmds = &cmd, .n_cmds = 1 };
-	struct iq_txn txn = { .kind = IQ_REQUEST, .actions = &a, .n_actions = 1 };
-
-	if (event >= 32 || !(t->wanted >> event & 1))
-		return;
-	if (!q->is_registered) {
-		hold_event(q, t, event);
-		return;
-	}
-	if (event != IQ_EV_HANGTERM && event != IQ_EV_CAUSE)
-		it.stream = t->stream_id;
-	for (unsigned i = 0; i < n_params && i < IQ_MAX_PARAMS; i++)
-		it.params[i] = params[i];
-	q->ctr[iq_notifies]++;
-	if (send_request(q, &txn, q->version, notify_tag(t, event)))
-		GW_LOG_ERROR(q->c.log, "iq.notify_failed", "ctx=%u term=%s", t->ctx->id, t->id);
-}
-
-/* What a held event says is in the state of the termination. */
-static struct iq_param held_param(const struct dp_term *t, enum iq_name event)
-{
-	bool is_failed = t->dtls && dp_dtls_state(t->dtls) == DP_DTLS_FAILED;
-
-	switch (event) {
-	case IQ_EV_BNC_CHANGE:
-		return (struct iq_param){ GW_SV("Type"), is_failed ? GW_SV("Fail") : GW_SV("RelUnexpected") };
-	case IQ_EV_CAUSE:
-		return (struct iq_param){ GW_SV("generalcause"), GW_SV("FP") };
-	case IQ_EV_ICE_RESULT:
-		return (struct iq_param){ GW_SV("ccresult"), GW_SV("succeeded") };
-	case IQ_EV_X_ICE:
-		return (struct iq_param){ GW_SV("res"), GW_SV("selected") };
-	case IQ_EV_X_DTLS:
-		return (struct iq_param){ GW_SV("state"), is_failed ? GW_SV("failed") : GW_SV("up") };
-	case IQ_EV_X_CONSENT:
-		return (struct iq_param){ GW_SV("state"), GW_SV("lost") };
-	default:	/* the other names carry none, or are no events */
-		return (struct iq_param){ GW_SV_NONE, GW_SV_NONE };
-	}
-}
-
-static void send_held(struct dp_iq *q)
-{
-	GW_LIST_FOREACH_SAFE(it, next, dp_ctx_list(q->ctx)) {
-		struct dp_context *cx = GW_CONTAINER(it, struct dp_context, node);
-
-		for (unsigned i = 0; i < cx->n_terms; i++) {
-			struct dp_term *t = cx->terms[i];
-			uint32_t held = t->held;
-
-			t->held = 0;
-			for (unsigned ev = 1; held >> ev; ev++) {
-				struct iq_param p = held_param(t, (enum iq_name)ev);
-
-				if (held >> ev & 1)
-					dp_iq_notify(q, t, (enum iq_name)ev, &p, p.name.len ? 1 : 0);
-			}
-		}
-	}
-}
-
 /* ---- input --------------------------------------------------------------------------------------- */
-
-static void on_registered(struct dp_iq *q, const struct iq_txn *t)
-{
-	const struct iq_cmd *c = t->n_actions && t->actions[0].n_cmds ? &t->actions[0].cmds[0] : NULL;
-	unsigned error = t->error ? t->error : t->n_actions && t->actions[0].error ?
-		t->actions[0].error : c ? c->error : 0;
-	char addr[GW_ADDR_STR_BYTES];
-
-	if (error || !c) {
-		GW_LOG_ERROR(q->c.log, "iq.register_refused", "controller=%s code=%u",
-			gw_addr_str(&q->c.controllers[q->controller], addr), error);
-		next_controller(q);
-		schedule_register(q, REGISTER_RETRY_MS);
-		return;
-	}
-	if (c->sc.version >= 1 && c->sc.version <= VERSION)
-		q->version = c->sc.version;
-	q->is_registered = true;
-	q->ctr[iq_registrations]++;
-	GW_LOG_NOTICE(q->c.log, "iq.registered", "controller=%s version=%u",
-		gw_addr_str(&q->c.controllers[q->controller], addr), q->version);
-	send_held(q);
-}
 
 static enum gw_err send_msg(struct dp_iq *q, const struct gw_addr *to, const struct iq_msg *m,
 	struct gw_sv *text)
@@ -431,7 +227,7 @@ static void input(struct dp_iq *q, const struct gw_addr *from, struct gw_sv byte
 		message_error(q, from, 400, diag.what);
 		return;
 	}
-	if (m.version > VERSION && m.n_txns) {	/* X-17; an error message is never answered */
+	if (m.version > IQ_VERSION_MAX && m.n_txns) {	/* X-17; an error message is never answered */
 		message_error(q, from, 406, "");
 		return;
 	}
@@ -450,7 +246,7 @@ static void input(struct dp_iq *q, const struct gw_addr *from, struct gw_sv byte
 			break;
 		case IQ_REPLY:
 			if (iq_xact_reply(&q->xact, t->id, &tag) == GW_OK && tag == q)
-				on_registered(q, t);
+				dp_iq_registered_reply(q, t);
 			break;
 		case IQ_PENDING:
 			iq_xact_pending(&q->xact, t->id, q->now_ms);
@@ -504,12 +300,6 @@ bool dp_iq_registered(const struct dp_iq *q)
 const uint64_t *dp_iq_counters(const struct dp_iq *q)
 {
 	return q->ctr;
-}
-
-void dp_iq_goodbye(struct dp_iq *q)
-{
-	if (q->is_registered)
-		service_change(q, IQ_FORCED, 905, NULL);
 }
 
 void dp_iq_free(struct dp_iq *q)

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The association with a controller: ServiceChange, fail-over, hand-off (iq.md 3.3, X-15, X-16). */
+#include "dataplane/ctx/ctx_int.h"
+#include "dataplane/ctx/iq_int.h"
+
+#define REGISTER_RETRY_MS 2000
+#define MGC_PORT 2944
+
+void dp_iq_register_in(struct dp_iq *q, uint64_t after_ms)
+{
+	(void)gw_timer_arm(q->c.timers, &q->reg_timer, q->now_ms + after_ms);
+}
+
+void dp_iq_next_controller(struct dp_iq *q)
+{
+	if (q->c.n_controllers == 1)
+		return;
+	q->controller = (q->controller + 1) % q->c.n_controllers;
+	if (q->ctr[iq_registrations]) {	/* 3.3: our calls are still here; before, it is the cold boot that is told */
+		q->reg_method = IQ_FAILOVER;
+		q->reg_reason = 909;
+	}
+}
+
+static void service_change(struct dp_iq *q, enum iq_method method, unsigned reason, void *tag)
+{
+	struct iq_cmd cmd = { .kind = IQ_SERVICE_CHANGE, .term = IQ_ROOT };
+	struct iq_action a = { .context = IQ_CONTEXT_NULL, .priority = -1, .cmds = &cmd, .n_cmds = 1 };
+	struct iq_txn t = { .kind = IQ_REQUEST, .actions = &a, .n_actions = 1 };
+
+	cmd.sc.method = method;
+	cmd.sc.reason = reason;
+	if (method != IQ_FORCED) {
+		cmd.sc.version = IQ_VERSION_MAX;
+		cmd.sc.profile = gw_sv_cstr(q->c.profile);
+	}
+	/* M-16: the first message says 1, the negotiated version comes with the reply */
+	if (dp_iq_send_request(q, &t, method == IQ_FORCED ? q->version : 1, tag))
+		GW_LOG_ERROR(q->c.log, "iq.service_change_failed", "method=%d", (int)method);
+}
+
+void dp_iq_on_register(struct gw_timer *timer, uint64_t now_ms)
+{
+	struct dp_iq *q = GW_CONTAINER(timer, struct dp_iq, reg_timer);
+	char addr[GW_ADDR_STR_BYTES];
+
+	q->now_ms = now_ms;
+	q->is_registered = false;
+	GW_LOG_INFO(q->c.log, "iq.register", "controller=%s method=%s reason=%u",
+		gw_addr_str(&q->c.controllers[q->controller], addr),
+		q->reg_method == IQ_RESTART ? "Restart" : q->reg_method == IQ_HANDOFF ? "HandOff" :
+		q->reg_method == IQ_FAILOVER ? "Failover" : "Disconnected", q->reg_reason);
+	service_change(q, q->reg_method, q->reg_reason, q);
+}
+
+void dp_iq_reregister(struct dp_iq *q, enum iq_method method, unsigned reason)
+{
+	/*
+	 * An older registration still on its way would arrive after this one and take it back: a late
+	 * Restart makes the controller release calls that are well.
+	 */
+	iq_xact_forget_peer(&q->xact, q, dp_iq_hold);
+	if (q->ctr[iq_registrations] == 0) {	/* nobody has seen our cold boot yet */
+		method = IQ_RESTART;
+		reason = 901;
+	}
+	q->reg_method = method;
+	q->reg_reason = reason;
+	dp_iq_register_in(q, 0);
+}
+
+enum gw_err dp_iq_hand_off(struct dp_iq *q, struct gw_sv mgc_id)
+{
+	struct gw_addr a;
+
+	if (gw_addr_parse(mgc_id, MGC_PORT, &a))
+		return GW_ENOENT;
+	for (unsigned i = 0; i < q->c.n_controllers; i++)
+		if (gw_addr_eq(&q->c.controllers[i], &a)) {
+			dp_iq_reregister(q, IQ_HANDOFF, 903);
+			q->controller = i;
+			return GW_OK;
+		}
+	return GW_ENOENT;
+}
+
+void dp_iq_registered_reply(struct dp_iq *q, const struct iq_txn *t)
+{
+	const struct iq_cmd *c = t->n_actions && t->actions[0].n_cmds ? &t->actions[0].cmds[0] : NULL;
+	unsigned error = t->error ? t->error : t->n_actions && t->actions[0].error ?
+		t->actions[0].error : c ? c->error : 0;
+	char addr[GW_ADDR_STR_BYTES];
+
+	if (error || !c) {
+		GW_LOG_ERROR(q->c.log, "iq.register_refused", "controller=%s code=%u",
+			gw_addr_str(&q->c.controllers[q->controller], addr), error);
+		dp_iq_next_controller(q);
+		dp_iq_register_in(q, REGISTER_RETRY_MS);
+		return;
+	}
+	if (c->sc.version >= 1 && c->sc.version <= IQ_VERSION_MAX)
+		q->version = c->sc.version;
+	q->is_registered = true;
+	q->ctr[iq_registrations]++;
+	GW_LOG_NOTICE(q->c.log, "iq.registered", "controller=%s version=%u",
+		gw_addr_str(&q->c.controllers[q->controller], addr), q->version);
+	dp_iq_send_held(q);
+}
+
+void dp_iq_goodbye(struct dp_iq *q)
+{
+	if (q->is_registered)
+		service_change(q, IQ_FORCED, 905, NULL);
+}
