@@ -80,6 +80,34 @@ static void tcp_close(struct cp_mw_tcp *c)
 		t->ops->on_closed(t->user, &peer);
 }
 
+static void on_shutdown(uv_shutdown_t *req, int status)
+{
+	struct cp_mw_tcp *c = req->data;
+
+	(void)status;
+	free(req);
+	tcp_close(c);	/* harmless when it was a close that ended the wait */
+}
+
+/* What was written goes out first; nothing is read any more. */
+static void tcp_finish(struct cp_mw_tcp *c)
+{
+	uv_shutdown_t *req = malloc(sizeof(*req));
+
+	if (c->is_closing || c->is_ending) {
+		free(req);
+		return;
+	}
+	c->is_ending = true;
+	uv_read_stop((uv_stream_t *)&c->tcp);
+	if (req)
+		req->data = c;
+	if (!req || uv_shutdown(req, (uv_stream_t *)&c->tcp, on_shutdown)) {
+		free(req);
+		tcp_close(c);
+	}
+}
+
 /* Frames by Content-Length; a message that cannot be framed ends the connection. */
 static void tcp_frames(struct cp_mw_tcp *c)
 {
@@ -109,6 +137,11 @@ static void tcp_frames(struct cp_mw_tcp *c)
 		CP_COUNT(mw_messages_in);
 		c->t->ops->on_message(c->t->user, &from, gw_sv_sub(rest, 0, m.consumed));
 		done += m.consumed;
+		if (m.is_unframed) {	/* answered, if that was possible; what follows cannot be read */
+			CP_COUNT(mw_closed_framing);
+			tcp_finish(c);
+			return;
+		}
 	}
 	if (c->is_closing)
 		return;
@@ -250,11 +283,11 @@ static struct cp_mw_tcp *tcp_to(struct cp_transport *t, const struct cp_peer *to
 	struct cp_mw_tcp *c = to->conn ? cp_slot_get(t, to->conn, SLOT_TCP) : NULL;
 	struct sockaddr_storage ss;
 
-	if (c)
+	if (c && !c->is_ending)
 		return c;
 	GW_LIST_FOREACH(it, &t->tcp) {
 		c = GW_CONTAINER(it, struct cp_mw_tcp, node);
-		if (gw_addr_eq(&c->peer, &to->addr))
+		if (!c->is_ending && gw_addr_eq(&c->peer, &to->addr))
 			return c;
 	}
 	c = tcp_new(t);

@@ -74,6 +74,8 @@ static enum gw_err parse_request_line(struct parse *p, struct gw_sv line)
 	}
 	if (sip_uri_parse(m->ruri, &u))
 		return bad(p, a + 1, "Request-URI is malformed");
+	if (u.headers.len)	/* RFC 3261 19.1.1: not allowed there */
+		return bad(p, a + 1, "Request-URI has header fields");
 	return GW_OK;
 }
 
@@ -178,6 +180,51 @@ static bool parse_tag(const struct sip_msg *m, enum sip_hdr_id id, struct gw_sv 
 	return true;
 }
 
+/* ";;", ",," or a separator at an end: RFC 3261 25.1 has no empty elements and parameters. */
+static bool has_gap(struct gw_sv v)
+{
+	for (;;) {
+		size_t comma = sip_chr_unquoted(v, ',', 0), semicolon = sip_chr_unquoted(v, ';', 0);
+		size_t end = comma < semicolon ? comma : semicolon;
+
+		if (gw_sv_trim(gw_sv_sub(v, 0, end)).len == 0)
+			return true;
+		if (end == v.len)
+			return false;
+		v = gw_sv_sub(v, end + 1, v.len);
+	}
+}
+
+/* Where answers and later requests go: half understood is worse than refused. */
+static bool are_addresses(const struct sip_msg *m, enum sip_hdr_id id)
+{
+	const struct sip_hdr *h;
+	unsigned it = 0;
+
+	while ((h = sip_msg_next(m, id, &it))) {
+		struct gw_sv rest = h->value, e;
+		struct sip_addr a;
+
+		if (has_gap(h->value))
+			return false;
+		while (id != SIP_HDR_VIA && sip_list_next(&rest, &e))
+			if (sip_addr_parse(e, &a))
+				return false;
+	}
+	return true;
+}
+
+static enum gw_err check_addresses(struct parse *p)
+{
+	static const enum sip_hdr_id ids[] = { SIP_HDR_VIA, SIP_HDR_FROM, SIP_HDR_TO, SIP_HDR_CONTACT, SIP_HDR_ROUTE,
+		SIP_HDR_RECORD_ROUTE };
+
+	for (size_t i = 0; p->m->is_request && i < sizeof(ids) / sizeof(ids[0]); i++)
+		if (!are_addresses(p->m, ids[i]))
+			return bad(p, 0, "Via, From, To, Contact, Route or Record-Route is malformed");
+	return GW_OK;
+}
+
 /* Each of these is read even when another is broken, so that a 400 can be sent. */
 static enum gw_err parse_mandatory(struct parse *p)
 {
@@ -215,6 +262,16 @@ static enum gw_err parse_mandatory(struct parse *p)
 	return err;
 }
 
+/* Without a length that can be believed a stream has no next message. */
+static enum gw_err bad_length(struct parse *p, enum sip_framing framing, const char *what)
+{
+	if (framing == SIP_STREAM) {
+		p->m->is_unframed = true;
+		p->m->consumed = p->in.len;
+	}
+	return bad(p, 0, what);
+}
+
 static enum gw_err take_body(struct parse *p, size_t head_len, enum sip_framing framing)
 {
 	const struct sip_hdr *h = sip_msg_find(p->m, SIP_HDR_CONTENT_LENGTH);
@@ -223,19 +280,23 @@ static enum gw_err take_body(struct parse *p, size_t head_len, enum sip_framing 
 
 	if (!h) {
 		if (framing == SIP_STREAM)
-			return bad(p, 0, "Content-Length is missing");
+			return bad_length(p, framing, "Content-Length is missing");
 		p->m->body = rest;
 		p->m->consumed = p->in.len;
 		return GW_OK;
 	}
-	p->m->consumed = framing == SIP_DATAGRAM ? p->in.len : head_len;
+	p->m->consumed = framing == SIP_STREAM ? head_len : p->in.len;
 	if (gw_sv_u32(h->value, &len))
-		return bad(p, 0, "Content-Length is not a number");
+		return bad_length(p, framing, "Content-Length is not a number");
+	if (count(p->m, SIP_HDR_CONTENT_LENGTH) > 1)
+		return bad_length(p, framing, "Content-Length is repeated");
 	if (len > SIP_MSG_MAX_BYTES)
 		return GW_ELIMIT;
 	if (len > rest.len)
 		return framing == SIP_STREAM ? GW_EAGAIN :
 					       bad(p, head_len, "body is shorter than Content-Length");
+	if (len < rest.len && framing == SIP_WHOLE)
+		return bad(p, head_len, "body is longer than Content-Length");
 	p->m->body = gw_sv_sub(rest, 0, len);
 	if (framing == SIP_STREAM)
 		p->m->consumed = head_len + len;
@@ -271,7 +332,7 @@ enum gw_err sip_msg_parse(struct sip_msg *m, struct gw_arena *arena, struct gw_s
 	}
 	if (len > SIP_MSG_MAX_BYTES)
 		return GW_ELIMIT;
-	m->consumed = framing == SIP_DATAGRAM ? in.len : skip + len;
+	m->consumed = framing == SIP_STREAM ? skip + len : in.len;
 	head = gw_sv_sub(p.in, 0, len);
 	off = gw_sv_chr(head, '\n', 0) + 1;
 	line = strip_cr(gw_sv_sub(head, 0, off - 1));
@@ -290,6 +351,7 @@ enum gw_err sip_msg_parse(struct sip_msg *m, struct gw_arena *arena, struct gw_s
 		return e;
 	err = worse(err, e);
 	err = worse(err, parse_mandatory(&p));
+	err = worse(err, check_addresses(&p));
 	return arena->failed ? GW_ENOMEM : err;
 }
 

@@ -33,6 +33,7 @@ struct sip_msg {
 	unsigned n_hdrs, cap_hdrs;
 	struct gw_sv body;
 	size_t consumed;             /* bytes of the input that belong to this message */
+	bool is_unframed;            /* stream: where the next message begins cannot be known (RFC 3261 18.3) */
 
 	/* Read from the headers by the parser; empty when absent or malformed (then GW_EBADMSG). */
 	struct sip_via via;          /* topmost */
@@ -43,7 +44,8 @@ struct sip_msg {
 
 enum sip_framing {
 	SIP_STREAM,      /* TCP: Content-Length required, more bytes may follow */
-	SIP_DATAGRAM,    /* UDP, WebSocket: Content-Length may be absent (W2-WS-05) */
+	SIP_DATAGRAM,    /* UDP: Content-Length may be absent; bytes behind the body are ignored (RFC 3261 18.3) */
+	SIP_WHOLE,       /* WebSocket: Content-Length may be absent; when there it is right (W2-WS-05) */
 };
 
 /**

@@ -366,21 +366,35 @@ void sip_txn_dispose(struct sip_txn *t)
 	t->state = TE;
 }
 
+/* What tells transactions apart when no branch does (RFC 3261 17.2.3, for clients of RFC 2543), or when it is endless. */
+static void put_hash(struct gw_buf *b, const struct sip_msg *m, struct gw_sv method)
+{
+	const uint64_t parts[] = { gw_sv_hash(method), gw_sv_hash(m->via.text), gw_sv_hash(m->call_id),
+		gw_sv_hash(m->from_tag), gw_sv_hash(m->ruri), m->cseq.number };
+
+	gw_buf_printf(b, "hash %016llx", (unsigned long long)gw_sv_hash(gw_sv(parts, sizeof(parts))));
+}
+
 struct gw_sv sip_txn_key(const struct sip_msg *m, bool is_server, char key[SIP_TXN_KEY_BYTES])
 {
 	struct gw_buf b = gw_buf(key, SIP_TXN_KEY_BYTES);
 	struct gw_sv method = m->is_request ? m->method_name : m->cseq.method_name, out;
+	bool has_branch = gw_sv_istarts(m->via.branch, GW_SV("z9hG4bK")) && m->via.branch.len > 7;
 
-	if (!gw_sv_istarts(m->via.branch, GW_SV("z9hG4bK")) || m->via.branch.len < 8)
-		return GW_SV_NONE;
 	if (is_server && m->method == SIP_ACK)
 		method = GW_SV("INVITE");
-	gw_buf_put(&b, method);
-	gw_buf_putc(&b, ' ');
-	if (is_server) {
-		gw_buf_put(&b, m->via.sent_by);
+	if (has_branch) {
+		gw_buf_put(&b, method);
 		gw_buf_putc(&b, ' ');
+		if (is_server) {
+			gw_buf_put(&b, m->via.sent_by);
+			gw_buf_putc(&b, ' ');
+		}
+		gw_buf_put(&b, m->via.branch);
 	}
-	gw_buf_put(&b, m->via.branch);
-	return gw_buf_done(&b, &out) ? GW_SV_NONE : out;
+	if (is_server && (!has_branch || b.overflow)) {
+		b = gw_buf(key, SIP_TXN_KEY_BYTES);
+		put_hash(&b, m, method);
+	}
+	return b.len == 0 || gw_buf_done(&b, &out) ? GW_SV_NONE : out;
 }

@@ -78,7 +78,8 @@ void sip_txn_dispose(struct sip_txn *t);
 
 /**
  * Key that matches messages to transactions (RFC 3261 17.1.3, 17.2.3): branch, sent-by for servers,
- * method with ACK as INVITE. Written into key; empty when the branch has not the magic cookie.
+ * method with ACK as INVITE. A request whose branch has not the magic cookie is told by what RFC 2543 had.
+ * Written into key; empty for a response whose branch is not one of ours.
  */
 #define SIP_TXN_KEY_BYTES 256
 struct gw_sv sip_txn_key(const struct sip_msg *m, bool is_server, char key[SIP_TXN_KEY_BYTES]);

@@ -2,6 +2,8 @@
 /* URIs and name-addr. */
 #include "proto/sip/uri.h"
 
+#include "proto/base/addr.h"
+
 static bool is_scheme(struct gw_sv s)
 {
 	for (size_t i = 0; i < s.len; i++) {
@@ -24,11 +26,14 @@ static bool is_clean(struct gw_sv s)
 
 static bool is_host(struct gw_sv h, bool is_ipv6)
 {
+	struct gw_addr a;
+
+	if (is_ipv6)
+		return gw_addr_parse_ip(h, &a) == GW_OK && a.family == 6;
 	for (size_t i = 0; i < h.len; i++) {
 		char c = gw_lower(h.p[i]);
 
-		if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' ||
-			    (is_ipv6 ? c == ':' : c == '-' || c == '_')))
+		if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c && strchr(".-_", c))))
 			return false;
 	}
 	return h.len > 0;
@@ -204,6 +209,22 @@ bool sip_uri_has_param(const struct sip_uri *u, struct gw_sv name)
 	return sip_param_get(u->params, name, &p);
 }
 
+/* A quoted string, or words: without quotes no separator may stand in it (RFC 3261 25.1); UTF-8 is let through. */
+static bool is_display(struct gw_sv d)
+{
+	if (d.len && d.p[0] == '"') {
+		size_t i = 1;
+
+		while (i < d.len && d.p[i] != '"')
+			i += d.p[i] == '\\' ? 2 : 1;
+		return i + 1 == d.len;
+	}
+	for (size_t i = 0; i < d.len; i++)
+		if (strchr("()<>@,;:\\\"/[]?={}", d.p[i]))
+			return false;
+	return true;
+}
+
 enum gw_err sip_addr_parse(struct gw_sv e, struct sip_addr *out)
 {
 	struct sip_addr a = { 0 };
@@ -230,7 +251,8 @@ enum gw_err sip_addr_parse(struct gw_sv e, struct sip_addr *out)
 		if (quoted)
 			return GW_EBADMSG;
 		gw_sv_cut(e, ';', &uri, &a.params);
-		if (sip_uri_parse(gw_sv_trim(uri), &a.uri))
+		if (gw_sv_chr(uri, ',', 0) < uri.len || gw_sv_chr(uri, '?', 0) < uri.len ||	/* RFC 3261 20.10 */
+			sip_uri_parse(gw_sv_trim(uri), &a.uri))
 			return GW_EBADMSG;
 		*out = a;
 		return GW_OK;
@@ -239,6 +261,8 @@ enum gw_err sip_addr_parse(struct gw_sv e, struct sip_addr *out)
 	if (close == e.len || sip_uri_parse(gw_sv_sub(e, open + 1, close), &a.uri))
 		return GW_EBADMSG;
 	a.display = gw_sv_trim(gw_sv_sub(e, 0, open));
+	if (!is_display(a.display))
+		return GW_EBADMSG;
 	if (a.display.len >= 2 && a.display.p[0] == '"')
 		a.display = gw_sv_sub(a.display, 1, a.display.len - 1);
 	e = gw_sv_trim(gw_sv_sub(e, close + 1, e.len));

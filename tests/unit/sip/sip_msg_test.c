@@ -140,6 +140,81 @@ static void stream_is_incomplete_at_every_byte_but_the_last(void **state)
 	gw_arena_reset(&p.arena);
 }
 
+static void each_transport_frames_in_its_own_way(void **state)
+{
+	static const struct {
+		const char *text;
+		enum gw_err stream, datagram, whole;
+		bool is_unframed;
+	} rows[] = {
+		{ INVITE "Content-Length: 4\r\n\r\nbody", GW_OK, GW_OK, GW_OK, false },
+		{ INVITE "Content-Length: 3\r\n\r\nbody", GW_OK, GW_OK, GW_EBADMSG, false },
+		{ INVITE "Content-Length: 5\r\n\r\nbody", GW_EAGAIN, GW_EBADMSG, GW_EBADMSG, false },
+		{ INVITE "\r\nbody", GW_EBADMSG, GW_OK, GW_OK, true },
+		{ INVITE "Content-Length: -4\r\n\r\nbody", GW_EBADMSG, GW_EBADMSG, GW_EBADMSG, true },
+		{ INVITE "Content-Length: 4\r\nl: 4\r\n\r\nbody", GW_EBADMSG, GW_EBADMSG, GW_EBADMSG, true },
+		{ INVITE "Content-Length: 4\r\nCSeq: 8 INVITE\r\n\r\nbody", GW_EBADMSG, GW_EBADMSG, GW_EBADMSG, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct parsed p = parse(rows[i].text, SIP_STREAM);
+
+		assert_int_equal(p.err, rows[i].stream);
+		assert_int_equal(p.m.is_unframed, rows[i].is_unframed);
+		if (p.err != GW_EAGAIN && p.m.is_unframed)
+			assert_int_equal(p.m.consumed, strlen(rows[i].text));
+		gw_arena_reset(&p.arena);
+		p = parse(rows[i].text, SIP_DATAGRAM);
+		assert_int_equal(p.err, rows[i].datagram);
+		assert_false(p.m.is_unframed);
+		gw_arena_reset(&p.arena);
+		p = parse(rows[i].text, SIP_WHOLE);
+		assert_int_equal(p.err, rows[i].whole);
+		gw_arena_reset(&p.arena);
+	}
+}
+
+static void addresses_are_read_by_the_letter(void **state)
+{
+	static const struct {
+		const char *line;
+		enum gw_err err;
+	} rows[] = {
+		{ "Contact: <sip:a@b>, \"x, y\" <sip:c@d;p=1>;q=0.5;ok, sip:e@f;tag=1", GW_OK },
+		{ "Contact: *", GW_OK },
+		{ "Contact: J\xc3\xb6rg B <sip:a@b>", GW_OK },
+		{ "Contact: \"a \\\" , b\"<sip:a@b?Subject=x,y>", GW_OK },
+		{ "Contact: <sip:a@b>;;;", GW_EBADMSG },
+		{ "Contact: <sip:a@b>,,<sip:c@d>", GW_EBADMSG },
+		{ "Contact: ,<sip:a@b>", GW_EBADMSG },
+		{ "Contact: <sip:a@b>,", GW_EBADMSG },
+		{ "Contact: <sip:a@b>;", GW_EBADMSG },
+		{ "Contact: sip:a@b?Route=x", GW_EBADMSG },
+		{ "Contact: Bell, A. <sip:a@b>", GW_EBADMSG },
+		{ "Contact: a@b <sip:a@b>", GW_EBADMSG },
+		{ "Contact: \"x\" y <sip:a@b>", GW_EBADMSG },
+		{ "Contact: < sip:a@b>", GW_EBADMSG },
+		{ "Route: <sip:a;lr>;", GW_EBADMSG },
+		{ "Record-Route: nonsense", GW_EBADMSG },
+		{ "Via: SIP/2.0/UDP a;branch=z9hG4bKa;;", GW_EBADMSG },
+		{ "X-Mine: ;;,,;", GW_OK },
+	};
+	char text[1024];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		snprintf(text, sizeof(text), INVITE "%s\r\n\r\n", rows[i].line);
+		expect(text, rows[i].err);
+	}
+	expect("INVITE sip:bob@home1.example?Subject=x SIP/2.0\r\n" HEAD "\r\n", GW_EBADMSG);
+	expect("INVITE sip:[2001:db8::1]:5070 SIP/2.0\r\n" HEAD "\r\n", GW_OK);
+	expect("INVITE sip:[2001:db8::192.0.2.1] SIP/2.0\r\n" HEAD "\r\n", GW_OK);
+	expect("INVITE sip:[2001:db8:::1] SIP/2.0\r\n" HEAD "\r\n", GW_EBADMSG);
+	expect("INVITE sip:[192.0.2.1] SIP/2.0\r\n" HEAD "\r\n", GW_EBADMSG);
+	expect("INVITE sip:2001:db8::1 SIP/2.0\r\n" HEAD "\r\n", GW_EBADMSG);
+}
+
 static void what_is_printed_parses_to_the_same(void **state)
 {
 	struct parsed p = parse(tortuous, SIP_DATAGRAM), q;
@@ -381,6 +456,8 @@ int main(void)
 		cmocka_unit_test(valid_and_invalid_messages_are_told_apart),
 		cmocka_unit_test(refused_requests_can_still_be_answered),
 		cmocka_unit_test(stream_is_incomplete_at_every_byte_but_the_last),
+		cmocka_unit_test(each_transport_frames_in_its_own_way),
+		cmocka_unit_test(addresses_are_read_by_the_letter),
 		cmocka_unit_test(what_is_printed_parses_to_the_same),
 		cmocka_unit_test(edits_do_what_they_say),
 		cmocka_unit_test(line_breaks_in_a_value_are_never_written),

@@ -4,6 +4,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <cmocka.h>
 
 struct rig {
@@ -186,9 +187,44 @@ static void final_answer_is_repeated_on_request_until_timer_j(void **state)
 	done(&r);
 }
 
+static struct gw_sv key_of(const char *method, const char *branch, const char *call_id, char key[SIP_TXN_KEY_BYTES])
+{
+	static char text[4096];
+	struct gw_arena a = GW_ARENA_INIT(0);
+	struct sip_msg m;
+	struct gw_sv k;
+
+	snprintf(text, sizeof(text), "%s sip:b@c SIP/2.0\r\nVia: SIP/2.0/UDP a%s\r\nFrom: <sip:a@b>;tag=1\r\n"
+		"To: <sip:b@c>%s\r\nCall-ID: %s\r\nCSeq: 1 %s\r\n\r\n", method, branch,
+		strcmp(method, "ACK") == 0 ? ";tag=2" : "", call_id, method);
+	assert_int_equal(sip_msg_parse(&m, &a, gw_sv_cstr(text), SIP_DATAGRAM, NULL), GW_OK);
+	k = sip_txn_key(&m, true, key);
+	gw_arena_reset(&a);
+	return k;
+}
+
+/* RFC 3261 17.2.3 */
+static void requests_of_rfc2543_are_told_by_what_they_have(void **state)
+{
+	char one[SIP_TXN_KEY_BYTES], two[SIP_TXN_KEY_BYTES], longer[600];
+
+	(void)state;
+	snprintf(longer, sizeof(longer), ";branch=z9hG4bK%0500d", 1);
+	for (size_t i = 0; i < 3; i++) {
+		const char *branch = i == 0 ? "" : i == 1 ? ";branch=z9hG4bK" : longer;
+		struct gw_sv k = key_of("INVITE", branch, "c1", one);
+
+		assert_true(k.len > 0);
+		assert_true(gw_sv_eq(k, key_of("ACK", branch, "c1", two)));
+		assert_true(gw_sv_eq(k, key_of("INVITE", branch, "c1", two)));
+		assert_false(gw_sv_eq(k, key_of("CANCEL", branch, "c1", two)));
+		assert_false(gw_sv_eq(k, key_of("INVITE", branch, "c2", two)));
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
+	const struct CMUnitTest tests[] = { cmocka_unit_test(requests_of_rfc2543_are_told_by_what_they_have),
 		cmocka_unit_test(invite_is_repeated_until_timer_b),
 		cmocka_unit_test(provisional_stops_the_repetition_and_timer_b),
 		cmocka_unit_test(refusal_is_acknowledged_each_time_it_comes),
