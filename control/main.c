@@ -10,6 +10,7 @@
 #include "control/app/metrics.h"
 #include "control/app/ops.h"
 #include "control/app/trace.h"
+#include "control/sip/overload.h"
 #include "control/sip/reg.h"
 #include "control/token/token.h"
 
@@ -61,6 +62,8 @@ static enum gw_err start(struct process *p)
 		return err;
 	cp_alg_set_iq(s->alg, p->iq);
 	p->ops = (struct cp_ops){ .sip = s, .iq = p->iq };
+	if ((err = cp_overload_new(&s->overload, p->conf, &p->loop, &p->log, p->iq)))
+		return err;
 	if ((err = cp_transport_new(&s->transport, p->conf, &p->loop, &p->log, &cp_sip_transport_ops, s)) ||
 		(err = cp_ctl_open(&p->ctl, p->conf->control_socket, &p->loop, &p->log)) ||
 		(err = cp_ops_open(&p->ops, p->ctl)) || (err = cp_trace_open(p->ctl)))
@@ -89,6 +92,7 @@ static void stop(struct process *p)
 	cp_reg_free(p->sip.reg);
 	cp_transport_free(p->sip.transport);
 	cp_token_free(p->sip.tokens);
+	cp_overload_free(p->sip.overload);
 	cp_iq_free(p->iq);
 	cp_loop_close(&p->loop);
 }

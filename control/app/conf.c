@@ -129,6 +129,10 @@ static void read_w2(struct conf *c, struct cp_conf *d)
 	d->w2.max_connections = conf_uint(c, m, "max_connections", 1, 1000000, 10000);
 	d->w2.max_connections_per_source = conf_uint(c, m, "max_connections_per_source", 1, 1000000, 200);
 	d->w2.max_messages_per_s = conf_uint(c, m, "max_messages_per_s", 1, 100000, 50);
+	d->w2.connections_per_s_source = conf_uint(c, m, "connections_per_s_source", 0, 100000, 50);
+	d->w2.connections_per_s_prefix = conf_uint(c, m, "connections_per_s_prefix", 0, 100000, 500);
+	d->w2.requests_per_s_source = conf_uint(c, m, "requests_per_s_source", 0, 100000, 500);
+	d->w2.requests_per_s_user = conf_uint(c, m, "requests_per_s_user", 0, 100000, 20);
 	d->w2.message_s = conf_uint(c, m, "message_s", 1, 3600, 30);
 	d->w2.send_queue_bytes = conf_uint(c, m, "send_queue_bytes", 65536, 1u << 24, 262144);
 	d->w2.t1_ms = conf_uint(c, m, "t1_ms", 100, 10000, 2000);
@@ -234,6 +238,11 @@ static void read_rest(struct conf *c, struct cp_conf *d)
 	d->reg.max_bindings = conf_uint(c, m, "max_bindings", 1, 10000000, 100000);
 	d->reg.max_calls = conf_uint(c, m, "max_calls", 1, 1000000, 10000);
 	d->reg.flows_per_instance = conf_uint(c, m, "flows_per_instance", 1, 8, 2);
+	m = conf_map(c, c->root, "overload", false);
+	d->overload.lag_ms = conf_uint(c, m, "lag_ms", 10, 10000, 200);
+	d->overload.transactions = conf_uint(c, m, "transactions", 1, 1000000, 10000);
+	d->overload.iq_requests = conf_uint(c, m, "iq_requests", 1, 1000000, 2000);
+	d->overload.retry_after_s = conf_uint(c, m, "retry_after_s", 1, 3600, 5);
 	m = conf_map(c, c->root, "web", false);
 	d->web.wic_dir = conf_str(c, m, "wic_dir", "", false);
 	d->web.metrics_allow = text(c, m, "metrics_allow", "127.0.0.0/8", &prefix_form);

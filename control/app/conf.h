@@ -67,6 +67,8 @@ struct cp_conf {
 		unsigned max_message_bytes;     /* 65536 */
 		unsigned max_connections, max_connections_per_source; /* 10000, 200 */
 		unsigned max_messages_per_s;    /* a connection; 50 */
+		unsigned connections_per_s_source, connections_per_s_prefix; /* 50, 500; 0: no limit */
+		unsigned requests_per_s_source, requests_per_s_user; /* outside dialogs; 500, 20; 0: no limit */
 		unsigned message_s;             /* from its first frame to its last; 30 (threat W4) */
 		unsigned send_queue_bytes;      /* 262144, then closed (threat W4) */
 		unsigned t1_ms;                 /* W2-REG-80: 2000 */
@@ -144,6 +146,12 @@ struct cp_conf {
 		unsigned max_calls;              /* 10000 */
 		unsigned flows_per_instance;     /* W2-REG-52: 2 */
 	} reg;
+	struct {
+		unsigned lag_ms;                 /* of the event loop; 200 */
+		unsigned transactions;           /* server transactions without a final response; 10000 */
+		unsigned iq_requests;            /* without a reply; 2000 */
+		unsigned retry_after_s;          /* 5; answers say once to twice as much */
+	} overload;
 	struct {
 		enum gw_log_level level;
 		char *file;                      /* "-" = stderr */

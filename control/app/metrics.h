@@ -10,6 +10,9 @@
 #define CP_CTR_LIST(X)                                                                             \
 	X(w2_connections_total, "TLS connections accepted on W2")                                  \
 	X(w2_refused_limit, "connections refused: limit, per node or per source")                 \
+	X(w2_refused_rate_source, "connections refused: too many a second from one source")       \
+	X(w2_refused_rate_prefix, "connections refused: too many a second from one prefix")       \
+	X(w2_refused_full, "WebSockets refused with HTTP 503: the node is full")                   \
 	X(w2_tls_failed, "TLS handshakes that failed or timed out")                               \
 	X(w2_refused_draining, "WebSocket upgrades refused with 503: the node is drained")         \
 	X(w2_http_bad_request, "request heads refused as malformed or too large")                 \
@@ -40,6 +43,11 @@
 	X(sip_header_stripped, "header fields removed that a WIC may not set")                    \
 	X(sip_refused_draining, "registrations and calls refused with 503: the node is drained")   \
 	X(sip_txn_refused, "SIP requests refused: too many transactions, of a connection or in all")\
+	X(rate_refused_source, "requests outside dialogs refused (503): too many from one source") \
+	X(rate_refused_user, "requests outside dialogs refused (503): too many from one user")     \
+	X(overload_entered, "times the load state went up")                                        \
+	X(overload_refused, "requests outside dialogs refused (503) for overload")                 \
+	X(overload_refused_connections, "WebSockets refused (HTTP 503) for high load")             \
 	X(sip_txn_timeout, "SIP transactions that timed out")                                     \
 	X(sip_txn_illegal, "events a SIP transaction did not expect")                             \
 	X(reg_ok, "registrations granted by the core")                                            \
@@ -77,6 +85,10 @@ GW_CTR_ENUM(cp_ctr, CP_CTR_LIST);
 
 #define CP_GAUGE_LIST(X)                                                                           \
 	X(w2_connections, "WebSockets open now")                                                   \
+	X(tls_certificate_days, "whole days until the certificate of W2 ends; negative: it has ended") \
+	X(overload_state, "load state: 0 normal, 1 high, 2 overload")                              \
+	X(overload_admit_percent, "share of new requests that is let in")                          \
+	X(loop_lag_ms, "smoothed lag of the event loop, ms")                                       \
 	X(reg_bindings, "registered contacts")                                                     \
 	X(sip_transactions, "SIP transactions in progress")                                        \
 	X(sip_dialogs, "confirmed dialogs of calls")                                                         \

@@ -537,6 +537,11 @@ enum gw_err cp_iq_request(struct cp_iq *q, unsigned gateway, const struct iq_act
 	return send_action(q, &q->gw[gateway], a, call, step);
 }
 
+size_t cp_iq_waiting(const struct cp_iq *q)
+{
+	return q->xact.sent.count;
+}
+
 bool cp_iq_gateway(const struct cp_iq *q, unsigned gateway, struct cp_iq_gateway_info *out)
 {
 	const struct gateway *g = &q->gw[gateway];

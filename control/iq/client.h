@@ -41,6 +41,9 @@ enum gw_err cp_iq_pick(struct cp_iq *q, unsigned *gateway) GW_NODISCARD;
 enum gw_err cp_iq_request(struct cp_iq *q, unsigned gateway, const struct iq_action *a, uint64_t call,
 	unsigned step) GW_NODISCARD;
 
+/** Requests that wait for their reply. */
+size_t cp_iq_waiting(const struct cp_iq *q);
+
 struct cp_iq_gateway_info {
 	const char *name;
 	struct gw_addr address;

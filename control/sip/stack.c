@@ -6,6 +6,7 @@
 #include "control/app/metrics.h"
 #include "control/app/trace.h"
 #include "control/sip/core.h"
+#include "control/sip/overload.h"
 #include "control/sip/reg.h"
 #include "control/sip/stack_int.h"
 #include "proto/sip/policy.h"
@@ -232,7 +233,7 @@ static void on_message(void *user, const struct cp_peer *from, struct gw_sv byte
 	cp_uas_sweep(s);
 	if (!copy)
 		return;
-	err = sip_msg_parse(&m, &arena, gw_sv(copy, bytes.len), SIP_DATAGRAM, NULL);
+	err = sip_msg_parse(&m, &arena, gw_sv(copy, bytes.len), cp_peer_framing(from), NULL);
 	if (!m.is_request) {
 		if (err)
 			CP_COUNT(sip_bad_message);
@@ -242,7 +243,8 @@ static void on_message(void *user, const struct cp_peer *from, struct gw_sv byte
 		known = err ? NULL : gw_map_get(&s->uas, cp_uas_key(from, &m, key));
 		if (err)
 			CP_COUNT(sip_bad_message);
-		else if (!known || sip_txn_uas_request(&known->txn, true, cp_loop_now(s->loop)) == SIP_TXN_PASS)
+		else if (known ? sip_txn_uas_request(&known->txn, true, cp_loop_now(s->loop)) == SIP_TXN_PASS :
+				 !cp_uas_was_stateless(&m))
 			cp_core_ack(s, from, &m);
 	} else if (err == GW_OK && (known = gw_map_get(&s->uas, cp_uas_key(from, &m, key)))) {
 		(void)sip_txn_uas_request(&known->txn, false, cp_loop_now(s->loop));
@@ -289,7 +291,18 @@ static void on_send_failed(void *user, const struct cp_peer *to)
 	}
 }
 
-const struct cp_transport_ops cp_sip_transport_ops = { on_message, on_closed, on_send_failed };
+/* Who is not connected yet is refused first (W2-ERR-04): nothing of it has begun. */
+static unsigned may_connect(void *user)
+{
+	struct cp_sip *s = user;
+
+	if (cp_overload_load(s->overload) == CP_LOAD_NORMAL)
+		return 0;
+	CP_COUNT(overload_refused_connections);
+	return cp_overload_retry_after(s->overload);
+}
+
+const struct cp_transport_ops cp_sip_transport_ops = { on_message, on_closed, on_send_failed, may_connect };
 
 void cp_sip_free(struct cp_sip *s)
 {

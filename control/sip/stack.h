@@ -21,6 +21,9 @@ enum cp_side { CP_SIDE_W2, CP_SIDE_MW };
 #define CP_EARLY_MAX 8      /* dialogs of one INVITE whose route sets are remembered */
 #define CP_EARLY_ROUTES 16
 
+/** Why a request gets no transaction. */
+enum cp_turned_away { CP_AWAY_NOT, CP_AWAY_STRANGER, CP_AWAY_CROWDED, CP_AWAY_RATE, CP_AWAY_LOAD };
+
 /** Server transaction with the request it serves; freed by the stack when the machine ends. */
 struct cp_uas {
 	struct sip_txn txn;          /* first: the machine's callbacks find the object by it */
@@ -36,7 +39,7 @@ struct cp_uas {
 	struct cp_uas *spent_next;   /* answered: the request is given back when this event is over */
 	bool is_spent;
 	bool is_stateless;           /* answered once and forgotten: no transaction, no key */
-	bool is_crowded;             /* stateless because there are too many transactions */
+	enum cp_turned_away away;    /* why it is stateless */
 	bool is_final;               /* a final response was sent */
 	uint32_t binding;            /* id of the WIC that is asked; 0: none */
 	/** Told once when the transaction is gone; also on CANCEL (INVITE only). */
@@ -77,6 +80,7 @@ struct cp_uac {
 struct cp_reg;
 struct cp_alg;
 struct cp_token;
+struct cp_overload;
 
 struct cp_sip {
 	const struct cp_conf *conf;
@@ -86,6 +90,7 @@ struct cp_sip {
 	struct cp_reg *reg;
 	struct cp_alg *alg;
 	struct cp_token *tokens;
+	struct cp_overload *overload;
 	struct gw_map uas, uac;
 	struct gw_map flows;         /* W2 connection id -> struct cp_flow */
 	struct cp_uas *spent;        /* answered during this event */

@@ -21,6 +21,11 @@ static inline bool cp_peer_is_w2(const struct cp_peer *p)
 	return p->proto == CP_PROTO_WSS || p->proto == CP_PROTO_WS;
 }
 
+static inline enum sip_framing cp_peer_framing(const struct cp_peer *p)
+{
+	return p->proto == CP_PROTO_UDP ? SIP_DATAGRAM : p->proto == CP_PROTO_TCP ? SIP_STREAM : SIP_WHOLE;
+}
+
 /* stack.c */
 struct sip_txn_conf cp_txn_conf(const struct cp_sip *s, const struct cp_peer *p);
 
@@ -30,8 +35,10 @@ void cp_uas_free(struct cp_uas *u);
 struct gw_sv cp_uas_key(const struct cp_peer *from, const struct sip_msg *m, char key[CP_KEY_BYTES]);
 /** Give back what answered requests still hold. */
 void cp_uas_sweep(struct cp_sip *s);
-/** 403 to who is not registered, 503 when there are too many transactions. */
+/** 403 to who is not registered, 503 when there is too much. */
 void cp_uas_refuse_stateless(struct cp_uas *u);
+/** Does this ACK belong to such an answer? */
+bool cp_uas_was_stateless(const struct sip_msg *ack);
 /** Answer with a message of our own. */
 void cp_uas_answer(struct cp_uas *u, struct sip_msg *m);
 /** The flow of a connection, made when there is none; NULL: out of memory. */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Server transactions: made of a request, answered. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "control/app/metrics.h"
 #include "control/sip/core.h"
+#include "control/sip/overload.h"
 #include "control/sip/reg.h"
 #include "control/sip/stack_int.h"
 
@@ -11,6 +13,7 @@
 #define FLOW_OPEN 64u       /* of one connection at a time, without a final response */
 #define FLOW_TXNS 2048u     /* with those that are kept for retransmissions: a few hundred bytes each */
 #define STRANGER_TXNS 4u    /* in all, of a connection that is not registered */
+#define STATELESS_TAG_BYTES 20u
 #define CONN_CHARS 17u      /* hex of the connection and a space, in front of the key */
 
 static char out[CP_SIP_BYTES];	/* one control thread: printing never nests */
@@ -252,6 +255,8 @@ void cp_uas_free(struct cp_uas *u)
 	if (u->key_len)
 		gw_map_del(&u->sip->uas, gw_sv(u->key, u->key_len));
 	CP_GAUGE_ADD(sip_transactions, -1);
+	if (!u->is_final)
+		cp_overload_open(u->sip->overload, -1);
 	cp_ctr_value[sip_txn_illegal] += u->txn.n_illegal;
 	sip_txn_dispose(&u->txn);
 	gw_arena_reset(&u->arena);
@@ -279,18 +284,35 @@ struct gw_sv cp_uas_key(const struct cp_peer *from, const struct sip_msg *m, cha
 	return k.len ? gw_sv(key, CONN_CHARS + k.len) : GW_SV_NONE;
 }
 
-/* W2-SIP-01, threats P7 and P8: who is not registered gets no memory here, and nobody gets all of it. */
-static bool has_room(struct cp_uas *u)
+static bool is_crowded(const struct cp_uas *u, bool is_known)
 {
 	struct cp_sip *s = u->sip;
-	bool is_known = u->side == CP_SIDE_MW || cp_reg_by_conn(s->reg, u->peer.conn);
 	struct cp_flow *f = u->side == CP_SIDE_MW ? NULL : gw_map_get_u64(&s->flows, u->peer.conn);
 
-	if (!is_known && u->req.method != SIP_REGISTER)
-		return false;
-	u->is_crowded = s->uas.count >= 4ull * (s->conf->reg.max_calls + s->conf->w2.max_connections) ||
+	return s->uas.count >= 4ull * (s->conf->reg.max_calls + s->conf->w2.max_connections) ||
 		(f && (is_known ? f->n_open >= FLOW_OPEN || f->n_uas >= FLOW_TXNS : f->n_uas >= STRANGER_TXNS));
-	return !u->is_crowded;
+}
+
+/* W2-SIP-01, threats P7 and P8: who is not registered gets no memory here, and nobody gets all of it. */
+static enum cp_turned_away turn_away(struct cp_uas *u)
+{
+	struct cp_sip *s = u->sip;
+	struct cp_binding *b = u->side == CP_SIDE_MW ? NULL : cp_reg_by_conn(s->reg, u->peer.conn);
+	bool is_known = u->side == CP_SIDE_MW || b;
+
+	if (!is_known && u->req.method != SIP_REGISTER)
+		return CP_AWAY_STRANGER;
+	if (is_crowded(u, is_known))
+		return CP_AWAY_CROWDED;
+	switch (cp_overload_admit(s->overload, &u->peer, &u->req, b ? b->aor : NULL)) {
+	case CP_ADMIT:
+		break;
+	case CP_REFUSE_RATE:
+		return CP_AWAY_RATE;
+	case CP_REFUSE_LOAD:
+		return CP_AWAY_LOAD;
+	}
+	return CP_AWAY_NOT;
 }
 
 static enum gw_err begin(struct cp_uas *u)
@@ -312,6 +334,7 @@ static enum gw_err begin(struct cp_uas *u)
 		goto out;
 	}
 	CP_GAUGE_ADD(sip_transactions, 1);
+	cp_overload_open(s->overload, 1);
 	if (f)
 		join_flow(u, f);
 	return GW_OK;
@@ -334,10 +357,13 @@ struct cp_uas *cp_uas_new(struct cp_sip *s, const struct cp_peer *from, struct g
 	u->arena.limit = CP_ARENA_BYTES;
 	gw_list_init(&u->flow_node);
 	copy = gw_arena_cstr(&u->arena, bytes);
-	if (!copy || ((*err = sip_msg_parse(&u->req, &u->arena, gw_sv(copy, bytes.len), SIP_DATAGRAM, diag)) &&
-			     !sip_msg_answerable(&u->req)))
+	if (!copy)
 		goto drop;
-	u->is_stateless = !has_room(u);
+	*err = sip_msg_parse(&u->req, &u->arena, gw_sv(copy, bytes.len), cp_peer_framing(from), diag);
+	if (*err && !sip_msg_answerable(&u->req))
+		goto drop;
+	u->away = turn_away(u);
+	u->is_stateless = u->away != CP_AWAY_NOT;
 	if (!u->is_stateless && begin(u))
 		goto drop;
 	stamp_via(&u->req, from, s->conf->w2.ping_interval_s);
@@ -385,6 +411,8 @@ void cp_uas_answer(struct cp_uas *u, struct sip_msg *m)
 		sip_msg_add(m, SIP_HDR_VIA, h->value);
 	if (m->status >= 200 && !u->is_final) {
 		u->is_final = true;
+		if (!u->is_stateless)
+			cp_overload_open(u->sip->overload, -1);
 		if (u->flow)
 			u->flow->n_open--;
 	}
@@ -400,22 +428,40 @@ void cp_sip_respond(struct cp_uas *u, struct sip_msg *m)
 	cp_uas_answer(u, m);
 }
 
+/* RFC 3261 8.2.7: the same for each repetition, and known again in the ACK that must end here. */
+static void stateless_tag(struct gw_sv call_id, char tag[STATELESS_TAG_BYTES])
+{
+	snprintf(tag, STATELESS_TAG_BYTES, "sl%016llx", (unsigned long long)gw_sv_hash(call_id));
+}
+
+bool cp_uas_was_stateless(const struct sip_msg *ack)
+{
+	char tag[STATELESS_TAG_BYTES];
+
+	stateless_tag(ack->call_id, tag);
+	return gw_sv_eq(ack->to_tag, gw_sv_cstr(tag));
+}
+
 void cp_sip_refuse(struct cp_uas *u, unsigned status, const char *warning)
 {
 	struct gw_arena a = GW_ARENA_INIT(CP_ARENA_BYTES);
-	char tag[CP_TAG_CHARS + 1];
+	char tag[STATELESS_TAG_BYTES];
 	struct sip_msg m;
 
 	if (u->is_final)
 		return;
-	cp_random_token(tag, CP_TAG_CHARS);
+	if (u->is_stateless)
+		stateless_tag(u->req.call_id, tag);
+	else
+		cp_random_token(tag, CP_TAG_CHARS);
 	sip_msg_response(&m, &a, &u->req, status, NULL, status == 100 ? GW_SV_NONE : gw_sv_cstr(tag));
 	if (warning)
 		sip_msg_addf(&m, SIP_HDR_WARNING, "399 %s \"%s\"", u->sip->conf->w2.host, warning);
 	if (status == 415)	/* W2-ERR-23 */
 		sip_msg_add(&m, SIP_HDR_ACCEPT, GW_SV("application/sdp"));
-	if (status == 503)
-		sip_msg_add(&m, SIP_HDR_RETRY_AFTER, GW_SV("5"));
+	/* without Retry-After a 503 is a 500: the core must not take all of this node for dead (RFC 3261 21.5.4) */
+	if (status == 503 && (u->side == CP_SIDE_W2 || !u->is_stateless))
+		sip_msg_addf(&m, SIP_HDR_RETRY_AFTER, "%u", cp_overload_retry_after(u->sip->overload));
 	if (status == 420)
 		cp_core_unsupported(&u->req, &m);
 	if (status == 505 || status == 420)
@@ -432,7 +478,20 @@ void cp_sip_refuse(struct cp_uas *u, unsigned status, const char *warning)
 
 void cp_uas_refuse_stateless(struct cp_uas *u)
 {
-	if (u->is_crowded)
+	switch (u->away) {
+	case CP_AWAY_NOT:
+	case CP_AWAY_STRANGER:
+		cp_sip_refuse(u, 403, "not registered");
+		break;
+	case CP_AWAY_CROWDED:
 		CP_COUNT(sip_txn_refused);
-	cp_sip_refuse(u, u->is_crowded ? 503 : 403, u->is_crowded ? "too many transactions" : "not registered");
+		cp_sip_refuse(u, 503, "too many transactions");
+		break;
+	case CP_AWAY_RATE:
+		cp_sip_refuse(u, 503, "too many requests");
+		break;
+	case CP_AWAY_LOAD:	/* W2-ERR-43 */
+		cp_sip_refuse(u, 503, "overload");
+		break;
+	}
 }

@@ -6,11 +6,12 @@
 #include <openssl/ssl.h>
 #include <wslay/wslay.h>
 
+#include "control/transport/http_head.h"
+#include "control/transport/rate.h"
 #include "control/transport/transport.h"
 #include "proto/base/list.h"
 #include "proto/base/map.h"
 
-#define CP_HEAD_MAX_BYTES 16384
 #define CP_MW_SENT_MAX 64
 #define CP_NO_TCP_MAX 16
 
@@ -44,6 +45,8 @@ struct cp_w2 {
 	size_t queued_bytes;         /* memory of what libuv has not written yet */
 	uv_pipe_t *web;              /* our end of the socketpair to libmicrohttpd */
 	bool is_registered, close_after_flush;
+	bool is_counted;             /* in per_source */
+	bool is_beyond_limit;        /* here only to be told so: HTTP 503 */
 };
 
 /** One TCP connection of Mw. */
@@ -56,6 +59,7 @@ struct cp_mw_tcp {
 	struct gw_addr peer;
 	struct gw_timer connecting;  /* a core that does not answer a SYN is given up */
 	bool is_connected, is_closing;
+	bool is_ending;              /* says its last words */
 	char *in;
 	size_t in_len, in_cap;
 	struct gw_list waiting;      /* struct cp_mw_msg until connected */
@@ -89,6 +93,9 @@ struct cp_transport {
 	unsigned n_listeners;
 	struct gw_list w2, tcp;
 	unsigned n_w2;
+	struct gw_map per_source;    /* hash of the source -> connections it has now */
+	struct cp_rate rate_source, rate_prefix;
+	struct gw_timer certificate; /* looks once a day how long it is still good */
 	struct cp_slot *slots;
 	uint32_t n_slots, slot_hint;
 	uv_udp_t udp;
@@ -108,6 +115,8 @@ void cp_addr_to(const struct gw_addr *a, struct sockaddr_storage *ss);
 
 /* tls.c */
 enum gw_err cp_tls_load(struct cp_transport *t, SSL_CTX **out);
+/* Set the gauge of days left, warn when they are few, look again tomorrow. */
+void cp_tls_watch(struct cp_transport *t);
 /* w2.c */
 enum gw_err cp_w2_listen(struct cp_transport *t);
 void cp_w2_write(struct cp_w2 *c, const void *p, size_t n);

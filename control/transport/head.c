@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The first request head of a connection: a WebSocket upgrade is answered here, all else goes to the web side. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <openssl/evp.h>
@@ -9,97 +10,8 @@
 #include "control/transport/conn.h"
 #include "proto/sip/param.h"
 
-#define HEADERS_MAX 100
-
-struct head {
-	struct gw_sv method, path, version;
-	struct gw_sv host, origin, upgrade, connection, ws_version, ws_key, ws_protocol;
-	bool has_origin, has_length, has_encoding;
-	unsigned n;
-};
-
-static bool is_token_char(char c)
-{
-	char l = gw_lower(c);
-
-	return (l >= 'a' && l <= 'z') || (c >= '0' && c <= '9') || (c && strchr("!#$%&'*+-.^_`|~", c));
-}
-
-static bool keep(struct head *h, struct gw_sv name, struct gw_sv value)
-{
-	static const struct {
-		struct gw_sv name;
-		size_t at;
-	} known[] = { { GW_SV_INIT("host"), offsetof(struct head, host) },
-		{ GW_SV_INIT("origin"), offsetof(struct head, origin) },
-		{ GW_SV_INIT("upgrade"), offsetof(struct head, upgrade) },
-		{ GW_SV_INIT("connection"), offsetof(struct head, connection) },
-		{ GW_SV_INIT("sec-websocket-version"), offsetof(struct head, ws_version) },
-		{ GW_SV_INIT("sec-websocket-key"), offsetof(struct head, ws_key) },
-		{ GW_SV_INIT("sec-websocket-protocol"), offsetof(struct head, ws_protocol) } };
-
-	if (gw_sv_ieq(name, GW_SV("content-length"))) {
-		if (h->has_length)
-			return false;	/* repeated: request smuggling (threat W6) */
-		h->has_length = true;
-	}
-	h->has_encoding |= gw_sv_ieq(name, GW_SV("transfer-encoding"));
-	h->has_origin |= gw_sv_ieq(name, GW_SV("origin"));
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if (gw_sv_ieq(name, known[i].name)) {
-			struct gw_sv *slot = (struct gw_sv *)((char *)h + known[i].at);
-
-			if (slot->p && i != 3 && i != 6)
-				return false;	/* only lists may come twice */
-			if (!slot->p)
-				*slot = value;
-		}
-	return !(h->has_length && h->has_encoding);
-}
-
-/* Strict: CRLF line ends, no folding, no space before the colon (threat W6). */
-static bool parse_head(struct gw_sv s, struct head *h)
-{
-	bool first = true;
-
-	*h = (struct head){ 0 };
-	while (s.len) {
-		size_t lf = gw_sv_chr(s, '\n', 0), colon;
-		struct gw_sv line;
-
-		if (lf == 0 || lf == s.len || s.p[lf - 1] != '\r')
-			return false;
-		line = gw_sv_sub(s, 0, lf - 1);
-		s = gw_sv_sub(s, lf + 1, s.len);
-		if (line.len == 0)
-			return !first && h->host.p;
-		for (size_t i = 0; i < line.len; i++)
-			if ((unsigned char)line.p[i] < ' ' && line.p[i] != '\t')
-				return false;
-		if (first) {
-			struct gw_sv rest = line;
-
-			if (!gw_sv_word(&rest, &h->method) || !gw_sv_word(&rest, &h->path) ||
-				!gw_sv_word(&rest, &h->version) || gw_sv_trim(rest).len ||
-				!gw_sv_starts(h->version, GW_SV("HTTP/1.")))
-				return false;
-			first = false;
-			continue;
-		}
-		colon = gw_sv_chr(line, ':', 0);
-		if (colon == 0 || colon == line.len || ++h->n > HEADERS_MAX)
-			return false;
-		for (size_t i = 0; i < colon; i++)
-			if (!is_token_char(line.p[i]))
-				return false;
-		if (!keep(h, gw_sv_sub(line, 0, colon), gw_sv_trim(gw_sv_sub(line, colon + 1, line.len))))
-			return false;
-	}
-	return false;
-}
-
 /* W2-WS-03, threat W1: exact match; with no list only the page's own origin. */
-static bool origin_ok(const struct cp_w2 *c, const struct head *h)
+static bool origin_ok(const struct cp_w2 *c, const struct cp_http_head *h)
 {
 	const struct cp_conf *conf = c->t->conf;
 	char own[512];
@@ -115,14 +27,6 @@ static bool origin_ok(const struct cp_w2 *c, const struct head *h)
 	gw_buf_puts(&b, c->ssl ? "https://" : "http://");
 	gw_buf_put(&b, h->host);
 	return !b.overflow && gw_sv_ieq(h->origin, gw_buf_sv(&b));
-}
-
-static bool key_ok(struct gw_sv key)
-{
-	unsigned char raw[32];
-
-	return key.len == 24 && EVP_DecodeBlock(raw, (const unsigned char *)key.p, 24) == 18 &&
-		gw_sv_ends(key, GW_SV("=="));
 }
 
 void cp_ws_accept_key(struct gw_sv key, char out[29])
@@ -159,10 +63,11 @@ void cp_w2_http_error(struct cp_w2 *c, unsigned status, const char *extra)
 	cp_w2_finish(c);
 }
 
-static void upgrade(struct cp_w2 *c, const struct head *h)
+static void upgrade(struct cp_w2 *c, const struct cp_http_head *h)
 {
-	char accept[29], out[256];
+	char accept[29], out[256], later[32];
 	struct gw_buf b = gw_buf(out, sizeof(out));
+	unsigned away_s = 0;
 
 	if (!gw_sv_eq(h->ws_version, GW_SV("13"))) {
 		CP_COUNT(w2_upgrade_refused_protocol);
@@ -170,7 +75,7 @@ static void upgrade(struct cp_w2 *c, const struct head *h)
 		return;
 	}
 	if (!gw_sv_eq(h->method, GW_SV("GET")) || !gw_sv_eq(h->version, GW_SV("HTTP/1.1")) ||
-		!sip_list_has(h->connection, GW_SV("upgrade")) || !key_ok(h->ws_key) ||
+		!sip_list_has(h->connection, GW_SV("upgrade")) || !cp_http_ws_key_ok(h->ws_key) ||
 		!sip_list_has(h->ws_protocol, GW_SV("sip"))) {
 		CP_COUNT(w2_upgrade_refused_protocol);
 		cp_w2_http_error(c, 400, "");
@@ -185,6 +90,13 @@ static void upgrade(struct cp_w2 *c, const struct head *h)
 	if (c->t->is_draining) {	/* W2-ERR-04 */
 		CP_COUNT(w2_refused_draining);
 		cp_w2_http_error(c, 503, "Retry-After: 30\r\n");
+		return;
+	}
+	if (c->is_beyond_limit || (away_s = c->t->ops->may_connect(c->t->user))) {	/* W2-ERR-04 */
+		if (c->is_beyond_limit)
+			CP_COUNT(w2_refused_full);
+		snprintf(later, sizeof(later), "Retry-After: %u\r\n", away_s ? away_s : c->t->conf->overload.retry_after_s);
+		cp_w2_http_error(c, 503, later);
 		return;
 	}
 	cp_ws_accept_key(h->ws_key, accept);
@@ -207,7 +119,7 @@ static bool is_w2_path(const struct cp_w2 *c, struct gw_sv path)
 void cp_head_input(struct cp_w2 *c, struct gw_sv bytes)
 {
 	struct gw_sv all, rest;
-	struct head h;
+	struct cp_http_head h;
 	size_t end;
 	char *g, *head;
 
@@ -236,7 +148,7 @@ void cp_head_input(struct cp_w2 *c, struct gw_sv bytes)
 		return;
 	}
 	end += 4;
-	if (!parse_head(gw_sv_sub(all, 0, end), &h)) {
+	if (cp_http_head_parse(gw_sv_sub(all, 0, end), &h)) {
 		CP_COUNT(w2_http_bad_request);
 		cp_w2_http_error(c, 400, "");
 		return;
@@ -249,7 +161,7 @@ void cp_head_input(struct cp_w2 *c, struct gw_sv bytes)
 		upgrade(c, &h);
 		if (c->state == W2_WS && rest.len)
 			cp_ws_input(c, rest);
-	} else if (cp_httpd_adopt(c->t->httpd, c, all)) {
+	} else if (c->is_beyond_limit || cp_httpd_adopt(c->t->httpd, c, all)) {
 		cp_w2_http_error(c, 503, "Retry-After: 1\r\n");
 	}
 	free(head);

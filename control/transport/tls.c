@@ -10,9 +10,12 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
+#include "control/app/metrics.h"
 #include "control/transport/conn.h"
 
 #define SELF_SIGNED_DAYS 825L
+#define FEW_DAYS 14
+#define DAY_MS 86400000ull
 
 static void log_openssl(struct cp_transport *t, const char *event, const char *file)
 {
@@ -138,4 +141,28 @@ enum gw_err cp_tls_load(struct cp_transport *t, SSL_CTX **out)
 	}
 	SSL_CTX_free(s);
 	return GW_EINVAL;
+}
+
+static void on_certificate_timer(struct gw_timer *timer, uint64_t now_ms)
+{
+	(void)now_ms;
+	cp_tls_watch(GW_CONTAINER(timer, struct cp_transport, certificate));
+}
+
+void cp_tls_watch(struct cp_transport *t)
+{
+	const X509 *x = t->ssl_ctx ? SSL_CTX_get0_certificate(t->ssl_ctx) : NULL;
+	int days, seconds;
+
+	if (!x || !ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(x)))
+		return;
+	if (seconds < 0)	/* what has ended an hour ago has not zero days left */
+		days--;
+	cp_gauge_value[tls_certificate_days] = days;
+	if (days < 0)
+		GW_LOG_ERROR(t->log, "tls.certificate_ended", "certificate=%s days=%d", t->conf->w2.certificate, days);
+	else if (days < FEW_DAYS)
+		GW_LOG_WARN(t->log, "tls.certificate_ends", "certificate=%s days=%d", t->conf->w2.certificate, days);
+	t->certificate.fn = on_certificate_timer;
+	(void)gw_timer_arm(&t->loop->timers, &t->certificate, cp_loop_now(t->loop) + DAY_MS);
 }

@@ -9,6 +9,7 @@
 #include "control/transport/conn.h"
 
 #define UDP_CONN_ID 1ull
+#define NAMES_MAX 65536u	/* sources and prefixes whose rate is remembered: 6 MB at most */
 
 cp_conn_id cp_slot_take(struct cp_transport *t, enum cp_slot_kind kind, void *conn)
 {
@@ -101,6 +102,8 @@ enum gw_err cp_transport_new(struct cp_transport **out, const struct cp_conf *co
 	t->user = user;
 	gw_list_init(&t->w2);
 	gw_list_init(&t->tcp);
+	cp_rate_init(&t->rate_source, conf->w2.connections_per_s_source, NAMES_MAX);
+	cp_rate_init(&t->rate_prefix, conf->w2.connections_per_s_prefix, NAMES_MAX);
 	t->n_slots = conf->w2.max_connections + 1024;
 	t->slots = calloc(t->n_slots, sizeof(*t->slots));
 	if (!t->slots) {
@@ -112,6 +115,7 @@ enum gw_err cp_transport_new(struct cp_transport **out, const struct cp_conf *co
 		cp_transport_free(t);
 		return err;
 	}
+	cp_tls_watch(t);
 	*out = t;
 	return GW_OK;
 }
@@ -172,6 +176,7 @@ enum gw_err cp_transport_reload_tls(struct cp_transport *t)
 		return err;
 	SSL_CTX_free(t->ssl_ctx);	/* running connections hold their own reference */
 	t->ssl_ctx = fresh;
+	cp_tls_watch(t);
 	return GW_OK;
 }
 
@@ -199,6 +204,10 @@ void cp_transport_free(struct cp_transport *t)
 	uv_run(&t->loop->uv, UV_RUN_NOWAIT);
 	cp_httpd_free(t->httpd);
 	SSL_CTX_free(t->ssl_ctx);
+	gw_timer_stop(&t->loop->timers, &t->certificate);
+	cp_rate_free(&t->rate_source);
+	cp_rate_free(&t->rate_prefix);
+	gw_map_free(&t->per_source);
 	free(t->listeners);
 	free(t->slots);
 	free(t);

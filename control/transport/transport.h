@@ -34,6 +34,8 @@ struct cp_transport_ops {
 	void (*on_closed)(void *user, const struct cp_peer *peer);
 	/** A message given to cp_transport_send could not be delivered (connect refused, write error). */
 	void (*on_send_failed)(void *user, const struct cp_peer *to);
+	/** A new WebSocket is asked for. @return 0: let it in; else the seconds it shall stay away (W2-ERR-04) */
+	unsigned (*may_connect)(void *user);
 };
 
 /** Opens the listeners. conf and loop outlive it. Errors are logged with the address. */

@@ -12,6 +12,7 @@
 #define FRAMING_BYTES 4096	/* of the last message taken: frame and record headers, our own bookkeeping */
 #define LINGER_MS 2000
 #define W2_TIMERS 4
+#define BEYOND_LIMIT 64u	/* connections in addition, for the answer that there is no place */
 
 struct write_req {
 	uv_write_t req;
@@ -50,6 +51,20 @@ static void leave(struct cp_w2 *c)
 		t->ops->on_closed(t->user, &peer);
 }
 
+/* @return how many the source has now; 0: no memory to count it */
+static unsigned count_source(struct cp_transport *t, const struct gw_addr *a, int n)
+{
+	char net[CP_NET_BYTES];
+	uint64_t id = gw_sv_hash(cp_rate_net(a, CP_NET_SOURCE, net));
+	uintptr_t now = (uintptr_t)gw_map_get_u64(&t->per_source, id) + (uintptr_t)(intptr_t)n;
+
+	if (now == 0)
+		gw_map_del_u64(&t->per_source, id);
+	else if (gw_map_put_u64(&t->per_source, id, (void *)now))
+		return 0;
+	return (unsigned)now;
+}
+
 static void drop(struct cp_w2 *c)
 {
 	if (uv_is_closing((uv_handle_t *)&c->tcp))
@@ -57,6 +72,8 @@ static void drop(struct cp_w2 *c)
 	c->state = W2_CLOSING;
 	leave(c);
 	gw_timer_stop(&c->t->loop->timers, &c->soon);
+	if (c->is_counted)
+		(void)count_source(c->t, &c->peer, -1);
 	gw_list_remove(&c->node);
 	c->t->n_w2--;
 	uv_close((uv_handle_t *)&c->tcp, on_closed);
@@ -290,13 +307,21 @@ static void on_deadline(struct gw_timer *timer, uint64_t now_ms)
 	cp_w2_close(c);
 }
 
-static unsigned connections_of(const struct cp_transport *t, const struct gw_addr *a)
+/* Threats P8, W9: who comes too often is not worth a handshake. */
+static bool is_too_often(struct cp_transport *t, const struct gw_addr *a)
 {
-	unsigned n = 0;
+	uint64_t now = cp_loop_now(t->loop);
+	char net[CP_NET_BYTES];
 
-	GW_LIST_FOREACH(it, &t->w2)
-		n += gw_addr_ip_eq(&GW_CONTAINER(it, struct cp_w2, node)->peer, a);
-	return n;
+	if (!cp_rate_take(&t->rate_source, cp_rate_net(a, CP_NET_SOURCE, net), now)) {
+		CP_COUNT(w2_refused_rate_source);
+		return true;
+	}
+	if (!cp_rate_take(&t->rate_prefix, cp_rate_net(a, CP_NET_PREFIX, net), now)) {
+		CP_COUNT(w2_refused_rate_prefix);
+		return true;
+	}
+	return false;
 }
 
 static bool start_tls(struct cp_w2 *c)
@@ -316,6 +341,20 @@ static bool start_tls(struct cp_w2 *c)
 	SSL_set_bio(c->ssl, c->in, c->out);
 	SSL_set_accept_state(c->ssl);
 	return true;
+}
+
+/* A place in the table, memory for its timers, TLS. A few beyond the limit are let in to be told (W2-ERR-04). */
+static bool admit(struct cp_w2 *c)
+{
+	struct cp_transport *t = c->t;
+	unsigned of_source = count_source(t, &c->peer, 1);
+
+	c->is_counted = of_source > 0;
+	c->is_beyond_limit = t->n_w2 > t->conf->w2.max_connections;
+	return of_source && of_source <= t->conf->w2.max_connections_per_source &&
+		t->n_w2 <= t->conf->w2.max_connections + BEYOND_LIMIT &&
+		gw_timers_reserve(&t->loop->timers, t->loop->timers.count + W2_TIMERS * t->n_w2) == GW_OK &&
+		(c->id = cp_slot_take(t, SLOT_W2, c)) && start_tls(c);
 }
 
 static void on_connection(uv_stream_t *server, int status)
@@ -339,12 +378,13 @@ static void on_connection(uv_stream_t *server, int status)
 		return;
 	}
 	cp_addr_from((struct sockaddr *)&ss, &c->peer);
+	if (is_too_often(t, &c->peer)) {
+		uv_close((uv_handle_t *)&c->tcp, on_closed);
+		return;
+	}
 	gw_list_append(&t->w2, &c->node);
 	t->n_w2++;
-	if (gw_timers_reserve(&t->loop->timers, t->loop->timers.count + W2_TIMERS * t->n_w2) ||
-		t->n_w2 > t->conf->w2.max_connections ||
-		connections_of(t, &c->peer) > t->conf->w2.max_connections_per_source ||
-		!(c->id = cp_slot_take(t, SLOT_W2, c)) || !start_tls(c)) {
+	if (!admit(c)) {
 		CP_COUNT(w2_refused_limit);
 		drop(c);
 		return;

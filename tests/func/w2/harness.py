@@ -31,7 +31,8 @@ class Rig:
         self.lines, self.event = [], threading.Condition()
         self.conf = {
             "w2": {"listen": [f"{LO}:{W2_PORT}"], "host": "localhost", "allow_no_origin": True, "insecure_ws": True,
-                   "max_messages_per_s": 100000, "certificate": f"{self.dir}/c.crt", "key": f"{self.dir}/c.key"},
+                   "max_messages_per_s": 100000, "connections_per_s_source": 0, "connections_per_s_prefix": 0,
+                   "requests_per_s_source": 0, "requests_per_s_user": 0, "certificate": f"{self.dir}/c.crt", "key": f"{self.dir}/c.key"},
             "mw": {"bind": f"{LO}:{MW_PORT}", "home_domain": "home1.example", "entry": [f"{LO}:{CORE_PORT}"]},
             "iq": {"bind": f"{LO}:{IQ_PORT}", "gateways": [{"name": "g", "address": f"{LO}:{MG_PORT}"}]},
             "log": {"level": "info", "file": "-"},

@@ -165,7 +165,7 @@ def reopens():
     try:
         Ws().close()
         return True
-    except (OSError, EOFError):
+    except (OSError, EOFError, AssertionError):     # HTTP 503 as long as it is taken
         return False
 
 
