@@ -52,7 +52,8 @@ bool cp_alg_request(struct cp_alg *a, struct cp_uas *u, struct sip_msg *m, struc
 	struct cp_call *c = m->to_tag.len ? find(a, m, b, cp_other(to), &is_fork) : NULL;
 	struct cp_half *h;
 
-	if (has_descriptions(m->method) && cp_is_opaque(m)) {
+	if ((has_descriptions(m->method) && cp_is_opaque(m)) ||
+		(m->method == SIP_INVITE && m->body.len && !cp_has_sdp(m))) {
 		CP_COUNT(call_body_refused);
 		cp_sip_refuse(u, 415, NULL);	/* W2-ERR-23 */
 		return true;

@@ -317,6 +317,8 @@ static void from_core(struct cp_sip *s, struct cp_uas *u)
 	u->binding = b ? b->id : 0;
 	if (!cp_sip_hop(&m)) {
 		cp_sip_refuse(u, 483, NULL);
+	} else if (u->req.method == SIP_REGISTER) {
+		cp_sip_refuse(u, 403, "no registrar");	/* a WIC is none, and the core is the only one */
 	} else if (!b || !b->is_registered) {
 		cp_sip_refuse(u, u->req.to_tag.len ? 481 : 480, NULL);	/* W2-ERR-32 */
 	} else if (cp_alg_request(s->alg, u, &m, b, CP_SIDE_W2)) {

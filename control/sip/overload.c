@@ -248,7 +248,7 @@ static bool is_within_rate(struct cp_overload *o, const struct cp_peer *from, co
 	return true;
 }
 
-enum cp_verdict cp_overload_admit(struct cp_overload *o, const struct cp_peer *from, const struct sip_msg *m,
+enum cp_admission cp_overload_admit(struct cp_overload *o, const struct cp_peer *from, const struct sip_msg *m,
 	const char *user)
 {
 	bool is_w2 = cp_peer_is_w2(from);

@@ -234,7 +234,10 @@ static void on_message(void *user, const struct cp_peer *from, struct gw_sv byte
 	if (!copy)
 		return;
 	err = sip_msg_parse(&m, &arena, gw_sv(copy, bytes.len), cp_peer_framing(from), NULL);
-	if (!m.is_request) {
+	if (err && !m.is_request && cp_peer_is_w2(from) && !gw_sv_istarts(bytes, GW_SV("SIP/2.0 "))) {
+		CP_COUNT(sip_bad_message);	/* W2-ERR-05: not even a start line */
+		cp_transport_close(s->transport, from->conn, 1002, "not SIP");
+	} else if (!m.is_request) {
 		if (err)
 			CP_COUNT(sip_bad_message);
 		else

@@ -18,6 +18,19 @@ static void count_close(unsigned code)
 		CP_COUNT(w2_closed_protocol);
 }
 
+/*
+ * A frame that breaks the rules: wslay would close without a code. Nothing of ours is half sent, so ours may go out
+ * beside it (RFC 6455 7.1.7).
+ */
+static void fail(struct cp_w2 *c, int r)
+{
+	unsigned code = r == WSLAY_ERR_NOMEM ? 1011 : 1002;
+	const char frame[] = { '\x88', 2, (char)(code >> 8), (char)code };
+
+	count_close(code);
+	cp_w2_write(c, frame, sizeof(frame));
+}
+
 static ssize_t on_recv(wslay_event_context_ptr ws, uint8_t *buf, size_t len, int flags, void *user)
 {
 	struct cp_w2 *c = user;
@@ -127,6 +140,10 @@ static void on_msg(wslay_event_context_ptr ws, const struct wslay_event_on_msg_r
 		c->fragments = 0;
 	if (c->fragments == 0)
 		gw_timer_stop(&c->t->loop->timers, &c->message);
+	if (arg->opcode == WSLAY_CONNECTION_CLOSE && arg->msg_length == 1) {	/* RFC 6455 5.5.1: half a code */
+		fail(c, WSLAY_ERR_PROTO);
+		cp_w2_finish(c);
+	}
 	if (arg->opcode == WSLAY_CONNECTION_CLOSE || c->close_after_flush)
 		return;
 	if (!rate_ok(c)) {	/* control frames count: each ping costs a pong (threat W3) */
@@ -205,9 +222,13 @@ void cp_ws_input(struct cp_w2 *c, struct gw_sv bytes)
 	c->ws_in = bytes;
 	r = wslay_event_recv(c->ws);
 	c->ws_in = GW_SV_NONE;
-	if (r == 0 && c->state == W2_WS)
-		r = wslay_event_send(c->ws);
 	if (c->state != W2_WS || c->close_after_flush)	/* a callback ended it */
+		return;
+	if (r == 0)
+		r = wslay_event_send(c->ws);
+	else if (!wslay_event_get_close_received(c->ws))
+		fail(c, r);
+	if (c->state != W2_WS || c->close_after_flush)
 		return;
 	if (wslay_event_get_close_sent(c->ws) && !wslay_event_get_close_received(c->ws))
 		count_close(wslay_event_get_status_code_sent(c->ws));

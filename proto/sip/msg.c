@@ -290,7 +290,7 @@ static enum gw_err take_body(struct parse *p, size_t head_len, enum sip_framing 
 		return bad_length(p, framing, "Content-Length is not a number");
 	if (count(p->m, SIP_HDR_CONTENT_LENGTH) > 1)
 		return bad_length(p, framing, "Content-Length is repeated");
-	if (len > SIP_MSG_MAX_BYTES)
+	if (len > SIP_MSG_MAX_BYTES && framing == SIP_STREAM)
 		return GW_ELIMIT;
 	if (len > rest.len)
 		return framing == SIP_STREAM ? GW_EAGAIN :
@@ -340,9 +340,11 @@ enum gw_err sip_msg_parse(struct sip_msg *m, struct gw_arena *arena, struct gw_s
 							parse_request_line(&p, line);
 	while (off < head.len && head.p[off] != '\r' && head.p[off] != '\n') {
 		e = parse_header(&p, head, &off);
-		if (e && e != GW_EBADMSG)
+		if (e == GW_ENOMEM || (e && e != GW_EBADMSG && framing == SIP_STREAM))
 			return e;
-		err = worse(err, e);
+		err = e == GW_ELIMIT ? e : worse(err, e);
+		if (e == GW_ELIMIT)
+			break;		/* what came first may be enough for a 513 */
 	}
 	/* bodies before meaning: a stream must be framed also when the message is refused */
 	e = take_body(&p, len, framing);
@@ -358,7 +360,7 @@ enum gw_err sip_msg_parse(struct sip_msg *m, struct gw_arena *arena, struct gw_s
 bool sip_msg_answerable(const struct sip_msg *m)
 {
 	return m->is_request && m->method != SIP_ACK && m->via.host.len && m->call_id.len &&
-		m->cseq.method_name.len && sip_msg_find(m, SIP_HDR_FROM) &&
+		sip_msg_find(m, SIP_HDR_CSEQ) && sip_msg_find(m, SIP_HDR_FROM) &&
 		sip_msg_find(m, SIP_HDR_TO);
 }
 
