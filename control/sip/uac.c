@@ -31,6 +31,8 @@ static void uac_send(struct sip_txn *t, struct gw_sv bytes)
 {
 	struct cp_uac *c = (struct cp_uac *)t;
 
+	if (cp_transport_is_long(c->sip->transport, &c->peer, bytes))
+		c->peer.is_long = true;		/* ACK and CANCEL must find it where it went */
 	/* a lost connection is told by on_closed; UDP errors show as time-outs */
 	(void)!cp_transport_send(c->sip->transport, &c->peer, bytes);
 }

@@ -105,13 +105,13 @@ void cp_mw_note_no_tcp(struct cp_transport *t, const struct gw_addr *a)
  * RFC 3261 18.1.1: a request too long for one datagram goes by TCP, where the core takes TCP. Done below the
  * transactions: their retransmissions of what TCP has already are dropped (mw_tcp.c), their timers stay.
  */
-static bool is_for_tcp(const struct cp_transport *t, const struct gw_addr *to, struct gw_sv bytes)
+bool cp_transport_is_long(const struct cp_transport *t, const struct cp_peer *to, struct gw_sv bytes)
 {
-	if (bytes.len <= t->conf->mw.udp_max_bytes || gw_sv_istarts(bytes, GW_SV("SIP/2.0 ")) ||
-		cp_mw_via_transport(bytes) == bytes.len)
+	if (to->proto != CP_PROTO_UDP || (bytes.len <= t->conf->mw.udp_max_bytes && !to->is_long) ||
+		gw_sv_istarts(bytes, GW_SV("SIP/2.0 ")) || cp_mw_via_transport(bytes) == bytes.len)
 		return false;
 	for (unsigned i = 0; i < CP_NO_TCP_MAX; i++)
-		if (gw_addr_eq(&t->no_tcp[i].addr, to) && cp_loop_now(t->loop) < t->no_tcp[i].until_ms)
+		if (gw_addr_eq(&t->no_tcp[i].addr, &to->addr) && cp_loop_now(t->loop) < t->no_tcp[i].until_ms)
 			return false;
 	return true;
 }
@@ -120,7 +120,7 @@ enum gw_err cp_mw_send(struct cp_transport *t, const struct cp_peer *to, struct 
 {
 	if (to->proto != CP_PROTO_UDP)
 		return cp_mw_tcp_send(t, to, bytes, CP_MW_BY_TRANSPORT);
-	if (is_for_tcp(t, &to->addr, bytes)) {
+	if (cp_transport_is_long(t, to, bytes)) {
 		struct cp_peer tcp = { .proto = CP_PROTO_TCP, .addr = to->addr };
 
 		if (cp_mw_tcp_send(t, &tcp, bytes, CP_MW_BY_SIZE) == GW_OK)

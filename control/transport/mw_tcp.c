@@ -278,6 +278,19 @@ static void on_tcp_connection(uv_stream_t *server, int status)
 	uv_read_start((uv_stream_t *)&c->tcp, on_alloc, on_tcp_read);
 }
 
+/* The core knows us, and trusts us, by the address of mw.bind (W2-ARC-10): any other is a stranger's. */
+static int tcp_bind(struct cp_mw_tcp *c)
+{
+	struct gw_addr own = c->t->conf->mw.bind;
+	struct sockaddr_storage ss;
+
+	if (own.family != c->peer.family)
+		return 0;
+	own.port = 0;
+	cp_addr_to(&own, &ss);
+	return uv_tcp_bind(&c->tcp, (struct sockaddr *)&ss, 0);
+}
+
 static struct cp_mw_tcp *tcp_to(struct cp_transport *t, const struct cp_peer *to)
 {
 	struct cp_mw_tcp *c = to->conn ? cp_slot_get(t, to->conn, SLOT_TCP) : NULL;
@@ -297,7 +310,7 @@ static struct cp_mw_tcp *tcp_to(struct cp_transport *t, const struct cp_peer *to
 	cp_addr_to(&to->addr, &ss);
 	if (!(c->id = cp_slot_take(t, SLOT_TCP, c))) {
 		CP_COUNT(mw_refused_limit);
-	} else if (uv_tcp_connect(&c->connect, &c->tcp, (struct sockaddr *)&ss, on_tcp_connected) == 0) {
+	} else if (tcp_bind(c) == 0 && uv_tcp_connect(&c->connect, &c->tcp, (struct sockaddr *)&ss, on_tcp_connected) == 0) {
 		(void)gw_timer_arm(&t->loop->timers, &c->connecting, cp_loop_now(t->loop) + CONNECT_MS);
 		return c;
 	}

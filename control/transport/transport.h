@@ -22,6 +22,7 @@ struct cp_peer {
 	enum cp_proto proto;
 	cp_conn_id conn;           /* WSS/WS: required. TCP: 0 = any connection to addr, opened if need be */
 	struct gw_addr addr;       /* source or destination */
+	bool is_long;              /* UDP: short ones too go the way of long requests */
 };
 
 struct cp_transport;
@@ -51,6 +52,11 @@ enum gw_err cp_transport_new(struct cp_transport **out, const struct cp_conf *co
 enum gw_err cp_transport_send(struct cp_transport *t, const struct cp_peer *to, struct gw_sv msg)
 	GW_NODISCARD;
 
+/**
+ * Would this request go by TCP for its size, although `to` says UDP (RFC 3261 18.1.1)? What belongs to its
+ * transaction must follow it (9.1, 17.1.1.3): then set is_long.
+ */
+bool cp_transport_is_long(const struct cp_transport *t, const struct cp_peer *to, struct gw_sv msg);
 /** Is this WebSocket alive? */
 bool cp_transport_alive(const struct cp_transport *t, cp_conn_id conn);
 /** The connection has an accepted registration: the first-register deadline no longer applies. */

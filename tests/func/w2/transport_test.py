@@ -219,6 +219,30 @@ def _(t):
     check(t.metrics()["mw_long_by_tcp"] == 1 and t.metrics()["mw_long_by_udp"] == 0)
 
 
+@case("CANCEL and ACK follow a long INVITE over TCP, from the address of mw.bind (RFC 3261 9.1, 17.1.1.3)",
+      mw={"bind": f"127.0.0.5:{MW_PORT}"})
+def _(t):
+    w = t.ws()
+    t.core.send = lambda text: t.core.s.sendto(crlf(text).encode(), ("127.0.0.5", MW_PORT))
+    t.register(w)
+    t.core.tcp().settimeout(5)
+    w.send(request("INVITE", BOB, branch="i1", cid="c1", extra="Subject: " + "y" * 2000, body=WIC_SDP % "actpass"))
+    c, source = t.core.listener.accept()
+    c.settimeout(5)
+    check(source[0] == "127.0.0.5", f"the connection comes from {source[0]}")
+    i, rest = tcp_get(c)
+    c.sendall(crlf(response(i, 180, "Ringing")).encode())
+    w.get(180)
+    w.send(request("CANCEL", BOB, branch="i1", cid="c1"))
+    m, rest = tcp_get(c, rest)
+    check(m.method == "CANCEL" and m.header("Via") == i.header("Via"), m)
+    c.sendall(crlf(response(m, 200, "OK") + response(i, 487, "Request Terminated")).encode())
+    w.get(487)
+    m, rest = tcp_get(c, rest)
+    check(m.method == "ACK" and m.header("Via") == i.header("Via"), m)
+    t.core.none("CANCEL", 0.3)
+
+
 @case("a core without TCP gets long requests by UDP", mw={"t1_ms": 500})
 def _(t):
     w = t.register()
