@@ -9,10 +9,11 @@ import traceback
 from .lab import Lab
 from .proc import LabError
 
-# group: (module, seconds it may take, builds it needs beside the normal one)
+# group: (module, seconds it may take, builds and pages it needs beside the normal ones)
 GROUPS = {
     "register": ("scenario_register", 120, ()),
     "calls": ("scenario_calls", 180, ()),
+    "sipjs": ("scenario_sipjs", 240, ("snippets",)),
     "long": ("scenario_long", 240, ()),
     "matrix": ("scenario_matrix", 300, ()),
     "aiortc": ("scenario_aiortc", 120, ()),
@@ -59,10 +60,10 @@ class Setting:
         self.cases = Cases(group)
         self.labs = 0
 
-    def lab(self, build=None, **options):
+    def lab(self, build=None, page="wic", **options):
         self.labs += 1
         return Lab(self.root, build or self.build, os.path.join(self.work, f"lab{self.labs}"),
-                   wic_dir=os.path.join(self.build, "wic"), **options)
+                   wic_dir=os.path.join(self.build, page), **options)
 
 
 def run_group(name, root, build, work):

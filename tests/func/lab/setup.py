@@ -113,12 +113,16 @@ def build(root, folder, options=(), targets=(), env=None):
     return folder
 
 
-def build_page(root, folder):
-    out = os.path.join(folder, "wic")
-    src = os.path.join(root, "control/web/wic")
-    newest = max(os.path.getmtime(os.path.join(d, f)) for d, _, files in os.walk(src) for f in files)
-    made = os.path.join(out, "app.js")
+def build_page(root, folder, name="wic", src="control/web/wic", more=()):
+    """Bundles a page into folder/name when it is older than its sources. more: what else it is made of"""
+    out = os.path.join(folder, name)
+    top = os.path.join(root, src)
+    paths = [os.path.join(root, path) for path in more]
+    paths += [os.path.join(d, f) for d, _, files in os.walk(top) for f in files]
+    newest = max(os.path.getmtime(path) for path in paths)
+    made = os.path.join(out, "index.html")
     if not os.path.exists(made) or os.path.getmtime(made) < newest:
-        run_shown(["sh", os.path.join(src, "build.sh"), src, os.path.join(folder, "wic-work"), out], "page",
-                  os.path.join(folder, "page.log"))
+        run_shown(["sh", os.path.join(root, "control/web/wic/build.sh"), top, os.path.join(folder, f"{name}-work"), out,
+                   root], f"page {name}", os.path.join(folder, f"{name}.log"))
+        os.utime(made)
     return out

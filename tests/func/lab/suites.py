@@ -18,6 +18,10 @@ SANITIZERS = {
     "asan": (("-Db_sanitize=address,undefined", "-Db_lundef=false"), ("dataplane/eimsagw", "control/epcscf")),
     "tsan": (("-Db_sanitize=thread", "-Db_lundef=false"), ("control/epcscf",)),
 }
+# What a group needs beside the two processes: page: (sources, what else it is made of)
+PAGES = {
+    "snippets": ("tests/func/lab/browser/sipjs", ("docs/w2.md", "control/web/wic/src/tone.js", "control/web/wic/src/stats.js")),
+}
 NEEDS = ("chromium", "kamailio", "baresip", "tcpdump", "tshark", "node", "unshare", "ip")
 MESON_LINE = re.compile(r"^\s*\d+/\d+\s+(.*?)\s+(OK|FAIL|SKIP|TIMEOUT|ERROR|EXPECTEDFAIL|UNEXPECTEDPASS)\s+([\d.]+)s")
 PASSING = ("OK", "EXPECTEDFAIL")
@@ -81,8 +85,11 @@ def group(root, folder, work, name, total):
     """One group in its own namespaces; its lines are passed on as they come."""
     _, limit_s, builds = GROUPS[name]
     for kind in builds:
-        options, targets = SANITIZERS[kind]
-        setup.build(root, f"{folder}-{kind}", options, targets)
+        if kind in PAGES:
+            setup.build_page(root, folder, kind, *PAGES[kind])
+        else:
+            options, targets = SANITIZERS[kind]
+            setup.build(root, f"{folder}-{kind}", options, targets)
     mine = os.path.join(work, name)
     os.makedirs(mine, exist_ok=True)
     seen = 0
