@@ -54,6 +54,7 @@ static const struct form host_form = { cp_conf_is_host, "a host name or an addre
 	origin_form = { cp_conf_is_origin, "scheme://host[:port] as browsers send it: lower case, no path, no slash at "
 		"the end, no default port" },
 	prefix_form = { cp_conf_is_prefix, "address/prefix" },
+	route_form = { cp_conf_is_route, "a SIP URI in <> with ;lr, e.g. <sip:orig@scscf.home1.example;lr>" },
 	codec_form = { cp_conf_is_codec, "of PCMU, PCMA, G722, opus" };
 
 /* The value itself is not repeated: it may hold anything, line ends too. */
@@ -238,6 +239,14 @@ static void read_rest(struct conf *c, struct cp_conf *d)
 	d->reg.max_bindings = conf_uint(c, m, "max_bindings", 1, 10000000, 100000);
 	d->reg.max_calls = conf_uint(c, m, "max_calls", 1, 1000000, 10000);
 	d->reg.flows_per_instance = conf_uint(c, m, "flows_per_instance", 1, 8, 2);
+	d->reg.users_per_connection = conf_uint(c, m, "users_per_connection", 1, 64, 1);
+	d->reg.max_per_s = conf_uint(c, m, "max_per_s", 0, 1000000, 2000);
+	d->reg.guard_deregister = conf_bool(c, m, "guard_deregister", true);
+	d->reg.token_key_h = conf_uint(c, m, "token_key_h", 24, 720, 24);
+	d->reg.service_route = text(c, m, "service_route", "", &route_form);
+	d->reg.subscribe = conf_bool(c, m, "subscribe", true);
+	d->reg.subscribe_expires_s = conf_uint(c, m, "subscribe_expires_s", 60, 4000000, 600000);
+	d->reg.close_when_ended = conf_bool(c, m, "close_when_ended", false);
 	m = conf_map(c, c->root, "overload", false);
 	d->overload.lag_ms = conf_uint(c, m, "lag_ms", 10, 10000, 200);
 	d->overload.transactions = conf_uint(c, m, "transactions", 1, 1000000, 10000);

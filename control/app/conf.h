@@ -145,6 +145,14 @@ struct cp_conf {
 		unsigned max_bindings;           /* 100000 */
 		unsigned max_calls;              /* 10000 */
 		unsigned flows_per_instance;     /* W2-REG-52: 2 */
+		unsigned users_per_connection;   /* W2-REG-23: 1 */
+		unsigned max_per_s;              /* new registrations, W2-REG-68: 2000; 0: no limit */
+		bool guard_deregister;           /* W2-REG-65: the core is told at the end of the guard (TNA only) */
+		unsigned token_key_h;            /* flow tokens get a new key every so many hours: 24 */
+		char *service_route;             /* used when the core gives none (W2-REG-42); empty: refused */
+		bool subscribe;                  /* to reg-event at the core (W2-REG-70) */
+		unsigned subscribe_expires_s;    /* 600000 */
+		bool close_when_ended;           /* the socket too, whatever the reason the network gives */
 	} reg;
 	struct {
 		unsigned lag_ms;                 /* of the event loop; 200 */

@@ -8,6 +8,7 @@
 #include <openssl/ssl.h>
 
 #include "proto/base/addr.h"
+#include "proto/sip/uri.h"
 
 #define NAME_MAX_BYTES 253	/* RFC 1035 2.3.4, without the root */
 
@@ -68,6 +69,15 @@ bool cp_conf_is_quotable(struct gw_sv v)
 bool cp_conf_is_path(struct gw_sv v)
 {
 	return v.len && v.p[0] == '/' && is_printable_but(v, " \"<>?#");
+}
+
+bool cp_conf_is_route(struct gw_sv v)
+{
+	struct sip_addr a;
+
+	return v.len > 2 && v.p[0] == '<' && v.p[v.len - 1] == '>' && is_printable_but(v, " \"\\,") &&
+		sip_addr_parse(v, &a) == GW_OK && a.uri.scheme <= SIP_SCHEME_SIPS && a.uri.host.len &&
+		sip_uri_has_param(&a.uri, GW_SV("lr"));
 }
 
 static bool is_port(struct gw_sv v)

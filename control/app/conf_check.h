@@ -15,6 +15,8 @@ bool cp_conf_is_token(struct gw_sv v);
 bool cp_conf_is_quotable(struct gw_sv v);
 /** Request path: "/" and printable ASCII without blanks, "?" and "#". */
 bool cp_conf_is_path(struct gw_sv v);
+/** A loose route as a Route header holds it: <sip:host;lr>. */
+bool cp_conf_is_route(struct gw_sv v);
 /** H.248 mId in text: "[address]:port", "<domain>:port" or a device name (H.248.1 annex B). */
 bool cp_conf_is_mid(struct gw_sv v);
 /** As browsers write it: scheme://host[:port], lower case, no path, no default port (RFC 6454 6.2). */

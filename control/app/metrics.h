@@ -53,6 +53,17 @@
 	X(reg_ok, "registrations granted by the core")                                            \
 	X(reg_failed, "registrations refused by the core")                                        \
 	X(reg_removed, "bindings removed (de-registration, expiry, guard)")                       \
+	X(reg_not_admitted, "registrations refused: more than reg.max_per_s (503)")                \
+	X(reg_no_service_route, "2xx to REGISTER without Service-Route, answered 502")             \
+	X(reg_no_outbound, "439 of the registrar: it misses ob in our Path")                       \
+	X(reg_behalf, "de-registrations sent on behalf of a WIC")                                  \
+	X(reg_behalf_failed, "de-registrations on behalf the core did not accept")                 \
+	X(reg_ended_by_network, "registrations ended by the network (reg-event)")                  \
+	X(reg_event_subscribes, "SUBSCRIBEs to reg-event sent, refreshes included")                \
+	X(reg_event_refused, "reg-event subscriptions the core does not want")                     \
+	X(reg_event_notifies, "NOTIFYs of our reg-event subscriptions")                            \
+	X(reg_event_bad_notify, "NOTIFYs of reg-event refused: malformed, too big, or not of this dialog") \
+	X(reg_event_gaps, "documents of reg-event missed: the full state was asked for again")     \
 	X(reg_reattached, "bindings moved to a new WebSocket")                                    \
 	X(token_valid, "tokens checked and found good")                                            \
 	X(token_refused, "tokens checked and refused: signature, issuer, audience, time, scope, claims, revoked") \
@@ -90,6 +101,7 @@ GW_CTR_ENUM(cp_ctr, CP_CTR_LIST);
 	X(overload_admit_percent, "share of new requests that is let in")                          \
 	X(loop_lag_ms, "smoothed lag of the event loop, ms")                                       \
 	X(reg_bindings, "registered contacts")                                                     \
+	X(reg_event_subscriptions, "reg-event subscriptions held, in any state")                   \
 	X(sip_transactions, "SIP transactions in progress")                                        \
 	X(sip_dialogs, "confirmed dialogs of calls")                                                         \
 	X(calls, "calls in progress")                                                              \

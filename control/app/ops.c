@@ -18,6 +18,12 @@ static const char *proto_name(enum cp_proto p)
 
 /* ---- show --------------------------------------------------------------------------------------------- */
 
+static json_t *what_the_core_said(const struct cp_binding *b)
+{
+	return json_pack("{s:s, s:s, s:s?, s:s?, s:s?}", "default_impu", b->default_impu, "contact", b->contact,
+		"granted", b->granted_params, "term_ioi", b->term_ioi, "feature_caps", b->feature_caps);
+}
+
 static json_t *show_registrations(void *user, struct gw_sv args)
 {
 	struct cp_ops *o = user;
@@ -32,12 +38,12 @@ static json_t *show_registrations(void *user, struct gw_sv args)
 		if (!cp_page_has(&page))
 			continue;
 		snprintf(conn, sizeof(conn), "%llx", (unsigned long long)b->peer.conn);
-		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:b, s:b, s:I, s:i}", "impu", b->aor, "impi",
-			b->impi ? b->impi : "-", "peer", gw_addr_str(&b->peer.addr, addr), "connection",
+		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:b, s:b, s:I, s:i, s:o}", "impu", b->aor,
+			"impi", b->impi ? b->impi : "-", "peer", gw_addr_str(&b->peer.addr, addr), "connection",
 			cp_binding_alive(b) ? conn : "-", "registered", b->is_registered, "connected",
 			cp_binding_alive(b), "expires_s",
 			(json_int_t)(b->expires_ms > now ? (b->expires_ms - now) / 1000 : 0), "calls",
-			(int)b->n_calls));
+			(int)b->n_calls, "core", what_the_core_said(b)));
 	}
 	return list;
 }

@@ -263,7 +263,7 @@ static bool forms_dialog(enum sip_method m)
 
 static void from_wic(struct cp_sip *s, struct cp_uas *u)
 {
-	struct cp_binding *b = cp_reg_by_conn(s->reg, u->peer.conn);
+	struct cp_binding *b = cp_reg_by_sender(s->reg, u->peer.conn, &u->req);
 	struct gw_arena a = GW_ARENA_INIT(1u << 20);
 	struct cp_peer to;
 	struct sip_msg m;
@@ -311,6 +311,8 @@ static void from_core(struct cp_sip *s, struct cp_uas *u)
 	struct sip_msg m;
 	struct gw_sv token;
 
+	if (cp_reg_event_notify(s->reg, u))
+		return;
 	cp_sip_clone(&m, &u->req, &a);
 	token = cp_core_pop_routes(s, &m);
 	b = cp_reg_by_token(s->reg, token);
@@ -319,11 +321,12 @@ static void from_core(struct cp_sip *s, struct cp_uas *u)
 		cp_sip_refuse(u, 483, NULL);
 	} else if (u->req.method == SIP_REGISTER) {
 		cp_sip_refuse(u, 403, "no registrar");	/* a WIC is none, and the core is the only one */
-	} else if (!b || !b->is_registered) {
-		cp_sip_refuse(u, u->req.to_tag.len ? 481 : 480, NULL);	/* W2-ERR-32 */
+	} else if (!b || (!b->is_registered && (m.method != SIP_NOTIFY || !m.to_tag.len))) {
+		/* a token of ours whose binding is gone: the flow has failed (RFC 5626 5.3.1); else W2-ERR-32 */
+		cp_sip_refuse(u, u->req.to_tag.len ? 481 : cp_reg_is_our_token(s->reg, token) ? 430 : 480, NULL);
 	} else if (cp_alg_request(s->alg, u, &m, b, CP_SIDE_W2)) {
 		;	/* a session: it answers */
-	} else if (!cp_binding_alive(b)) {
+	} else if (!cp_transport_alive(s->transport, b->peer.conn)) {
 		cp_sip_refuse(u, 430, NULL);		/* W2-ERR-31 */
 	} else {
 		cp_core_edit_to_wic(&m);
@@ -346,7 +349,7 @@ void cp_core_ack(struct cp_sip *s, const struct cp_peer *from, struct sip_msg *m
 {
 	bool is_w2 = from->proto == CP_PROTO_WSS || from->proto == CP_PROTO_WS;
 	struct gw_sv token = cp_core_pop_routes(s, m);
-	struct cp_binding *b = is_w2 ? cp_reg_by_conn(s->reg, from->conn) : cp_reg_by_token(s->reg, token);
+	struct cp_binding *b = is_w2 ? cp_reg_by_sender(s->reg, from->conn, m) : cp_reg_by_token(s->reg, token);
 	struct cp_peer to;
 
 	if (!b || !cp_sip_hop(m))

@@ -20,12 +20,22 @@ uint32_t cp_reg_new_id(struct cp_reg *r)
 	return r->next_id;
 }
 
+void cp_reg_set(char **dst, char *v)
+{
+	if (!v)
+		return;
+	free(*dst);
+	*dst = v;
+}
+
 void cp_binding_clear_routes(struct cp_binding *b)
 {
 	for (unsigned i = 0; i < b->n_service_route; i++)
 		free(b->service_route[i]);
 	b->n_service_route = 0;
 }
+
+/* ---- rings: bindings of the same connection, and of the same AOR ------------------------------------------ */
 
 static enum gw_err join_conn(struct cp_binding *b)
 {
@@ -50,6 +60,58 @@ static void leave_conn(struct cp_binding *b)
 		(void)!gw_map_put_u64(map, b->peer.conn, next);	/* a place has just become free */
 }
 
+static enum gw_err join_aor(struct cp_binding *b)
+{
+	struct cp_binding *first = cp_reg_by_aor(b->reg, gw_sv_cstr(b->aor));
+
+	if (!first)
+		return gw_map_put(&b->reg->by_aor, gw_sv_cstr(b->aor), b);
+	gw_list_append(&first->aor_ring, &b->aor_ring);
+	return GW_OK;
+}
+
+static void leave_aor(struct cp_binding *b)
+{
+	struct gw_map *map = &b->reg->by_aor;
+	struct cp_binding *next = GW_CONTAINER(b->aor_ring.next, struct cp_binding, aor_ring);
+
+	gw_list_remove(&b->aor_ring);
+	if (gw_map_get(map, gw_sv_cstr(b->aor)) != b)
+		return;
+	gw_map_del(map, gw_sv_cstr(b->aor));	/* the key's bytes go with b */
+	if (next != b)
+		(void)!gw_map_put(map, gw_sv_cstr(next->aor), next);
+}
+
+struct cp_binding *cp_reg_by_aor(struct cp_reg *r, struct gw_sv aor)
+{
+	return gw_map_get(&r->by_aor, aor);
+}
+
+struct cp_binding *cp_reg_by_conn(struct cp_reg *r, cp_conn_id conn)
+{
+	return gw_map_get_u64(&r->by_conn, conn);
+}
+
+/* ---- life ------------------------------------------------------------------------------------------------- */
+
+static void free_binding(struct cp_binding *b)
+{
+	cp_binding_clear_routes(b);
+	free(b->key);
+	free(b->aor);
+	free(b->impi);
+	free(b->contact);
+	free(b->contact_params);
+	free(b->granted_params);
+	free(b->call_id);
+	free(b->impus);
+	free(b->default_impu);
+	free(b->term_ioi);
+	free(b->feature_caps);
+	free(b);
+}
+
 void cp_binding_remove(struct cp_binding *b, const char *why)
 {
 	struct cp_reg *r = b->reg;
@@ -59,28 +121,52 @@ void cp_binding_remove(struct cp_binding *b, const char *why)
 	CP_COUNT(reg_removed);
 	CP_GAUGE_ADD(reg_bindings, -1);
 	cp_alg_binding_gone(r->s->alg, b);
+	cp_reg_event_leave(b);
 	gw_timer_stop(&r->s->loop->timers, &b->timer);
 	gw_map_del(&r->by_key, gw_sv_cstr(b->key));
 	gw_map_del_u64(&r->by_id, b->id);
 	leave_conn(b);
+	leave_aor(b);
 	gw_list_remove(&b->node);
-	cp_binding_clear_routes(b);
-	free(b->key);
-	free(b->aor);
-	free(b->impi);
-	free(b->contact);
-	free(b->impus);
-	free(b);
+	free_binding(b);
 	if (!cp_reg_by_conn(r, conn) && !cp_transport_alive(r->s->transport, conn))
 		cp_sip_flow_drop(r->s, conn);
+}
+
+bool cp_binding_alive(const struct cp_binding *b)
+{
+	return b->is_registered && cp_transport_alive(b->reg->s->transport, b->peer.conn);
 }
 
 static void on_binding_timer(struct gw_timer *timer, uint64_t now_ms)
 {
 	struct cp_binding *b = GW_CONTAINER(timer, struct cp_binding, timer);
+	const char *lost = "connection lost and not back in time";
+	struct cp_reg *r = b->reg;
+	cp_conn_id conn = b->peer.conn;
+	bool closes = b->closes_socket;
 
-	(void)now_ms;
-	cp_binding_remove(b, cp_binding_alive(b) ? "expired" : "connection lost and not back in time");
+	if (!b->is_registered) {
+		cp_binding_remove(b, "ended by the network");
+		if (closes)
+			cp_reg_close_unused(r, conn, "registration ended");
+	} else if (!b->guard_ms || now_ms < b->guard_ms) {
+		cp_binding_remove(b, "expired");
+	} else if (r->s->conf->reg.guard_deregister) {
+		cp_reg_deregister(b, lost, false);
+	} else {
+		cp_binding_remove(b, lost);
+	}
+}
+
+void cp_binding_arm(struct cp_binding *b)
+{
+	struct cp_sip *s = b->reg->s;
+	uint64_t due = b->expires_ms + 64ull * s->conf->mw.t1_ms;
+
+	if (b->guard_ms && b->guard_ms < due)
+		due = b->guard_ms;
+	(void)gw_timer_arm(&s->loop->timers, &b->timer, due);
 }
 
 struct cp_binding *cp_binding_new(struct cp_reg *r, const char *key, const char *aor, uint32_t id,
@@ -96,27 +182,33 @@ struct cp_binding *cp_binding_new(struct cp_reg *r, const char *key, const char 
 	b->timer.fn = on_binding_timer;
 	gw_list_init(&b->node);
 	gw_list_init(&b->conn_ring);
+	gw_list_init(&b->aor_ring);
+	gw_list_init(&b->event_node);
 	b->key = gw_sv_dup(gw_sv_cstr(key));
 	b->aor = gw_sv_dup(gw_sv_cstr(aor));
-	if (!b->key || !b->aor || gw_map_put(&r->by_key, gw_sv_cstr(b->key), b))
+	b->contact = gw_sv_dup(GW_SV(""));
+	b->default_impu = gw_sv_dup(gw_sv_cstr(aor));
+	if (!b->key || !b->aor || !b->contact || !b->default_impu || gw_map_put(&r->by_key, gw_sv_cstr(b->key), b))
 		goto fail;
 	if (gw_map_put_u64(&r->by_id, b->id, b))
 		goto fail_key;
 	if (join_conn(b))
 		goto fail_id;
-	cp_flow_token(r, b->id, b->token);
+	if (join_aor(b))
+		goto fail_conn;
+	cp_flow_token_make(&r->keys, b->id, b->peer.conn, b->token);
 	gw_list_append(&r->all, &b->node);
 	b->is_registered = true;
 	CP_GAUGE_ADD(reg_bindings, 1);
 	return b;
+fail_conn:
+	leave_conn(b);
 fail_id:
 	gw_map_del_u64(&r->by_id, b->id);
 fail_key:
 	gw_map_del(&r->by_key, gw_sv_cstr(b->key));
 fail:
-	free(b->key);
-	free(b->aor);
-	free(b);
+	free_binding(b);
 	return NULL;
 }
 
@@ -140,22 +232,14 @@ void cp_binding_take_id(struct cp_binding *b, uint32_t id)
 {
 	struct cp_reg *r = b->reg;
 
-	if (b->id == id || gw_map_get_u64(&r->by_id, id) || gw_map_put_u64(&r->by_id, id, b))
-		return;
-	gw_map_del_u64(&r->by_id, b->id);
-	b->id = id;
-	cp_flow_token(r, id, b->token);
+	if (b->id != id && !gw_map_get_u64(&r->by_id, id) && gw_map_put_u64(&r->by_id, id, b) == GW_OK) {
+		gw_map_del_u64(&r->by_id, b->id);
+		b->id = id;
+	}
+	cp_flow_token_make(&r->keys, b->id, b->peer.conn, b->token);
 }
 
-bool cp_binding_alive(const struct cp_binding *b)
-{
-	return b->is_registered && cp_transport_alive(b->reg->s->transport, b->peer.conn);
-}
-
-struct cp_binding *cp_reg_by_conn(struct cp_reg *r, cp_conn_id conn)
-{
-	return gw_map_get_u64(&r->by_conn, conn);
-}
+/* ---- identities ------------------------------------------------------------------------------------------- */
 
 bool cp_binding_owns(const struct cp_binding *b, struct gw_sv text)
 {
@@ -165,7 +249,7 @@ bool cp_binding_owns(const struct cp_binding *b, struct gw_sv text)
 
 	if (sip_uri_parse(text, &want))
 		return false;
-	if (sip_uri_parse(gw_sv_cstr(b->aor), &have) == GW_OK && sip_uri_eq(&want, &have))
+	if (!b->is_aor_barred && sip_uri_parse(gw_sv_cstr(b->aor), &have) == GW_OK && sip_uri_eq(&want, &have))
 		return true;
 	while (sip_list_next(&list, &e))
 		if (sip_addr_parse(e, &a) == GW_OK && sip_uri_eq(&want, &a.uri))
@@ -173,17 +257,63 @@ bool cp_binding_owns(const struct cp_binding *b, struct gw_sv text)
 	return false;
 }
 
+static struct cp_binding *owner_on(struct cp_binding *first, struct gw_sv header)
+{
+	struct cp_binding *b = first;
+	struct sip_addr a;
+
+	if (sip_addr_parse(header, &a))
+		return NULL;
+	do {
+		if (b->is_registered && cp_binding_owns(b, a.uri.text))
+			return b;
+		b = GW_CONTAINER(b->conn_ring.next, struct cp_binding, conn_ring);
+	} while (b != first);
+	return NULL;
+}
+
+struct cp_binding *cp_reg_by_sender(struct cp_reg *r, cp_conn_id conn, const struct sip_msg *m)
+{
+	struct cp_binding *first = cp_reg_by_conn(r, conn), *b;
+
+	if (!first)
+		return NULL;
+	if ((b = owner_on(first, sip_msg_value(m, SIP_HDR_P_PREFERRED_IDENTITY))) ||
+		(b = owner_on(first, sip_msg_value(m, SIP_HDR_FROM))))
+		return b;
+	for (b = first; !b->is_registered;) {
+		b = GW_CONTAINER(b->conn_ring.next, struct cp_binding, conn_ring);
+		if (b == first)
+			return NULL;
+	}
+	return b;
+}
+
+struct gw_sv cp_binding_contact_param(const struct cp_binding *b, struct gw_sv name)
+{
+	struct sip_param p;
+
+	return sip_param_get(gw_sv_cstr(b->contact_params), name, &p) ? p.value : GW_SV_NONE;
+}
+
+/* ---- the table -------------------------------------------------------------------------------------------- */
+
 enum gw_err cp_reg_new(struct cp_reg **out, struct cp_sip *s)
 {
 	struct cp_reg *r = calloc(1, sizeof(*r));
+	enum gw_err err;
 
 	if (!r)
 		return GW_ENOMEM;
 	r->s = s;
 	gw_list_init(&r->all);
 	gw_list_init(&r->attempts);
-	cp_random(r->secret, sizeof(r->secret));
+	gw_list_init(&r->events);
 	cp_random(&r->next_id, sizeof(r->next_id));
+	if ((err = cp_reg_flows_start(r))) {
+		cp_reg_free(r);
+		return err;
+	}
 	*out = r;
 	return GW_OK;
 }
@@ -192,12 +322,17 @@ void cp_reg_free(struct cp_reg *r)
 {
 	if (!r)
 		return;
+	cp_reg_events_free(r);
 	while (!gw_list_empty(&r->all))
 		cp_binding_remove(GW_CONTAINER(r->all.next, struct cp_binding, node), "stopping");
 	cp_reg_attempts_free(r);
+	gw_timer_stop(&r->s->loop->timers, &r->rotate);
 	gw_map_free(&r->by_key);
 	gw_map_free(&r->by_id);
 	gw_map_free(&r->by_conn);
+	gw_map_free(&r->by_aor);
+	gw_map_free(&r->event_by_impu);
+	gw_map_free(&r->event_by_call_id);
 	free(r);
 }
 

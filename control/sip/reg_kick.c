@@ -1,17 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An operator ends the registrations of a user: bindings, calls and sockets. */
+/* An operator ends the registrations of a user: bindings, calls and sockets, and the contact at the core where we may. */
 #include "control/sip/reg_int.h"
-
-/* A socket is closed behind the BYEs, and only when no other user has it. */
-static void kick(struct cp_binding *b)
-{
-	struct cp_reg *r = b->reg;
-	cp_conn_id conn = b->peer.conn;
-
-	cp_binding_remove(b, "ended by the operator");
-	if (!cp_reg_by_conn(r, conn))
-		cp_transport_close(r->s->transport, conn, 1008, "registration ended by the operator");
-}
 
 unsigned cp_reg_kick(struct cp_reg *r, struct gw_sv impu)
 {
@@ -22,7 +11,7 @@ unsigned cp_reg_kick(struct cp_reg *r, struct gw_sv impu)
 
 		if (!cp_binding_owns(b, impu))
 			continue;
-		kick(b);
+		cp_reg_deregister(b, "ended by the operator", true);
 		n++;
 	}
 	return n;

@@ -30,7 +30,8 @@ enum gw_err sip_register_read(const struct sip_msg *m, struct sip_register *out,
 	return key->overflow ? GW_EBADMSG : GW_OK;
 }
 
-uint32_t sip_register_granted(const struct sip_msg *m, struct gw_sv contact)
+uint32_t sip_register_granted(const struct sip_msg *m, struct gw_sv contact, struct gw_sv reg_id,
+	struct sip_addr *out)
 {
 	struct sip_elements e = { 0 };
 	struct sip_uri mine;
@@ -44,6 +45,10 @@ uint32_t sip_register_granted(const struct sip_msg *m, struct gw_sv contact)
 	while (sip_msg_element(m, SIP_HDR_CONTACT, &e, &v)) {
 		if (sip_addr_parse(v, &a) || a.is_star || !sip_uri_eq(&a.uri, &mine))
 			continue;
+		if (reg_id.len && sip_param_get(a.params, GW_SV("reg-id"), &p) && !gw_sv_eq(p.value, reg_id))
+			continue;
+		if (out)
+			*out = a;
 		if (sip_param_get(a.params, GW_SV("expires"), &p) && gw_sv_u32(p.value, &n) == GW_OK)
 			return n;
 		return gw_sv_u32(sip_msg_value(m, SIP_HDR_EXPIRES), &n) == GW_OK ? n : 3600;

@@ -16,7 +16,12 @@ struct sip_register {
  * @return GW_OK; GW_EBADMSG: not exactly one Contact, or "*" with anything but Expires 0 (W2-REG-19)
  */
 enum gw_err sip_register_read(const struct sip_msg *m, struct sip_register *out, struct gw_buf *key) GW_NODISCARD;
-/** Seconds a 2xx grants this contact; 0: it does not list it. */
-uint32_t sip_register_granted(const struct sip_msg *m, struct gw_sv contact);
+/**
+ * Seconds a 2xx grants this contact; 0: it does not list it. Two flows may share a URI: reg_id tells them apart
+ * where the registrar repeats it (empty: any).
+ * @param out   the contact as the 2xx lists it, with pub-gruu and temp-gruu; may be NULL
+ */
+uint32_t sip_register_granted(const struct sip_msg *m, struct gw_sv contact, struct gw_sv reg_id,
+	struct sip_addr *out);
 
 #endif

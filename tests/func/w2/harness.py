@@ -35,6 +35,7 @@ class Rig:
                    "requests_per_s_source": 0, "requests_per_s_user": 0, "certificate": f"{self.dir}/c.crt", "key": f"{self.dir}/c.key"},
             "mw": {"bind": f"{LO}:{MW_PORT}", "home_domain": "home1.example", "entry": [f"{LO}:{CORE_PORT}"]},
             "iq": {"bind": f"{LO}:{IQ_PORT}", "gateways": [{"name": "g", "address": f"{LO}:{MG_PORT}"}]},
+            "reg": {"subscribe": False},
             "log": {"level": "info", "file": "-"},
             "control_socket": f"{self.dir}/s.sock",
         }

@@ -140,13 +140,12 @@ def _(t):
         pass
 
 
-@case("without a Service-Route addresses outside the trusted ones go to the entry point")
+@case("where the core gives no Service-Route the configured one leads to the entry point (W2-REG-42)",
+      reg={"service_route": "<sip:orig@scscf1.home1.example;lr>"})
 def _(t):
     w, udp = t.register(service_route=False), listen("127.0.0.9", 7777)
     w.send(request("MESSAGE", "sip:x@127.0.0.9:7777", body="hi", ctype="text/plain"))
-    t.core.get("MESSAGE")
-    w.send(request("MESSAGE", "sip:x@127.0.0.9:7777", to="<sip:x@y>;tag=none", body="hi", ctype="text/plain"))
-    w.get(481)
+    check(t.core.get("MESSAGE").headers("Route") == ["<sip:orig@scscf1.home1.example;lr>"], "not by that route")
     silent(udp)
 
 
@@ -238,24 +237,24 @@ def _(t):
     b.send(register_request("bob"))
     for x in (t.core.get("REGISTER"), t.core.get("REGISTER")):
         user = "alice" if "alice" in x.header("To") else "bob"
-        t.core.send(response(x, 200, "OK", f"Contact: <sip:{user}@abc.invalid;transport=ws>;expires=3600"))
+        t.core.send(response(x, 200, "OK", f"Contact: <sip:{user}@abc.invalid;transport=ws>;expires=3600\n"
+                             "Service-Route: <sip:orig@home1.example;lr>"))
     check(sorted([a.get(None).status, b.get(None).status]) == [200, 503])
 
 
 @case("when the guard ends during a REGISTER its 200 makes the binding again", reg={"guard_s": 1})
 def _(t):
     w = t.register()
-    path = w.path
     w.close()
     t.log_wait("reg.connection_lost")
     n = t.ws()
     n.send(register_request("alice", cid="regalice", cseq=2))
     r = t.core.get("REGISTER")
-    check(r.header("Path") == path)
+    n.path = r.header("Path")
     t.log_wait("reg.removed")
-    t.core.send(response(r, 200, "OK", "Contact: <sip:alice@abc.invalid;transport=ws>;expires=3600"))
+    t.core.send(response(r, 200, "OK", "Contact: <sip:alice@abc.invalid;transport=ws>;expires=3600\n"
+                         "Service-Route: <sip:orig@home1.example;lr>"))
     n.get(200)
-    n.path = path
     t.core.send(core_request(t, n, "MESSAGE"))
     n.get("MESSAGE")
 
@@ -267,7 +266,8 @@ def _(t):
     r = t.core.get("REGISTER")
     w.close()
     t.log_wait("reg.connection_lost")
-    t.core.send(response(r, 200, "OK", "Contact: <sip:alice@abc.invalid;transport=ws>;expires=3600"))
+    t.core.send(response(r, 200, "OK", "Contact: <sip:alice@abc.invalid;transport=ws>;expires=3600\n"
+                         "Service-Route: <sip:orig@home1.example;lr>"))
     t.log_wait("reg.removed")
 
 

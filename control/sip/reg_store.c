@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a 2xx to REGISTER says, and what is kept of it (W2-REG-40, -42, TS 24.229 5.2.2.1). */
+#include <stdlib.h>
+
+#include "control/app/metrics.h"
+#include "control/sip/reg_int.h"
+#include "proto/sip/digest.h"
+#include "proto/sip/register.h"
+
+static char *dup_list(const struct sip_msg *m, enum sip_hdr_id id)
+{
+	char text[4096];
+	struct gw_buf b = gw_buf(text, sizeof(text));
+	struct sip_elements e = { 0 };
+	struct gw_sv v;
+
+	/* what does not fit is left out whole: a part of a URI is another URI */
+	while (sip_msg_element(m, id, &e, &v) && b.len + v.len + 2 <= sizeof(text)) {
+		if (b.len)
+			gw_buf_puts(&b, ", ");
+		gw_buf_put(&b, v);
+	}
+	return gw_sv_dup(gw_buf_sv(&b));
+}
+
+/* Is the AOR in P-Associated-URI? */
+static bool is_listed(const struct cp_binding *b)
+{
+	struct gw_sv list = gw_sv_cstr(b->impus), e;
+	struct sip_uri want;
+	struct sip_addr a;
+
+	if (sip_uri_parse(gw_sv_cstr(b->aor), &want))
+		return false;
+	while (sip_list_next(&list, &e))
+		if (sip_addr_parse(e, &a) == GW_OK && sip_uri_eq(&want, &a.uri))
+			return true;
+	return false;
+}
+
+/* The core's lists (W2-REG-40): replaced completely, whatever was there before. */
+static void store_lists(struct cp_binding *b, const struct sip_msg *m)
+{
+	const char *dflt = b->reg->s->conf->reg.service_route;
+	struct sip_elements e = { 0 };
+	struct sip_param ioi;
+	struct sip_addr a;
+	struct gw_sv v, list;
+
+	cp_binding_clear_routes(b);
+	while (b->n_service_route < CP_SERVICE_ROUTES_MAX && sip_msg_element(m, SIP_HDR_SERVICE_ROUTE, &e, &v))
+		if ((b->service_route[b->n_service_route] = gw_sv_dup(v)))
+			b->n_service_route++;
+	if (b->n_service_route == 0 && *dflt && (b->service_route[0] = gw_sv_dup(gw_sv_cstr(dflt))))
+		b->n_service_route = 1;		/* W2-REG-42 */
+	cp_reg_set(&b->impus, dup_list(m, SIP_HDR_P_ASSOCIATED_URI));
+	cp_reg_set(&b->feature_caps, dup_list(m, SIP_HDR_FEATURE_CAPS));
+	v = sip_param_get(sip_msg_value(m, SIP_HDR_P_CHARGING_VECTOR), GW_SV("term-ioi"), &ioi) ? ioi.value : GW_SV_NONE;
+	cp_reg_set(&b->term_ioi, gw_sv_dup(v));
+	list = gw_sv_cstr(b->impus);
+	v = sip_list_next(&list, &v) && sip_addr_parse(v, &a) == GW_OK ? a.uri.text : gw_sv_cstr(b->aor);
+	cp_reg_set(&b->default_impu, gw_sv_dup(v));
+	/* TS 24.229 5.1.1.2.1: an identity that was registered and is not listed is barred */
+	b->is_aor_barred = b->impus && *b->impus && !is_listed(b);
+}
+
+/* What of the REGISTER itself is kept: who asked, and what a REGISTER on its behalf has to repeat. */
+static void store_request(struct cp_binding *b, const struct cp_reg_attempt *at)
+{
+	const struct sip_msg *req = &at->u->req;
+	struct sip_auth auth;
+
+	cp_reg_set(&b->contact, gw_sv_dup(gw_sv_cstr(at->contact)));
+	cp_reg_set(&b->contact_params, gw_sv_dup(gw_sv_cstr(at->contact_params)));
+	cp_reg_set(&b->call_id, gw_sv_dup(req->call_id));
+	b->cseq = req->cseq.number;
+	b->has_ob = at->has_ob;
+	if (sip_auth_parse(sip_msg_value(req, SIP_HDR_AUTHORIZATION), &auth) == GW_OK && auth.username.len)
+		cp_reg_set(&b->impi, gw_sv_dup(auth.username));
+}
+
+static uint32_t granted_to(const struct cp_binding *b, const struct sip_msg *m, struct sip_addr *out)
+{
+	return sip_register_granted(m, gw_sv_cstr(b->contact), cp_binding_contact_param(b, GW_SV("reg-id")), out);
+}
+
+/* Contact: * (W2-REG-19): of this user's contacts go those the core does not list any more. */
+static void remove_unlisted(struct cp_reg *r, const char *aor, const struct sip_msg *m)
+{
+	struct cp_binding *b = cp_reg_by_aor(r, gw_sv_cstr(aor));
+
+	if (!b)
+		return;
+	GW_LIST_FOREACH_SAFE(it, next, &b->aor_ring) {
+		struct cp_binding *other = GW_CONTAINER(it, struct cp_binding, aor_ring);
+
+		if (granted_to(other, m, NULL) == 0)
+			cp_binding_remove(other, "de-registered");
+	}
+	if (granted_to(b, m, NULL) == 0)
+		cp_binding_remove(b, "de-registered");
+}
+
+static void keep_until(struct cp_binding *b, uint32_t seconds)
+{
+	struct cp_sip *s = b->reg->s;
+
+	b->is_registered = true;	/* also what the network had ended a moment ago */
+	b->is_gone_at_core = b->closes_socket = false;
+	b->guard_ms = 0;
+	b->registered_ms = cp_loop_now(s->loop);
+	b->expires_ms = b->registered_ms + seconds * 1000ull;
+	cp_binding_arm(b);
+	cp_transport_set_registered(s->transport, b->peer.conn, true);
+	if (!cp_binding_alive(b))	/* lost while the core was asked */
+		cp_binding_guard(b);
+	cp_reg_event_join(b);
+}
+
+/* A 2xx of the core to the contact of the attempt. @return 0, or what the WIC is told instead */
+static unsigned store_contact(struct cp_reg_attempt *at, const struct sip_msg *m, uint32_t seconds)
+{
+	struct cp_reg *r = at->reg;
+	struct cp_binding *b = gw_map_get(&r->by_key, gw_sv_cstr(at->key));
+	struct sip_addr granted;
+
+	if (!b && !(b = cp_binding_new(r, at->key, at->aor, at->id, &at->u->peer)))
+		return 503;
+	at->replaced = cp_binding_move(b, &at->u->peer);
+	cp_binding_take_id(b, at->id);
+	store_request(b, at);
+	store_lists(b, m);
+	if (granted_to(b, m, &granted))
+		cp_reg_set(&b->granted_params, gw_sv_dup(granted.params));
+	CP_COUNT(reg_ok);
+	keep_until(b, seconds);
+	GW_LOG_INFO(r->s->log, "reg.ok", "impu=%s expires_s=%u service_routes=%u", b->aor, seconds,
+		b->n_service_route);
+	return 0;
+}
+
+unsigned cp_reg_store(struct cp_reg_attempt *at, const struct sip_msg *m)
+{
+	struct cp_reg *r = at->reg;
+	struct cp_binding *b = gw_map_get(&r->by_key, gw_sv_cstr(at->key));
+	struct gw_sv reg_id = GW_SV_NONE;
+	struct sip_param p;
+	uint32_t seconds;
+
+	if (sip_param_get(gw_sv_cstr(at->contact_params), GW_SV("reg-id"), &p))
+		reg_id = p.value;
+	seconds = at->is_star ? 0 : sip_register_granted(m, gw_sv_cstr(at->contact), reg_id, NULL);
+	at->is_granted = seconds > 0;
+	if (at->is_star)
+		remove_unlisted(r, at->aor, m);
+	else if (seconds == 0 && b)
+		cp_binding_remove(b, "de-registered");
+	if (seconds == 0)
+		return 0;
+	if (!sip_msg_find(m, SIP_HDR_SERVICE_ROUTE) && !*r->s->conf->reg.service_route) {
+		CP_COUNT(reg_no_service_route);
+		GW_LOG_ERROR(r->s->log, "reg.no_service_route", "impu=%s", at->aor);
+		if (b)
+			cp_binding_remove(b, "the core gives no Service-Route");
+		return 502;
+	}
+	return store_contact(at, m, seconds);
+}
