@@ -123,8 +123,9 @@ static void apply(struct cp_reg_event *e)
 {
 	bool has_gap = e->has_version && doc.version > e->version + 1;
 
-	if (e->has_version && doc.version <= e->version)
-		return;		/* old news */
+	/* old news; but a full state is newer by its CSeq, and there are notifiers that do not count */
+	if (!doc.is_full && e->has_version && doc.version <= e->version)
+		return;
 	if (!doc.is_full && (has_gap || !e->has_version)) {
 		CP_COUNT(reg_event_gaps);
 		cp_reg_event_refresh(e);

@@ -233,6 +233,15 @@ def _(t):
     w2.get(403)
 
 
+@case("a notifier that sends full states and does not count is understood", reg=EVENT, mw={"t1_ms": 50})
+def _(t):
+    registered(t)
+    n = Notifier(t)
+    n.notify(reginfo(0, contact(), full=True))
+    n.notify(reginfo(0, contact("terminated", "unregistered"), full=True, state="terminated"))
+    gone(t)
+
+
 @case("two flows with one Contact URI are told apart by reg-id", reg=EVENT, mw={"t1_ms": 50})
 def _(t):
     w1 = registered(t)
