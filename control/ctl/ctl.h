@@ -16,7 +16,8 @@
 /** A command group: argv[0] is its name. @return exit status; CTL_USAGE: the caller prints the usage */
 int ctl_agw(int argc, char **argv);
 int ctl_cscf(int argc, char **argv);
-extern const char ctl_agw_usage[], ctl_cscf_usage[];
+int ctl_user(int argc, char **argv);
+extern const char ctl_agw_usage[], ctl_cscf_usage[], ctl_user_usage[];
 
 /** Options every group has. */
 struct ctl_options {

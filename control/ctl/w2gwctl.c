@@ -9,7 +9,8 @@ static const struct group {
 	const char *name;
 	int (*run)(int argc, char **argv);
 	const char *usage;
-} groups[] = { { "agw", ctl_agw, ctl_agw_usage }, { "cscf", ctl_cscf, ctl_cscf_usage } };
+} groups[] = { { "agw", ctl_agw, ctl_agw_usage }, { "cscf", ctl_cscf, ctl_cscf_usage },
+	{ "user", ctl_user, ctl_user_usage } };
 
 static void usage(FILE *f)
 {
