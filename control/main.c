@@ -13,6 +13,7 @@
 #include "control/sip/overload.h"
 #include "control/sip/reg.h"
 #include "control/token/token.h"
+#include "control/waf/waf.h"
 
 struct process {
 	struct cp_conf *conf;
@@ -22,6 +23,7 @@ struct process {
 	struct cp_iq *iq;
 	struct cp_ctl *ctl;
 	struct cp_ops ops;
+	struct cp_waf *waf;
 	uv_signal_t term, intr, hup;
 };
 
@@ -46,6 +48,38 @@ static void on_hup(uv_signal_t *h, int sig)
 		GW_LOG_NOTICE(&p->log, "tls.reloaded", "certificate=%s", p->conf->w2.certificate);
 }
 
+static void on_waf_keys(void *user, struct gw_sv issuer, struct gw_sv jwks)
+{
+	struct process *p = user;
+	enum gw_err err = cp_token_set_keys(p->sip.tokens, issuer, jwks);
+
+	if (err)
+		GW_LOG_ERROR(&p->log, "waf.keys_not_taken", "issuer=%.*s error=%s", GW_SV_FMT(issuer), gw_err_name(err));
+}
+
+static void on_waf_revoked(void *user, struct gw_sv issuer, struct gw_sv jti, uint64_t until_s)
+{
+	struct process *p = user;
+	struct cp_token_revocation r = { .issuer = issuer, .jti = jti, .until_s = until_s };
+	enum gw_err err = cp_token_revoke(p->sip.tokens, &r);
+
+	if (err)	/* it goes on to count until it ends by itself */
+		GW_LOG_ERROR(&p->log, "waf.revocation_not_taken", "error=%s", gw_err_name(err));
+}
+
+static enum gw_err start_waf(struct process *p)
+{
+	struct cp_waf_ops ops = { .set_keys = on_waf_keys, .revoke = on_waf_revoked, .user = p };
+	enum gw_err err;
+
+	if (!p->conf->web.waf.is_enabled)
+		return GW_OK;
+	err = cp_waf_new(&p->waf, &p->conf->web.waf, &p->loop, &p->log, &ops);
+	if (err == GW_OK)
+		cp_transport_set_waf(p->sip.transport, p->waf);
+	return err;
+}
+
 static enum gw_err start(struct process *p)
 {
 	struct cp_sip *s = &p->sip;
@@ -68,6 +102,8 @@ static enum gw_err start(struct process *p)
 		(err = cp_ctl_open(&p->ctl, p->conf->control_socket, &p->loop, &p->log)) ||
 		(err = cp_ops_open(&p->ops, p->ctl)) || (err = cp_trace_open(p->ctl)))
 		return err;
+	if ((err = start_waf(p)))
+		return err;
 	return GW_OK;
 }
 
@@ -89,6 +125,8 @@ static void stop(struct process *p)
 	cp_alg_free(p->sip.alg);
 	p->sip.alg = NULL;
 	cp_sip_free(&p->sip);
+	cp_transport_set_waf(p->sip.transport, NULL);
+	cp_waf_free(p->waf);
 	cp_reg_free(p->sip.reg);
 	cp_transport_free(p->sip.transport);
 	cp_token_free(p->sip.tokens);

@@ -8,6 +8,7 @@
 
 #include "control/app/conf_check.h"
 #include "control/app/conf_tokens.h"
+#include "control/app/conf_web.h"
 #include "proto/conf/conf.h"
 
 #define FILE_MAX_BYTES (1u << 20)
@@ -252,10 +253,6 @@ static void read_rest(struct conf *c, struct cp_conf *d)
 	d->overload.transactions = conf_uint(c, m, "transactions", 1, 1000000, 10000);
 	d->overload.iq_requests = conf_uint(c, m, "iq_requests", 1, 1000000, 2000);
 	d->overload.retry_after_s = conf_uint(c, m, "retry_after_s", 1, 3600, 5);
-	m = conf_map(c, c->root, "web", false);
-	d->web.wic_dir = conf_str(c, m, "wic_dir", "", false);
-	d->web.metrics_allow = text(c, m, "metrics_allow", "127.0.0.0/8", &prefix_form);
-	d->web.connections = conf_uint(c, m, "connections", 1, 100000, 256);
 	m = conf_map(c, c->root, "log", false);
 	d->log.level = (enum gw_log_level)conf_enum(c, m, "level", levels, GW_LOG_INFO);
 	d->log.file = conf_str(c, m, "file", "-", false);
@@ -293,6 +290,7 @@ enum gw_err cp_conf_load(const char *path, FILE *err, struct cp_conf **out)
 		read_iq(&c, &o->conf);
 		read_rest(&c, &o->conf);
 		cp_conf_read_tokens(&c, &o->conf);
+		cp_conf_read_web(&c, &o->conf);
 		e = conf_finish(&c);
 	}
 	fwrite(b.p, 1, b.len, err);

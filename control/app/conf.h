@@ -46,6 +46,31 @@ struct cp_conf_access {
 	unsigned scenarios;
 };
 
+/** An OAuth client of the embedded WAF, or a resource server that may ask for the state of tokens. */
+struct cp_conf_client {
+	char *id;
+	char *secret;             /* empty: a public client, known by PKCE and its redirect URIs only */
+	char **redirect_uris;     /* compared byte by byte (RFC 9700 4.1.3) */
+	unsigned n_redirect_uris;
+	bool may_introspect;      /* RFC 7662; needs a secret */
+};
+
+/** The embedded WWSF and WAF (control/waf); times in seconds. */
+struct cp_conf_waf {
+	bool is_enabled;
+	char *issuer;             /* https://host[:port], no path; RFC 8414 2 */
+	char *audience;           /* "aud" of access tokens: this eP-CSCF */
+	char *scope;              /* the one scope it grants */
+	char *waf_id, *wwsf_id;   /* W2-TOK-06 */
+	char *users_db, *state_db, *signing_keys; /* files; each is made at the first start, mode 0600 */
+	unsigned code_s, access_token_s, refresh_token_s, session_s, max_sessions;
+	unsigned key_rotation_s, key_overlap_s;
+	struct cp_conf_client *clients;
+	unsigned n_clients;
+	char **guest_impus;       /* the WWSF's pool (scenario 3): "sip:guest{1..100}@home1.example"; none: no guests */
+	unsigned n_guest_impus;
+};
+
 enum cp_bundle { CP_BUNDLE_STRICT, CP_BUNDLE_ACCEPT };       /* W2-BUN-01, W2-BUN-03 */
 enum cp_dtls_role { CP_DTLS_ACTIVE, CP_DTLS_PASSIVE };       /* answer to actpass, W2-SEC-05 */
 enum cp_early_media { CP_EARLY_OPEN, CP_EARLY_CLOSED };      /* without P-Early-Media, W2-EM-02 */
@@ -77,6 +102,11 @@ struct cp_conf {
 		char *wic_dir;                  /* static pages; empty: none */
 		char *metrics_allow;            /* prefix allowed to read /metrics, default 127.0.0.0/8 */
 		unsigned connections;           /* 256 */
+		bool sign_in_oauth, sign_in_digest; /* what the page offers */
+		char *authorization_server;     /* issuer the page signs in at; the embedded one or a third party's; or empty */
+		char *client_id;                /* of the page there */
+		char *scope;                    /* the page asks for */
+		struct cp_conf_waf waf;
 	} web;
 	struct {
 		struct gw_addr bind;            /* UDP and TCP, default port 5060 */

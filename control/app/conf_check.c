@@ -7,6 +7,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "control/waf/pool.h"
 #include "proto/base/addr.h"
 #include "proto/sip/uri.h"
 
@@ -130,6 +131,41 @@ bool cp_conf_is_origin(struct gw_sv v)
 		return true;
 	port = gw_sv_sub(port, 1, port.len);
 	return is_port(port) && !is_default_port(scheme, port);
+}
+
+bool cp_conf_is_issuer(struct gw_sv v)
+{
+	return gw_sv_starts(v, GW_SV("https://")) && cp_conf_is_origin(v);
+}
+
+bool cp_conf_is_redirect(struct gw_sv v)
+{
+	size_t colon = gw_sv_chr(v, ':', 0);
+	struct gw_sv scheme = gw_sv_sub(v, 0, colon), rest = gw_sv_sub(v, colon + 1, v.len);
+
+	if (!consists_of(scheme, "+-.") || !is_printable_but(rest, " \"<>\\^`{|}#*;,"))
+		return false;
+	if (gw_sv_eq(scheme, GW_SV("http")))	/* RFC 8252 7.3: a native program of the user's own machine */
+		return gw_sv_starts(rest, GW_SV("//127.0.0.1:")) || gw_sv_starts(rest, GW_SV("//[::1]:"));
+	return gw_sv_eq(scheme, GW_SV("https")) ? gw_sv_starts(rest, GW_SV("//")) && rest.len > 2 :
+		gw_sv_chr(scheme, '.', 0) < scheme.len;	/* RFC 8252 7.1: never javascript: or data: */
+}
+
+bool cp_conf_is_server(struct gw_sv v)
+{
+	return gw_sv_starts(v, GW_SV("https://")) && cp_conf_is_redirect(v) && gw_sv_chr(v, '?', 0) == v.len &&
+		v.p[v.len - 1] != '/';
+}
+
+bool cp_conf_is_impu_pattern(struct gw_sv v)
+{
+	bool is_sip = gw_sv_starts(v, GW_SV("sip:")) || gw_sv_starts(v, GW_SV("sips:"));
+	size_t open = gw_sv_chr(v, '{', 0);
+	struct cp_pool_range r;
+
+	if (!is_printable_but(v, " \"<>\\") || (is_sip ? gw_sv_chr(v, '@', 0) == v.len : !gw_sv_starts(v, GW_SV("tel:"))))
+		return false;
+	return open == v.len ? gw_sv_chr(v, '}', 0) == v.len : cp_pool_parse(v, &r) == GW_OK;
 }
 
 bool cp_conf_is_prefix(struct gw_sv v)

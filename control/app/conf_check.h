@@ -23,6 +23,14 @@ bool cp_conf_is_mid(struct gw_sv v);
 bool cp_conf_is_origin(struct gw_sv v);
 /** address/prefix. */
 bool cp_conf_is_prefix(struct gw_sv v);
+/** https://host[:port] without path, query or a slash at the end. */
+bool cp_conf_is_issuer(struct gw_sv v);
+/** Issuer of a third party: as above, and a path is allowed (RFC 8414 2). */
+bool cp_conf_is_server(struct gw_sv v);
+/** Absolute URI of an OAuth redirect: a scheme, printable, no fragment, no "*" (RFC 6749 3.1.2); http only to this host. */
+bool cp_conf_is_redirect(struct gw_sv v);
+/** sip: or tel: URI in which one range {FIRST..LAST} of numbers may stand. */
+bool cp_conf_is_impu_pattern(struct gw_sv v);
 /** A codec this product knows by name. */
 bool cp_conf_is_codec(struct gw_sv v);
 

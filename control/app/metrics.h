@@ -81,6 +81,21 @@
 	X(call_body_refused, "INVITE, UPDATE, PRACK refused for a body nobody reads into (415)")  \
 	X(call_late_answer_dropped, "answers dropped that came after the one that counts")        \
 	X(call_late_answer_ended, "2xx to calls that were over: acknowledged and ended with BYE") \
+	X(web_refused_body, "HTTP requests refused for a body above 16 KiB (413)")         \
+	X(waf_logins, "users who signed in with their password")                           \
+	X(waf_login_failed, "sign-ins refused: no such user, wrong password, or locked")   \
+	X(waf_login_limited, "sign-ins refused unchecked: too many attempts of a source or for a name (429)") \
+	X(waf_login_busy, "sign-ins refused unchecked: too many passwords are being checked (503)") \
+	X(waf_guests_total, "visitors who asked to continue as guest")                     \
+	X(waf_pool_exhausted, "guests refused: every IMPU of the pool is taken (503)")     \
+	X(waf_csrf_refused, "forms refused: not from our own page, or an old one (403)")   \
+	X(waf_authorize_refused, "authorization requests refused as malformed, unknown client or redirect URI") \
+	X(waf_codes, "authorization codes given")                                          \
+	X(waf_tokens_issued, "access tokens given")                                        \
+	X(waf_token_refused, "requests refused at the token, revocation and introspection endpoints") \
+	X(waf_reused, "grants revoked: a code or refresh token came a second time")        \
+	X(waf_revoked, "grants revoked by their client (sign-out)")                        \
+	X(waf_tokens_revoked, "access tokens ended before their time")                     \
 	X(iq_requests, "Iq transactions sent")                                                    \
 	X(iq_timeouts, "Iq transactions without a reply")                                         \
 	X(iq_errors, "Iq replies with an error descriptor")                                       \
@@ -105,6 +120,8 @@ GW_CTR_ENUM(cp_ctr, CP_CTR_LIST);
 	X(sip_transactions, "SIP transactions in progress")                                        \
 	X(sip_dialogs, "confirmed dialogs of calls")                                                         \
 	X(calls, "calls in progress")                                                              \
+	X(waf_grants, "grants of the embedded WAF that can be refreshed")                  \
+	X(waf_guests, "IMPUs of the pool taken by guests")                                 \
 	X(iq_contexts, "H.248 contexts held at gateways")                                          \
 	X(iq_gateways_up, "gateways in service")
 

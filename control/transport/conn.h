@@ -155,6 +155,9 @@ enum gw_err cp_httpd_new(struct cp_httpd **out, struct cp_transport *t);
 enum gw_err cp_httpd_adopt(struct cp_httpd *h, struct cp_w2 *c, struct gw_sv head);
 void cp_httpd_input(struct cp_w2 *c, struct gw_sv bytes);
 void cp_httpd_detach(struct cp_w2 *c);
+/** Who serves sign-in and tokens; NULL: nobody. */
+struct cp_waf;
+void cp_httpd_set_waf(struct cp_httpd *h, struct cp_waf *waf);
 void cp_httpd_free(struct cp_httpd *h);
 
 #endif

@@ -185,6 +185,11 @@ static void on_listener_closed(uv_handle_t *h)
 	(void)h;
 }
 
+void cp_transport_set_waf(struct cp_transport *t, struct cp_waf *waf)
+{
+	cp_httpd_set_waf(t->httpd, waf);
+}
+
 void cp_transport_free(struct cp_transport *t)
 {
 	if (!t)

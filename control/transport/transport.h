@@ -80,6 +80,9 @@ struct cp_conn_info {
 bool cp_transport_next(const struct cp_transport *t, uint32_t *it, struct cp_conn_info *out);
 /** Load certificate and key again; running connections keep theirs. On error the old pair stays. */
 enum gw_err cp_transport_reload_tls(struct cp_transport *t);
+struct cp_waf;
+/** Who serves the sign-in and token paths on the web side; NULL: nobody. */
+void cp_transport_set_waf(struct cp_transport *t, struct cp_waf *waf);
 /** Stop accepting, close every WebSocket with 1001, free. Accepts NULL. */
 void cp_transport_free(struct cp_transport *t);
 

@@ -1,32 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The web side: libmicrohttpd with an external epoll, fed through socketpairs by the TLS listener.
- * Pages of the WIC, /config.json, /healthz, /metrics. GET and HEAD only.
+ * The web server: libmicrohttpd with an external epoll, fed through socketpairs by the TLS listener. Bodies are read
+ * here, up to a limit; libmicrohttpd's own form parser is not used (threat W6). A request whose answer comes later is
+ * suspended meanwhile.
  */
-#include <dirent.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include <jansson.h>
 #include <microhttpd.h>
 
 #include "control/app/metrics.h"
-#include "control/transport/conn.h"
+#include "control/waf/waf.h"
+#include "control/web/httpd_int.h"
 
-#define METRICS_BYTES 65536
-#define PIPE_QUEUE_MAX (1u << 20)	/* requests libmicrohttpd has not read */
+#define DRAIN_MAX (1u << 20)		/* of a body too big: read and forgotten, so that the 413 arrives */
+#define ARENA_BYTES 131072
 
-struct cp_httpd {
-	struct cp_transport *t;
-	struct MHD_Daemon *mhd;
-	uv_poll_t *poll;
-	struct gw_timer timer;
+/* r first: the request that handlers see. Made at its request line, freed when libmicrohttpd is done with it. */
+struct request {
+	struct cp_web_req r;
+	struct cp_httpd *h;
+	struct MHD_Connection *c;
+	bool has_begun, is_dispatching, is_suspended, is_too_big, has_nul;
+	size_t drained;
+	struct gw_sv query;
+	char body[CP_WEB_BODY_MAX];
+	size_t body_len;
 };
 
-static void pump(struct cp_httpd *h)
+void cp_httpd_pump(struct cp_httpd *h)
 {
 	MHD_UNSIGNED_LONG_LONG ms;
 
@@ -39,265 +40,190 @@ static void on_epoll(uv_poll_t *p, int status, int events)
 {
 	(void)status;
 	(void)events;
-	pump(p->data);
+	cp_httpd_pump(p->data);
 }
 
 static void on_timer(struct gw_timer *timer, uint64_t now_ms)
 {
 	(void)now_ms;
-	pump(GW_CONTAINER(timer, struct cp_httpd, timer));
+	cp_httpd_pump(GW_CONTAINER(timer, struct cp_httpd, timer));
 }
 
-/* ---- answers -------------------------------------------------------------------------------------- */
+/* ---- the answer ------------------------------------------------------------------------------------------- */
 
-static enum MHD_Result answer(struct MHD_Connection *c, unsigned status, const char *type,
-	struct MHD_Response *r)
+static void security_headers(const struct request *q, struct MHD_Response *m)
 {
+	MHD_add_response_header(m, "X-Content-Type-Options", "nosniff");
+	MHD_add_response_header(m, "Referrer-Policy", q->r.referrer ? q->r.referrer : "no-referrer");
+	MHD_add_response_header(m, "Strict-Transport-Security", "max-age=31536000");
+	MHD_add_response_header(m, "Content-Security-Policy", q->r.csp ? q->r.csp : q->h->csp);
+	MHD_add_response_header(m, "Cache-Control", q->r.cache ? q->r.cache : "no-store");
+}
+
+static enum MHD_Result send_answer(struct request *q)
+{
+	struct cp_web_req *r = &q->r;
+	struct MHD_Response *m = r->fd >= 0 ? MHD_create_response_from_fd64(r->fd_bytes, r->fd) :
+		MHD_create_response_from_buffer(r->answer.len, (void *)(uintptr_t)r->answer.p, MHD_RESPMEM_MUST_COPY);
 	enum MHD_Result ok;
 
-	if (!r)
+	if (!m)
 		return MHD_NO;
-	MHD_add_response_header(r, "Content-Type", type);
-	MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
-	MHD_add_response_header(r, "Referrer-Policy", "no-referrer");
-	MHD_add_response_header(r, "Strict-Transport-Security", "max-age=31536000");
-	MHD_add_response_header(r, "Content-Security-Policy",
-		"default-src 'self'; connect-src 'self' wss: ws:; media-src 'self' blob: mediastream:; "
-		"img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'");
-	MHD_add_response_header(r, "Cache-Control", "no-cache");
-	ok = MHD_queue_response(c, status, r);
-	MHD_destroy_response(r);
+	r->fd = -1;	/* the response closes it */
+	MHD_add_response_header(m, "Content-Type", r->type.p);
+	for (unsigned i = 0; i < r->n_headers; i++)
+		MHD_add_response_header(m, r->header[i].name, r->header[i].value);
+	security_headers(q, m);
+	ok = MHD_queue_response(q->c, r->status, m);
+	MHD_destroy_response(m);
 	return ok;
 }
 
-static enum MHD_Result text(struct MHD_Connection *c, unsigned status, const char *type, const char *body)
+static void on_done(struct cp_web_req *r)
 {
-	return answer(c, status, type,
-		MHD_create_response_from_buffer(strlen(body), (void *)(uintptr_t)body,
-			MHD_RESPMEM_MUST_COPY));
+	struct request *q = GW_CONTAINER(r, struct request, r);
+
+	if (q->is_dispatching)
+		return;
+	q->is_suspended = false;
+	MHD_resume_connection(q->c);
+	/* from the loop, not from here: whoever answers must not meet another request on the way */
+	(void)gw_timer_arm(&q->h->t->loop->timers, &q->h->timer, cp_loop_now(q->h->t->loop));
 }
 
-static const char *type_of(const char *path)
-{
-	static const struct {
-		const char *ext, *type;
-	} types[] = { { ".html", "text/html; charset=utf-8" }, { ".js", "text/javascript; charset=utf-8" },
-		{ ".css", "text/css; charset=utf-8" }, { ".svg", "image/svg+xml" }, { ".png", "image/png" },
-		{ ".ico", "image/x-icon" }, { ".json", "application/json" }, { ".wav", "audio/wav" },
-		{ ".webmanifest", "application/manifest+json" }, { ".txt", "text/plain; charset=utf-8" } };
-	const char *dot = strrchr(path, '.');
+/* ---- the request ------------------------------------------------------------------------------------------ */
 
-	for (size_t i = 0; dot && i < sizeof(types) / sizeof(types[0]); i++)
-		if (strcmp(dot, types[i].ext) == 0)
-			return types[i].type;
-	return "application/octet-stream";
+static struct gw_sv field(struct MHD_Connection *c, const char *name)
+{
+	return gw_sv_cstr(MHD_lookup_connection_value(c, MHD_HEADER_KIND, name));
 }
 
-/* Only plain names, one directory level or more, never a dot first: no traversal, no hidden files. */
-static bool is_safe_path(const char *p)
+static void begin(struct request *q, const char *url, const char *method)
 {
-	for (const char *s = p; *s; s++) {
-		bool plain = (*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') || (*s >= '0' && *s <= '9') ||
-			*s == '-' || *s == '_' || *s == '.' || *s == '/';
+	const union MHD_ConnectionInfo *i = MHD_get_connection_info(q->c, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	struct gw_sv length = field(q->c, MHD_HTTP_HEADER_CONTENT_LENGTH);
+	uint32_t n = 0;
 
-		if (!plain || (*s == '/' && (s[1] == '.' || s[1] == '/')))
-			return false;
+	q->has_begun = true;
+	q->r.method = gw_sv_cstr(method);
+	q->r.path = gw_sv_cstr(url);
+	q->r.query = q->query;
+	q->r.host = field(q->c, MHD_HTTP_HEADER_HOST);
+	q->r.cookie = field(q->c, MHD_HTTP_HEADER_COOKIE);
+	q->r.authorization = field(q->c, MHD_HTTP_HEADER_AUTHORIZATION);
+	q->r.origin = field(q->c, MHD_HTTP_HEADER_ORIGIN);
+	q->r.content_type = field(q->c, MHD_HTTP_HEADER_CONTENT_TYPE);
+	q->r.fetch_site = field(q->c, "Sec-Fetch-Site");
+	if (i)
+		cp_addr_from(i->client_addr, &q->r.peer);
+	q->is_too_big = length.len && gw_sv_uint_max(length, CP_WEB_BODY_MAX, &n) != GW_OK;
+}
+
+static enum MHD_Result take_body(struct request *q, const char *data, size_t *size)
+{
+	if (q->is_too_big || *size > sizeof(q->body) - q->body_len) {
+		q->is_too_big = true;
+		q->drained += *size;
+	} else {
+		memcpy(q->body + q->body_len, data, *size);
+		q->body_len += *size;
 	}
-	return p[0] == '/' && strlen(p) < 200;
+	*size = 0;
+	return q->drained > DRAIN_MAX ? MHD_NO : MHD_YES;
 }
 
-static enum MHD_Result file(struct cp_httpd *h, struct MHD_Connection *c, const char *url)
+static void dispatch(struct request *q, const char *url)
 {
-	const char *dir = h->t->conf->web.wic_dir;
-	char path[1024];
-	struct stat st;
-	int fd, n;
-
-	if (strcmp(url, "/") == 0)
-		url = "/index.html";
-	n = snprintf(path, sizeof(path), "%s%s", dir, url);
-	if (!dir[0] || !is_safe_path(url) || n < 0 || (size_t)n >= sizeof(path))
-		return text(c, 404, "text/plain", "not found\n");
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0 || fstat(fd, &st) || !S_ISREG(st.st_mode)) {
-		if (fd >= 0)
-			close(fd);
-		return text(c, 404, "text/plain", "not found\n");
+	q->is_dispatching = true;
+	q->r.body = gw_sv(q->body, q->body_len);
+	if (q->has_nul) {
+		cp_web_answer(&q->r, 400, "text/plain", GW_SV("malformed\n"));
+	} else if (q->is_too_big) {
+		CP_COUNT(web_refused_body);
+		cp_web_answer(&q->r, 413, "text/plain", GW_SV("too large\n"));
+	} else if (q->h->waf && cp_waf_serves(q->r.path)) {
+		cp_waf_request(q->h->waf, &q->r);
+	} else {
+		cp_pages_request(q->h->t->conf, &q->r, url);
 	}
-	return answer(c, 200, type_of(url), MHD_create_response_from_fd64((uint64_t)st.st_size, fd));
-}
-
-static enum MHD_Result config_json(struct cp_httpd *h, struct MHD_Connection *c)
-{
-	json_t *j = json_pack("{s:s, s:s}", "wsPath", h->t->conf->w2.path, "domain",
-		h->t->conf->mw.home_domain);
-	char *s = j ? json_dumps(j, JSON_COMPACT) : NULL;
-	enum MHD_Result r = s ? text(c, 200, "application/json", s) : MHD_NO;
-
-	free(s);
-	json_decref(j);
-	return r;
-}
-
-static bool may_read_metrics(struct cp_httpd *h, struct MHD_Connection *c)
-{
-	const union MHD_ConnectionInfo *i = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-	struct gw_addr a, net;
-	uint8_t prefix;
-
-	if (!i || gw_addr_parse_prefix(gw_sv_cstr(h->t->conf->web.metrics_allow), &net, &prefix))
-		return false;
-	cp_addr_from(i->client_addr, &a);
-	return gw_addr_in(&a, &net, prefix);
-}
-
-static enum MHD_Result metrics(struct cp_httpd *h, struct MHD_Connection *c)
-{
-	static char body[METRICS_BYTES];
-	struct gw_buf b = gw_buf(body, sizeof(body) - 1);
-
-	if (!may_read_metrics(h, c))
-		return text(c, 403, "text/plain", "not from your address (web.metrics_allow)\n");
-	cp_metrics_print(&b);
-	body[b.len] = '\0';
-	return text(c, 200, "text/plain; version=0.0.4", body);
+	q->is_dispatching = false;
 }
 
 static enum MHD_Result on_request(void *user, struct MHD_Connection *c, const char *url,
 	const char *method, const char *version, const char *data, size_t *size, void **state)
 {
-	static int begun;
-	struct cp_httpd *h = user;
+	struct request *q = *state;
 
+	(void)user;
 	(void)version;
-	(void)data;
-	if (!*state) {
-		*state = &begun;
+	if (!q)
+		return MHD_NO;
+	if (!q->has_begun) {
+		q->c = c;
+		begin(q, url, method);
 		return MHD_YES;
 	}
-	if (*size) {		/* bodies are of no use here: read and forgotten */
-		*size = 0;
-		return MHD_YES;
-	}
-	if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
-		return text(c, 405, "text/plain", "only GET and HEAD\n");
-	if (strcmp(url, "/healthz") == 0)
-		return cp_gauge_value[iq_gateways_up] > 0 ?
-			text(c, 200, "text/plain", "ok\n") :
-			text(c, 503, "text/plain", "no media gateway in service\n");
-	if (strcmp(url, "/metrics") == 0)
-		return metrics(h, c);
-	if (strcmp(url, "/config.json") == 0)
-		return config_json(h, c);
-	return file(h, c, url);
+	if (*size)
+		return take_body(q, data, size);
+	if (q->r.status == 0)
+		dispatch(q, url);
+	if (q->r.status)
+		return send_answer(q);
+	q->is_suspended = true;
+	MHD_suspend_connection(c);
+	return MHD_YES;
 }
 
-/* ---- the socketpair of one connection --------------------------------------------------------------- */
-
-struct pipe_write {
-	uv_write_t req;
-	char bytes[];
-};
-
-static void on_pipe_closed(uv_handle_t *p)
+/* The request line: the only place where the query is still as it was sent. */
+static void *on_uri(void *user, const char *uri, struct MHD_Connection *c)
 {
-	free(p);
+	struct request *q = calloc(1, sizeof(*q));
+	struct gw_sv path;
+
+	(void)c;
+	if (!q)
+		return NULL;
+	q->h = user;
+	q->r.arena.limit = ARENA_BYTES;
+	q->r.fd = -1;
+	q->r.done = on_done;
+	gw_sv_cut(gw_sv_cstr(uri), '?', &path, &q->query);
+	q->has_nul = gw_sv_find(path, GW_SV("%00")) < path.len;	/* would end the decoded path early */
+	q->query = gw_arena_sv(&q->r.arena, q->query);
+	return q;
 }
 
-void cp_httpd_detach(struct cp_w2 *c)
+static void on_completed(void *user, struct MHD_Connection *c, void **state, enum MHD_RequestTerminationCode why)
 {
-	if (!c->web)
+	struct request *q = *state;
+
+	(void)user;
+	(void)c;
+	(void)why;
+	*state = NULL;
+	if (!q)
 		return;
-	c->web->data = NULL;
-	uv_close((uv_handle_t *)c->web, on_pipe_closed);
-	c->web = NULL;
+	gw_arena_reset(&q->r.arena);
+	free(q);
 }
 
-static void on_pipe_alloc(uv_handle_t *p, size_t want, uv_buf_t *buf)
-{
-	static char shared[16384];
+/* ---- start and stop ---------------------------------------------------------------------------------------- */
 
-	(void)p;
-	(void)want;
-	*buf = uv_buf_init(shared, sizeof(shared));
+void cp_httpd_set_waf(struct cp_httpd *h, struct cp_waf *waf)
+{
+	h->waf = waf;
 }
 
-static void on_pipe_read(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
+/* The page talks to this node and to the server it signs in at. */
+static void make_csp(struct cp_httpd *h)
 {
-	struct cp_w2 *c = s->data;
+	struct gw_buf b = gw_buf(h->csp, sizeof(h->csp) - 1);
+	struct gw_sv as = gw_sv_cstr(h->t->conf->web.authorization_server);
 
-	if (!c)
-		return;
-	if (n < 0) {
-		cp_httpd_detach(c);
-		cp_w2_finish(c);
-		return;
-	}
-	if (n > 0)
-		cp_w2_write(c, buf->base, (size_t)n);
-}
-
-static void on_pipe_written(uv_write_t *req, int status)
-{
-	(void)status;
-	free(GW_CONTAINER(req, struct pipe_write, req));
-}
-
-void cp_httpd_input(struct cp_w2 *c, struct gw_sv bytes)
-{
-	struct pipe_write *w;
-	uv_buf_t buf;
-
-	if (!c->web)
-		return;
-	w = uv_stream_get_write_queue_size((uv_stream_t *)c->web) < PIPE_QUEUE_MAX ?
-		malloc(sizeof(*w) + bytes.len) : NULL;
-	if (!w) {
-		CP_COUNT(w2_closed_slow);
-		cp_w2_close(c);
-		return;
-	}
-	memcpy(w->bytes, bytes.p, bytes.len);
-	buf = uv_buf_init(w->bytes, (unsigned)bytes.len);
-	if (uv_write(&w->req, (uv_stream_t *)c->web, &buf, 1, on_pipe_written))
-		free(w);
-	pump(c->t->httpd);
-}
-
-enum gw_err cp_httpd_adopt(struct cp_httpd *h, struct cp_w2 *c, struct gw_sv head)
-{
-	struct sockaddr_storage ss;
-	int fds[2];
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds))
-		return GW_EIO;
-	c->web = calloc(1, sizeof(*c->web));
-	if (!c->web || uv_pipe_init(&h->t->loop->uv, c->web, 0)) {
-		close(fds[0]);
-		close(fds[1]);
-		free(c->web);
-		c->web = NULL;
-		return GW_EIO;
-	}
-	c->web->data = c;
-	if (uv_pipe_open(c->web, fds[0])) {	/* the loop knows the handle already: it frees it */
-		close(fds[0]);
-		close(fds[1]);
-		cp_httpd_detach(c);
-		return GW_EIO;
-	}
-	cp_addr_to(&c->peer, &ss);
-	if (MHD_add_connection(h->mhd, fds[1], (struct sockaddr *)&ss,
-		    c->peer.family == 4 ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6)) !=
-		MHD_YES) {	/* libmicrohttpd has closed its end */
-		cp_httpd_detach(c);
-		return GW_ELIMIT;
-	}
-	c->state = W2_WEB;
-	gw_timer_stop(&h->t->loop->timers, &c->deadline);	/* libmicrohttpd has its own time-out */
-	uv_read_start((uv_stream_t *)c->web, on_pipe_alloc, on_pipe_read);
-	cp_httpd_input(c, head);
-	return GW_OK;
+	gw_buf_printf(&b, "default-src 'self'; connect-src 'self' wss: ws: %.*s; media-src 'self' blob: mediastream:; "
+		"img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+		GW_SV_FMT(gw_sv_sub(as, 0, gw_sv_chr(as, '/', 8))));	/* 8: behind https:// */
+	h->csp[b.len] = '\0';
 }
 
 enum gw_err cp_httpd_new(struct cp_httpd **out, struct cp_transport *t)
@@ -309,8 +235,11 @@ enum gw_err cp_httpd_new(struct cp_httpd **out, struct cp_transport *t)
 		return GW_ENOMEM;
 	h->t = t;
 	h->timer.fn = on_timer;
-	h->mhd = MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL, on_request, h,
+	make_csp(h);
+	h->mhd = MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, h,
 		MHD_OPTION_CONNECTION_LIMIT, t->conf->web.connections, MHD_OPTION_CONNECTION_TIMEOUT, 30u,
+		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK, on_uri, h, MHD_OPTION_NOTIFY_COMPLETED,
+		on_completed, h,
 		MHD_OPTION_END);
 	h->poll = calloc(1, sizeof(*h->poll));
 	info = h->mhd ? MHD_get_daemon_info(h->mhd, MHD_DAEMON_INFO_EPOLL_FD) : NULL;

@@ -15,7 +15,8 @@ RULES = {
     "proto/iq": ({"proto/base/", "proto/h248/", "proto/sdp/", "proto/iq/"}, set()),
     "proto": ({"proto/base/", None}, set()),     # None: its own folder
     "control": ({"proto/", "control/"}, {"uv.h", "openssl/", "microhttpd.h", "wslay/", "jansson.h", "sys/", "netinet/",
-                                        "arpa/inet.h", "expat.h", "sqlite3.h", "hiredis/", "cjose/", "curl/"}),
+                                        "arpa/inet.h", "expat.h", "sqlite3.h", "hiredis/", "cjose/", "curl/",
+                                        "crypt.h", "termios.h"}),
     "dataplane/fast": ({"proto/base/", "proto/rtp/", "dataplane/fast/"}, {"rte_", "emmintrin.h"}),
     "dataplane/backend": ({"proto/base/", "proto/rtp/", "dataplane/backend/", "dataplane/fast/srtp.h"},
                           {"rte_", "srtp2/", "openssl/evp.h", "intel-ipsec-mb.h"}),

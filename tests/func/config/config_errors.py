@@ -60,6 +60,19 @@ CASES = [
     (CSCF, "origins: []", 'origins: ["phone.example"]', "origins", "scheme://"),
     (CSCF, "path: /w2 ", "path: w2 ", "path", "begins with /"),
     (CSCF, "access_realm: access", "access_realm: 'a\"b'", "access_realm", "without quotes"),
+    (CSCF, "issuer: https://localhost ", "issuer: http://localhost ", "issuer", "https://host"),
+    (CSCF, "issuer: https://localhost ", "issuer: https://localhost/ ", "issuer", "no slash"),
+    (CSCF, 'redirect_uris: ["https://localhost/"]', 'redirect_uris: ["javascript:x"]', "redirect_uris", "an https URI"),
+    (CSCF, 'redirect_uris: ["https://localhost/"]', 'redirect_uris: ["http://example/"]', "redirect_uris", "an https URI"),
+    (CSCF, 'redirect_uris: ["https://localhost/"]', 'redirect_uris: ["https://localhost/#a"]', "redirect_uris", "no fragment"),
+    (CSCF, "introspect: false", "introspect: true", "clients", "needs a secret"),
+    (CSCF, "guest_impus: []", 'guest_impus: ["sip:g{2..1}@h"]', "guest_impus", "range"),
+    (CSCF, "guest_impus: []", 'guest_impus: ["http://g"]', "guest_impus", "range"),
+    (CSCF, "sign_in: [oauth]", "sign_in: [basic]", "sign_in", "oauth, digest"),
+    (CSCF, "enabled: true ", "enabled: false ", "sign_in", "oauth needs"),
+    (CSCF, "insecure_ws: false", "insecure_ws: true", "enabled", "unencrypted"),
+    (CSCF, "key_overlap_s: 86400", "key_overlap_s: 100", "waf", "greater than the next"),
+    (CSCF, 'authorization_server: "" ', 'authorization_server: "https://a.example/x?y" ', "authorization_server", "path"),
     (CSCF, "/run/w2gw/epcscf.sock", "/run/" + "w2gw/" * 25 + "s.sock", "control_socket", "shorter than 108"),
 ]
 
@@ -73,6 +86,9 @@ GOOD = [
     ('mid: "[127.0.0.1]:2944"', 'mid: "[2001:db8::1]"'),
     ("profiles: []", 'profiles: ["ThreeGIq/2"]'),
     ("codecs: [PCMU, PCMA, G722, opus]", "codecs: [opus, pcma]"),
+    ("guest_impus: []", 'guest_impus: ["sip:g{001..100}@h", "tel:+1555{10..19}", "sip:one@h"]'),
+    ('authorization_server: "" ', 'authorization_server: "https://idp.example/realms/ims" '),
+    ('redirect_uris: ["https://localhost/"]', 'redirect_uris: ["com.example.app:/cb", "http://127.0.0.1:8000/cb"]'),
     ("/run/w2gw/epcscf.sock", "/" + "s" * 106),
 ]
 

@@ -41,6 +41,9 @@ class Rig:
         }
         for section, keys in conf.items():
             self.conf.setdefault(section, {}).update(keys)
+        waf = self.conf.setdefault("web", {}).setdefault("waf", {})
+        for key, name in (("users_db", "users.db"), ("state_db", "waf.db"), ("signing_keys", "keys.json")):
+            waf.setdefault(key, f"{self.dir}/{name}")
         with open(f"{self.dir}/c.yaml", "w") as f:
             json.dump(self.conf, f)        # JSON is YAML
         self.p = subprocess.Popen([sys.argv[1], "-c", f"{self.dir}/c.yaml"], stderr=subprocess.PIPE, text=True,

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Grants: refresh tokens with rotation, the access tokens made of them, and their copy in the state file. */
+#include <stdlib.h>
+
+#include <jansson.h>
+
+#include "control/app/loop.h"
+#include "control/app/metrics.h"
+#include "control/waf/grants_int.h"
+
+static const char hex_digits[] = "0123456789abcdef";
+
+static void to_hex(const unsigned char in[32], char out[65])
+{
+	for (int i = 0; i < 32; i++) {
+		out[2 * i] = hex_digits[in[i] >> 4];
+		out[2 * i + 1] = hex_digits[in[i] & 15];
+	}
+	out[64] = '\0';
+}
+
+static bool from_hex(const char *in, unsigned char out[32])
+{
+	if (!in || strlen(in) != 64 || strspn(in, hex_digits) != 64)
+		return false;
+	for (int i = 0; i < 32; i++)
+		out[i] = (unsigned char)((strchr(hex_digits, in[2 * i]) - hex_digits) << 4 |
+			(strchr(hex_digits, in[2 * i + 1]) - hex_digits));
+	return true;
+}
+
+/* ---- the copy in the state file ---------------------------------------------------------------------- */
+
+static json_t *tokens_to_json(const struct cp_grant *t)
+{
+	json_t *list = json_object();
+
+	for (int i = 0; i < CP_LIVE_TOKENS; i++)
+		if (t->token[i].expires_s)
+			json_object_set_new(list, t->token[i].jti, json_integer((json_int_t)t->token[i].expires_s));
+	return list;
+}
+
+static enum gw_err save(struct cp_grants *g, const struct cp_grant *t)
+{
+	const struct cp_person *p = t->person;
+	json_t *impus = json_array(), *j;
+	char secret[65], *text;
+	enum gw_err err;
+
+	if (!g->state) {
+		json_decref(impus);
+		return GW_OK;
+	}
+	for (unsigned i = 0; i < p->n_impus; i++)
+		json_array_append_new(impus, json_string(p->impu[i]));
+	to_hex(t->secret, secret);
+	j = json_pack("{s:s, s:s, s:s, s:s, s:o, s:I, s:b, s:s, s:I, s:I, s:o}", "id", t->id, "client", t->client->id, "sub",
+		p->sub, "impi", p->impi, "impus", impus, "stamp", (json_int_t)p->stamp, "guest", (int)p->is_guest, "secret",
+		secret, "idle", (json_int_t)t->idle_s, "end", (json_int_t)t->end_s, "tokens", tokens_to_json(t));
+	text = j ? json_dumps(j, JSON_COMPACT) : NULL;
+	json_decref(j);
+	err = text ? cp_state_put(g->state, t->id, text, t->idle_s) : GW_ENOMEM;
+	free(text);
+	return err;
+}
+
+struct loading {
+	struct cp_grants *g;
+	uint64_t now_s;
+	enum gw_err err;
+};
+
+static const struct cp_conf_client *client_of(const struct cp_grants *g, const char *id)
+{
+	for (unsigned i = 0; i < g->conf->n_clients; i++)
+		if (strcmp(g->conf->clients[i].id, id) == 0)
+			return &g->conf->clients[i];
+	return NULL;
+}
+
+static struct cp_person *load_person(struct cp_grants *g, json_t *j, const char *sub, const char *impi, bool is_guest)
+{
+	struct cp_user u = { .login = gw_sv_cstr(sub), .impi = gw_sv_cstr(impi) };
+	struct cp_person *p = gw_map_get(&g->persons, u.login);
+	uint32_t lease = CP_POOL_NONE;
+	json_t *v;
+	size_t i;
+
+	if (p)
+		return p;
+	json_array_foreach(json_object_get(j, "impus"), i, v)
+		if (u.n_impus < CP_IMPUS_MAX && json_is_string(v))
+			u.impu[u.n_impus++] = gw_sv_cstr(json_string_value(v));
+	u.stamp = json_integer_value(json_object_get(j, "stamp"));
+	if (!u.n_impus)
+		return NULL;
+	if (!is_guest)
+		return cp_person_new(g, &u, CP_POOL_NONE);
+	if (cp_pool_claim(g->pool, u.impu[0], &lease))	/* the pool was configured otherwise meanwhile */
+		return NULL;
+	p = cp_person_new(g, &u, lease);
+	if (!p)
+		cp_pool_give(g->pool, lease);
+	return p;
+}
+
+static bool remember(struct cp_grants *g, struct cp_grant *grant, struct cp_live_token *t)
+{
+	t->grant = grant;
+	return gw_map_put(&g->tokens, gw_sv_cstr(t->jti), t) == GW_OK;
+}
+
+static void load_tokens(struct cp_grants *g, struct cp_grant *t, json_t *tokens, uint64_t now_s)
+{
+	const char *jti;
+	json_t *v;
+	int n = 0;
+
+	json_object_foreach(tokens, jti, v) {
+		struct cp_live_token *slot = &t->token[n];
+
+		if (n == CP_LIVE_TOKENS || (uint64_t)json_integer_value(v) <= now_s ||
+			gw_sv_copy(gw_sv_cstr(jti), slot->jti, sizeof(slot->jti)) || !remember(g, t, slot))
+			continue;
+		slot->expires_s = (uint64_t)json_integer_value(v);
+		n++;
+	}
+}
+
+static bool link_grant(struct cp_grants *g, struct cp_grant *t, struct cp_person *p)
+{
+	if (gw_map_put(&g->grants, gw_sv_cstr(t->id), t))
+		return false;
+	t->person = p;
+	gw_list_append(&p->grants, &t->of_person);
+	gw_list_append(&g->grant_ages, &t->by_age);
+	p->n_grants++;
+	return true;
+}
+
+static void on_grant(void *arg, struct gw_sv text, uint64_t until_s)
+{
+	struct loading *l = arg;
+	json_t *j = json_loadb(text.p, text.len, 0, NULL);
+	const char *id, *client, *sub, *impi, *secret;
+	struct cp_grant *t = calloc(1, sizeof(*t));
+	json_int_t idle, end;
+	struct cp_person *p = NULL;
+	json_t *tokens;
+	int is_guest;
+
+	if (t && j && until_s > l->now_s &&
+		json_unpack(j, "{s:s, s:s, s:s, s:s, s:b, s:s, s:I, s:I, s:o}", "id", &id, "client", &client, "sub", &sub,
+			"impi", &impi, "guest", &is_guest, "secret", &secret, "idle", &idle, "end", &end, "tokens", &tokens) == 0 &&
+		gw_sv_copy(gw_sv_cstr(id), t->id, sizeof(t->id)) == GW_OK && from_hex(secret, t->secret) &&
+		(t->client = client_of(l->g, client)) && end > (json_int_t)l->now_s)
+		p = load_person(l->g, j, sub, impi, is_guest);
+	if (p) {
+		t->idle_s = (uint64_t)idle;
+		t->end_s = (uint64_t)end;
+		if (link_grant(l->g, t, p)) {
+			load_tokens(l->g, t, tokens, l->now_s);
+			t = NULL;
+		} else {
+			l->err = GW_ENOMEM;
+		}
+		cp_person_settle(l->g, p);
+	}
+	free(t);
+	json_decref(j);
+}
+
+static void on_revoked(void *arg, struct gw_sv jti, uint64_t until_s)
+{
+	struct loading *l = arg;
+
+	if (until_s > l->now_s && l->g->revoke)
+		l->g->revoke(l->g->user, jti, until_s);
+}
+
+enum gw_err cp_grant_load(struct cp_grants *g, uint64_t now_s)
+{
+	struct loading l = { g, now_s, GW_OK };
+	enum gw_err err = cp_state_each(g->state, on_grant, on_revoked, &l);
+
+	return err ? err : l.err;
+}
+
+/* ---- life ------------------------------------------------------------------------------------------- */
+
+struct cp_grant *cp_grant_new(struct cp_grants *g, const struct cp_code *code, struct cp_person *p, uint64_t now_s)
+{
+	struct cp_grant *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	cp_random_token(t->id, CP_ID_CHARS);
+	cp_random(t->secret, sizeof(t->secret));	/* nobody knows its source: there is no refresh token yet */
+	memcpy(t->session, code->session, sizeof(t->session));
+	t->client = code->client;
+	t->end_s = now_s + g->conf->session_s;
+	t->idle_s = now_s + g->conf->refresh_token_s;
+	if (t->idle_s > t->end_s)
+		t->idle_s = t->end_s;
+	if (!link_grant(g, t, p)) {
+		free(t);
+		return NULL;
+	}
+	if (p->n_grants > CP_PER_PERSON)
+		cp_grant_drop(g, GW_CONTAINER(p->grants.next, struct cp_grant, of_person), now_s);
+	else if (g->grants.count > g->conf->max_sessions)
+		cp_grant_drop(g, GW_CONTAINER(g->grant_ages.next, struct cp_grant, by_age), now_s);
+	return t;
+}
+
+void cp_grant_free(struct cp_grants *g, struct cp_grant *t)
+{
+	struct cp_person *p = t->person;
+
+	for (int i = 0; i < CP_LIVE_TOKENS; i++)
+		if (t->token[i].expires_s)
+			gw_map_del(&g->tokens, gw_sv_cstr(t->token[i].jti));
+	gw_map_del(&g->grants, gw_sv_cstr(t->id));
+	gw_list_remove(&t->of_person);
+	gw_list_remove(&t->by_age);
+	free(t);
+	p->n_grants--;
+	cp_person_settle(g, p);
+}
+
+void cp_grant_drop(struct cp_grants *g, struct cp_grant *t, uint64_t now_s)
+{
+	for (int i = 0; i < CP_LIVE_TOKENS; i++) {
+		if (t->token[i].expires_s <= now_s)
+			continue;
+		(void)cp_state_put_revoked(g->state, t->token[i].jti, t->token[i].expires_s);
+		if (g->revoke)
+			g->revoke(g->user, gw_sv_cstr(t->token[i].jti), t->token[i].expires_s);
+	}
+	(void)cp_state_del(g->state, t->id);
+	cp_grant_free(g, t);
+}
+
+/* Splits "ID.SECRET". @return the live grant of that id, or NULL */
+static struct cp_grant *grant_of(struct cp_grants *g, struct gw_sv token, unsigned char secret[32], uint64_t now_s)
+{
+	struct gw_sv id, rest;
+	struct cp_grant *t;
+
+	if (token.len != CP_REFRESH_BYTES - 1 || !gw_sv_cut(token, '.', &id, &rest))
+		return NULL;
+	cp_grants_hash(rest, secret);
+	t = gw_map_get(&g->grants, id);
+	return t && t->idle_s > now_s && t->end_s > now_s ? t : NULL;
+}
+
+struct cp_grant *cp_grants_by_refresh(struct cp_grants *g, struct gw_sv token, uint64_t now_s)
+{
+	unsigned char secret[32];
+	struct cp_grant *t = grant_of(g, token, secret, now_s);
+
+	return t && gw_sv_eq_const_time(gw_sv(secret, 32), gw_sv(t->secret, 32)) ? t : NULL;
+}
+
+enum gw_err cp_grants_refresh(struct cp_grants *g, struct gw_sv token, const struct cp_conf_client *client,
+	uint64_t now_s, struct cp_grant **out)
+{
+	unsigned char secret[32];
+	struct cp_grant *t = grant_of(g, token, secret, now_s);
+
+	if (!t || t->client != client)
+		return GW_EAUTH;
+	if (!gw_sv_eq_const_time(gw_sv(secret, 32), gw_sv(t->secret, 32))) {
+		CP_COUNT(waf_reused);
+		cp_grant_drop(g, t, now_s);	/* it was used before: somebody has a copy */
+		return GW_EAUTH;
+	}
+	*out = t;
+	return GW_OK;
+}
+
+const struct cp_live_token *cp_grants_by_jti(struct cp_grants *g, struct gw_sv jti, uint64_t now_s)
+{
+	const struct cp_live_token *token = gw_map_get(&g->tokens, jti);
+
+	return token && token->expires_s > now_s && token->grant->end_s > now_s ? token : NULL;
+}
+
+static struct cp_live_token *free_slot(struct cp_grants *g, struct cp_grant *t, uint64_t now_s)
+{
+	for (int i = 0; i < CP_LIVE_TOKENS; i++) {
+		if (t->token[i].expires_s > now_s)
+			continue;
+		if (t->token[i].expires_s)
+			gw_map_del(&g->tokens, gw_sv_cstr(t->token[i].jti));
+		t->token[i].expires_s = 0;
+		return &t->token[i];
+	}
+	return NULL;
+}
+
+enum gw_err cp_grants_rotate(struct cp_grants *g, struct cp_grant *t, uint64_t now_s, char refresh[CP_REFRESH_BYTES],
+	const struct cp_live_token **access)
+{
+	struct cp_live_token *slot = free_slot(g, t, now_s);
+	uint64_t end_s = now_s + g->conf->access_token_s, idle_s = now_s + g->conf->refresh_token_s;
+	char *secret = refresh + CP_ID_CHARS + 1;
+
+	if (!slot)
+		return GW_ELIMIT;
+	cp_random_token(slot->jti, CP_ID_CHARS);
+	if (!remember(g, t, slot))
+		return GW_ENOMEM;
+	slot->expires_s = end_s < t->end_s ? end_s : t->end_s;
+	t->idle_s = idle_s < t->end_s ? idle_s : t->end_s;
+	gw_list_remove(&t->by_age);
+	gw_list_append(&g->grant_ages, &t->by_age);
+	memcpy(refresh, t->id, CP_ID_CHARS);
+	refresh[CP_ID_CHARS] = '.';
+	cp_random_token(secret, CP_SECRET_CHARS);
+	cp_grants_hash(gw_sv_cstr(secret), t->secret);
+	*access = slot;
+	return save(g, t);
+}

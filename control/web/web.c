@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Answers of the web side. */
+#include "control/web/web.h"
+
+#include <assert.h>
+
+void cp_web_header(struct cp_web_req *r, const char *name, struct gw_sv value)
+{
+	size_t end = 0;
+
+	while (end < value.len && value.p[end] != '\r' && value.p[end] != '\n' && value.p[end])
+		end++;
+	assert(r->n_headers < CP_WEB_HEADERS_MAX);
+	r->header[r->n_headers].name = name;
+	r->header[r->n_headers].value = gw_arena_cstr(&r->arena, gw_sv_sub(value, 0, end));
+	r->n_headers += r->header[r->n_headers].value != NULL;
+}
+
+void cp_web_answer(struct cp_web_req *r, unsigned status, const char *type, struct gw_sv body)
+{
+	assert(r->status == 0);
+	r->status = status;
+	r->type = gw_sv_cstr(type);
+	r->answer = gw_arena_sv(&r->arena, body);
+	if (body.len && !r->answer.p)
+		r->status = 503;
+	r->done(r);
+}
+
+void cp_web_answer_file(struct cp_web_req *r, const char *type, int fd, uint64_t bytes)
+{
+	assert(r->status == 0);
+	r->status = 200;
+	r->type = gw_sv_cstr(type);
+	r->fd = fd;
+	r->fd_bytes = bytes;
+	r->done(r);
+}
