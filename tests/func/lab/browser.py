@@ -66,6 +66,10 @@ class Browser:
     def register(self, user, password=None, domain="home1.example"):
         self.do("register", impu=f"sip:{user}@{domain}", impi=f"{user}@{domain}", password=password or user)
 
+    def sign_in(self, login=None, password=None):
+        """By the sign-in page of the WAF; no login: as guest. @return the IMPU"""
+        return self.do("signIn", login=login, password=password or login)
+
     def wait(self, test, timeout_s=15):
         """Until the expression over s = phone.state() holds. @return that state"""
         return self.do("wait", patience_s=timeout_s + 10, test=test, timeout_s=timeout_s)

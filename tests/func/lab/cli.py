@@ -147,13 +147,16 @@ def do_up(root, args):
     try:
         lab.start(phones=())
         lab.phone("bob")
+        for user in ("alice", "carol"):
+            lab.cscf.user("add", user, "--domain", "home1.example", password=user)
         print(f"""
 The lab is up. Open in a browser of this machine:  {lab.url()}
 (the certificate is self-signed: accept it once)
 
-  register as   sip:alice@home1.example   private identity alice@home1.example   password alice
+  sign in as    alice   password alice    (or carol; or as a guest)
+  or register with a SIP password: sip:alice@home1.example, private identity alice@home1.example, password alice
   then dial     bob         a phone that answers with a 440 Hz tone and records what it hears
-  or open a second window as carol (password carol) and call each other
+  or open a second browser as carol and call each other
 
 Logs: {os.path.relpath(work, root)}/*/log      Ctrl-C ends everything.
 """, flush=True)

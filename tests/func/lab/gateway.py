@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import ssl
+import subprocess
 
 from .proc import LabError, Proc, wait_until
 
@@ -78,15 +79,17 @@ class Eimsagw(Daemon):
 
 class Epcscf(Daemon):
     def __init__(self, root, build, work, wic_dir, listen=None, dtls_role="active", bundle="accept",
-                 tokens="short", guard_s=60, log_level="info", socket_path="/run/w2gw/epcscf.sock"):
+                 tokens="short", guard_s=60, log_level="info", socket_path="/run/w2gw/epcscf.sock",
+                 access_token_s=600):
         listen = listen or [f"{ACCESS_V4}:{W2_PORT}", f"[{ACCESS_V6}]:{W2_PORT}"]
         super().__init__("epcscf", os.path.join(build, "control/epcscf"),
                          os.path.join(root, "configs/lab/epcscf.yaml.in"), work,
                          {"W2_LISTEN": ", ".join(f'"{a}"' for a in listen), "WIC_DIR": wic_dir,
                           "DTLS_ROLE": dtls_role, "BUNDLE": bundle, "TOKENS": tokens, "GUARD_S": guard_s,
                           "LOG_LEVEL": log_level, "DIR": os.path.join(work, "epcscf"),
-                          "SOCKET": socket_path}, r"\bready\b")
+                          "SOCKET": socket_path, "ACCESS_TOKEN_S": access_token_s}, r"\bready\b")
         self.socket_path = socket_path
+        self.users_db, self.ctl = os.path.join(self.dir, "users.db"), os.path.join(build, "control/w2gwctl")
 
     def show(self, what):
         """One of: registrations, calls, gateways, counters."""
@@ -108,6 +111,15 @@ class Epcscf(Daemon):
 
     def counters(self):
         return self.show("counters")
+
+    def user(self, *command, password=None):
+        """w2gwctl user ..., e.g. user("lock", "alice"); add asks for the password on its standard input."""
+        words = [*command, "--password-stdin"] if password else command
+        p = subprocess.run([self.ctl, "user", *words, "--db", self.users_db], input=f"{password}\n", text=True,
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, timeout=20)
+        if p.returncode:
+            raise LabError(f"w2gwctl user {' '.join(words)}: {p.stdout}")
+        return p.stdout
 
     def wait_gateway(self, timeout_s=15):
         wait_until("the gateway in service", lambda: any(g["in_service"] for g in self.show("gateways")), timeout_s)

@@ -12,6 +12,7 @@ from .proc import LabError
 # group: (module, seconds it may take, builds and pages it needs beside the normal ones)
 GROUPS = {
     "register": ("scenario_register", 120, ()),
+    "signin": ("scenario_signin", 180, ()),
     "calls": ("scenario_calls", 180, ()),
     "sipjs": ("scenario_sipjs", 240, ("snippets",)),
     "long": ("scenario_long", 240, ()),

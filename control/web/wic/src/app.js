@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The face of the phone: shows what phone.js says, passes on what the user does. */
+import { OAuth } from './oauth.js';
 import { Phone } from './phone.js';
 import { Plot } from './plot.js';
 
@@ -17,16 +18,19 @@ const CALL = {
 };
 const LOG_LINES = 200;
 const ENDED_SHOWN_MS = 2500;
+const RENEWAL_MS = 30000;
 
 const phone = new Phone($('far'));
 const plot = new Plot($('plot'));
 let endedTimer = 0;
 let domain = '';
+let oauth = null;
+let signInError = '';
 
 /* ---- account ------------------------------------------------------------------------------------------ */
 
 async function fillAccount() {
-	let config = { wsPath: '/w2', domain: '' };
+	let config = { wsPath: '/w2', domain: '', signIn: ['digest'] };
 
 	try {
 		config = { ...config, ...await (await fetch('config.json')).json() };
@@ -41,7 +45,76 @@ async function fillAccount() {
 	$('impu').value = saved.impu || '';
 	$('impi').value = saved.impi || '';
 	$('impu').placeholder = `sip:name@${config.domain || 'home1.example'}`;
+	$('account-form').hidden = !config.signIn.includes('digest');
+	$('sign-in').hidden = !config.signIn.includes('oauth');
+	$('or-password').hidden = $('account-form').hidden || $('sign-in').hidden;
+	if (config.signIn.includes('oauth'))
+		await startOAuth(config.oauth);
 }
+
+/* ---- signing in at the authorization server ------------------------------------------------------------- */
+
+function registerWithToken() {
+	const { impu, impi, access } = oauth.tokens;
+
+	phone.register({ server: $('server').value, impu, impi, token: access });
+}
+
+async function signIn(prompt) {
+	signInError = '';
+	try {
+		await oauth.begin(prompt);
+	} catch (e) {
+		signInError = e.message;
+		draw();
+	}
+}
+
+async function startOAuth(config) {
+	oauth = new OAuth(config);
+	oauth.addEventListener('token', () => {
+		note('fresh access token');
+		phone.setToken(oauth.tokens.access);
+	});
+	oauth.addEventListener('end', () => {
+		signInError = 'The sign-in has ended';
+		phone.stop();
+		phone.setRegistration('gone');
+	});
+	try {
+		if (await oauth.finish())
+			registerWithToken();
+		else if (oauth.wasSignedIn)	/* the page was loaded again: the server may still know us */
+			await oauth.begin('none');
+	} catch (e) {
+		signInError = e.message;
+	}
+}
+
+let lastRenewal = -Infinity;
+
+/* The network takes our token no more: perhaps a fresh one helps; if there is none the sign-in has ended. */
+async function renewToken() {
+	if (performance.now() - lastRenewal < RENEWAL_MS)
+		return;
+	lastRenewal = performance.now();
+	if (await oauth.refresh())
+		registerWithToken();
+}
+
+$('sign-in').addEventListener('click', () => signIn());
+
+/* The core of the matter is over first: a token that is revoked could not de-register any more. */
+phone.addEventListener('change', () => {
+	const { state, code } = phone.state().registration;
+
+	if (!oauth || !oauth.tokens || !phone.account || !phone.account.token)
+		return;
+	if (state === 'gone')
+		oauth.signOut().catch((e) => note(`sign-out: ${e.message}`));
+	else if (state === 'refused' && code === 401)
+		renewToken();
+});
 
 /* The private identity is usually the public one without its scheme: offer it, let the user change it. */
 $('impu').addEventListener('change', () => {
@@ -147,12 +220,12 @@ function draw() {
 
 	$('registration').className = `chip ${look}`;
 	$('registration-text').textContent = text;
-	$('account-error').hidden = registration.state !== 'refused';
-	$('account-error').textContent =
+	$('account-error').hidden = registration.state !== 'refused' && !signInError;
+	$('account-error').textContent = signInError ? `Not signed in: ${signInError}` :
 		`The network refused: ${registration.code || ''} ${registration.reason}`;
 	$('account').hidden = inCall || !(signedOut || ['connecting', 'registering'].includes(registration.state) &&
 		!draw.wasRegistered);
-	$('register').disabled = ['connecting', 'registering'].includes(registration.state);
+	$('register').disabled = $('sign-in').disabled = ['connecting', 'registering'].includes(registration.state);
 	if (registration.state === 'registered')
 		draw.wasRegistered = true;
 	if (signedOut)

@@ -79,7 +79,10 @@ export class Phone extends EventTarget {
 
 	/* ---- registration ---------------------------------------------------------------------------- */
 
-	/** @param {{server, impu, impi, password, name, expires}} account */
+	/**
+	 * @param {{server, impu, impi, password, token, name, expires}} account
+	 * With a token (scenarios 2 and 3) every request carries it (RFC 8898); without, SIP digest (scenario 1).
+	 */
 	register(account) {
 		this.stop();
 		this.wakeAudio();
@@ -89,8 +92,8 @@ export class Phone extends EventTarget {
 			this.ua = new JsSIP.UA({
 				sockets: [new JsSIP.WebSocketInterface(account.server)],
 				uri: account.impu,
-				authorization_user: account.impi,
-				password: account.password,
+				...(account.token ? { authorization_jwt: `Bearer ${account.token}` } :
+					{ authorization_user: account.impi, password: account.password }),
 				display_name: account.name || undefined,
 				register: true,
 				register_expires: account.expires || 600,
@@ -111,6 +114,16 @@ export class Phone extends EventTarget {
 	/** Sends a REGISTER before its time: proves that the binding still works. */
 	refresh() {
 		if (this.ua)
+			this.ua.register();
+	}
+
+	/** A fresh token: goes into everything sent from now on, and the registration is renewed with it. */
+	setToken(token) {
+		if (!this.ua)
+			return;
+		this.account.token = token;
+		this.ua.set('authorization_jwt', `Bearer ${token}`);
+		if (this.registration.state === 'registered')
 			this.ua.register();
 	}
 

@@ -90,7 +90,7 @@ const commands = {
 		page.on('pageerror', (e) => consoleLines.push(`error: ${e.message}`));
 		await page.goto(url, { timeout: 20000 });
 		await page.waitForFunction(() => window.phone && document.getElementById('server').value);
-		return page.title();
+		return page.title().catch(() => '');	/* on its way to the sign-in page and back */
 	},
 	/* As a person would: by the form. */
 	async register({ impu, impi, password }) {
@@ -100,7 +100,42 @@ const commands = {
 		await page.click('#register');
 		return true;
 	},
-	wait: ({ test, timeout_s }) => page.evaluate(waitInPage, { test, timeoutMs: timeout_s * 1000 }),
+	/* The sign-in page itself: fill in and send, or only look. Gives what the page then says. */
+	async signInForm({ login, password }) {
+		await page.waitForSelector('button[value=login]', { timeout: 20000 });
+		if (login) {
+			await page.fill('input[name=login]', login);
+			await page.fill('input[name=password]', password);
+			await Promise.all([page.waitForNavigation({ timeout: 20000 }), page.click('button[value=login]')]);
+		}
+		return page.evaluate(() => [...document.querySelectorAll('[role=alert]')].map((e) => e.textContent).join(' '));
+	},
+	/* By redirect over the sign-in page and back; without a login: as guest. */
+	async signIn({ login, password }) {
+		await page.click('#sign-in');
+		await page.waitForSelector('button[value=login]', { timeout: 20000 });
+		if (login) {
+			await page.fill('input[name=login]', login);
+			await page.fill('input[name=password]', password);
+		}
+		await page.click(`button[value=${login ? 'login' : 'guest'}]`);
+		await page.waitForFunction(() => window.phone && window.phone.account, null, { timeout: 20000 });
+		return page.evaluate(() => window.phone.account.impu);
+	},
+	/* A redirect on the way takes the page from under the wait: it goes on in the next one. */
+	async wait({ test, timeout_s }) {
+		const end = Date.now() + timeout_s * 1000;
+
+		for (;;) {
+			try {
+				await page.waitForFunction(() => window.phone, null, { timeout: Math.max(end - Date.now(), 1) });
+				return await page.evaluate(waitInPage, { test, timeoutMs: Math.max(end - Date.now(), 1) });
+			} catch (e) {
+				if (!/context was destroyed|navigation/i.test(String(e.message)))
+					throw e;
+			}
+		}
+	},
 	async dial({ target }) {
 		await page.fill('#target', target);
 		await page.click('#call');
