@@ -70,6 +70,24 @@ static enum gw_err parse_hostport(struct gw_sv s, struct sip_uri *u)
 	return GW_OK;
 }
 
+/* Each once (RFC 3261 19.1.1), and not more than anybody needs: they are compared each with each. */
+static bool are_params(struct gw_sv params)
+{
+	struct gw_sv names[SIP_URI_MAX_PARAMS];
+	struct sip_param p;
+	unsigned n = 0;
+
+	while (sip_param_next(&params, ';', &p)) {
+		if (p.name.len == 0 || n == SIP_URI_MAX_PARAMS)
+			return false;
+		for (unsigned i = 0; i < n; i++)
+			if (gw_sv_ieq(names[i], p.name))
+				return false;
+		names[n++] = p.name;
+	}
+	return true;
+}
+
 enum gw_err sip_uri_parse(struct gw_sv text, struct sip_uri *out)
 {
 	struct sip_uri u = { .text = text };
@@ -109,7 +127,7 @@ enum gw_err sip_uri_parse(struct gw_sv text, struct sip_uri *out)
 	u.headers = gw_sv_sub(rest, i + 1, rest.len);
 	rest = gw_sv_sub(rest, 0, i);
 	gw_sv_cut(rest, ';', &hostpart, &u.params);
-	if (parse_hostport(hostpart, &u))
+	if (parse_hostport(hostpart, &u) || !are_params(u.params))
 		return GW_EBADMSG;
 	*out = u;
 	return GW_OK;

@@ -20,7 +20,9 @@ struct sip_uri {
 	struct gw_sv headers;        /* behind '?' */
 };
 
-/** GW_EBADMSG when it is no URI. */
+#define SIP_URI_MAX_PARAMS 64
+
+/** GW_EBADMSG when it is no URI, or a sip or sips URI with a parameter twice or more than so many. */
 enum gw_err sip_uri_parse(struct gw_sv text, struct sip_uri *out) GW_NODISCARD;
 /** RFC 3261 19.1.4 for sip and sips; other schemes: parameters ignored, visual separators of tel skipped. */
 bool sip_uri_eq(const struct sip_uri *a, const struct sip_uri *b);

@@ -208,6 +208,9 @@ static void addresses_are_read_by_the_letter(void **state)
 		expect(text, rows[i].err);
 	}
 	expect("INVITE sip:bob@home1.example?Subject=x SIP/2.0\r\n" HEAD "\r\n", GW_EBADMSG);
+	expect("INVITE sip:a@b;x=1;y;z SIP/2.0\r\n" HEAD "\r\n", GW_OK);
+	expect("INVITE sip:a@b;x=1;y;X=2 SIP/2.0\r\n" HEAD "\r\n", GW_EBADMSG);
+	expect("INVITE sip:a@b;=1 SIP/2.0\r\n" HEAD "\r\n", GW_EBADMSG);
 	expect("INVITE sip:[2001:db8::1]:5070 SIP/2.0\r\n" HEAD "\r\n", GW_OK);
 	expect("INVITE sip:[2001:db8::192.0.2.1] SIP/2.0\r\n" HEAD "\r\n", GW_OK);
 	expect("INVITE sip:[2001:db8:::1] SIP/2.0\r\n" HEAD "\r\n", GW_EBADMSG);
