@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include <openssl/crypto.h>
+
 #include "control/alg/call.h"
 #include "control/app/metrics.h"
 
@@ -301,7 +303,6 @@ struct gw_sv cp_binding_contact_param(const struct cp_binding *b, struct gw_sv n
 enum gw_err cp_reg_new(struct cp_reg **out, struct cp_sip *s)
 {
 	struct cp_reg *r = calloc(1, sizeof(*r));
-	enum gw_err err;
 
 	if (!r)
 		return GW_ENOMEM;
@@ -310,10 +311,8 @@ enum gw_err cp_reg_new(struct cp_reg **out, struct cp_sip *s)
 	gw_list_init(&r->attempts);
 	gw_list_init(&r->events);
 	cp_random(&r->next_id, sizeof(r->next_id));
-	if ((err = cp_reg_flows_start(r))) {
-		cp_reg_free(r);
-		return err;
-	}
+	cp_random(r->keys.secret, sizeof(r->keys.secret));
+	cp_reg_flows_start(r);
 	*out = r;
 	return GW_OK;
 }
@@ -326,13 +325,14 @@ void cp_reg_free(struct cp_reg *r)
 	while (!gw_list_empty(&r->all))
 		cp_binding_remove(GW_CONTAINER(r->all.next, struct cp_binding, node), "stopping");
 	cp_reg_attempts_free(r);
-	gw_timer_stop(&r->s->loop->timers, &r->rotate);
+	gw_timer_stop(&r->s->loop->timers, &r->epoch);
 	gw_map_free(&r->by_key);
 	gw_map_free(&r->by_id);
 	gw_map_free(&r->by_conn);
 	gw_map_free(&r->by_aor);
 	gw_map_free(&r->event_by_impu);
 	gw_map_free(&r->event_by_call_id);
+	OPENSSL_cleanse(&r->keys, sizeof(r->keys));
 	free(r);
 }
 

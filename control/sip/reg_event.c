@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Our subscription to the registration state of each implicit registration set (TS 24.229 5.2.3, RFC 3680, RFC 6665):
- * one dialog for all contacts whose default IMPU is the same. What its NOTIFYs say is applied by reg_state.c.
+ * one dialog for all contacts whose default IMPU is the same. What its NOTIFYs say is applied by reg_event_notify.c.
  */
 #include <stdlib.h>
 

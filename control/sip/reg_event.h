@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A reg-event subscription of ours: reg_event.c keeps the dialog, reg_state.c applies what it tells. */
+/* A reg-event subscription of ours: reg_event.c keeps the dialog, reg_event_notify.c applies what it tells. */
 #ifndef CP_REG_EVENT_H
 #define CP_REG_EVENT_H
 

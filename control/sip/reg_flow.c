@@ -3,20 +3,23 @@
 #include "control/app/metrics.h"
 #include "control/sip/reg_int.h"
 
-static void on_rotate(struct gw_timer *timer, uint64_t now_ms)
+/* The next epoch begins at a full multiple; asked at least each hour, should the clock of the host be set. */
+static void on_epoch(struct gw_timer *timer, uint64_t now_ms)
 {
-	struct cp_reg *r = GW_CONTAINER(timer, struct cp_reg, rotate);
+	struct cp_reg *r = GW_CONTAINER(timer, struct cp_reg, epoch);
+	uint64_t length = r->s->conf->reg.token_key_h * 3600ull, wall = cp_loop_wall_s();
+	uint64_t left = length - wall % length;
 
-	cp_flow_keys_rotate(&r->keys);
-	(void)gw_timer_arm(&r->s->loop->timers, timer, now_ms + r->s->conf->reg.token_key_h * 3600000ull);
+	if (r->keys.epoch != wall / length)
+		cp_flow_keys_set(&r->keys, wall / length);
+	(void)gw_timer_arm(&r->s->loop->timers, timer, now_ms + (left < 3600 ? left : 3600) * 1000);
 }
 
-enum gw_err cp_reg_flows_start(struct cp_reg *r)
+void cp_reg_flows_start(struct cp_reg *r)
 {
-	r->rotate.fn = on_rotate;
-	cp_flow_keys_rotate(&r->keys);
-	return gw_timer_arm(&r->s->loop->timers, &r->rotate,
-		cp_loop_now(r->s->loop) + r->s->conf->reg.token_key_h * 3600000ull);
+	r->epoch.fn = on_epoch;
+	r->keys.epoch = 0;
+	on_epoch(&r->epoch, cp_loop_now(r->s->loop));
 }
 
 struct cp_binding *cp_reg_by_token(struct cp_reg *r, struct gw_sv token)

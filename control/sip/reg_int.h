@@ -18,7 +18,7 @@ struct cp_reg {
 	struct gw_map event_by_impu, event_by_call_id;
 	uint32_t next_id;
 	struct cp_flow_keys keys;
-	struct gw_timer rotate;      /* of the keys */
+	struct gw_timer epoch;       /* of the keys */
 	uint64_t admit_credit, admit_ms;
 };
 
@@ -61,7 +61,8 @@ struct gw_sv cp_binding_contact_param(const struct cp_binding *b, struct gw_sv n
 void cp_reg_set(char **dst, char *v);
 
 /* reg_flow.c */
-enum gw_err cp_reg_flows_start(struct cp_reg *r) GW_NODISCARD;
+/** The keys of flow tokens, from r->keys.secret: again when the secret is another one. */
+void cp_reg_flows_start(struct cp_reg *r);
 /** W2-REG-65: loss is not de-registration; the WIC has guard_s to come back. */
 void cp_binding_guard(struct cp_binding *b);
 /** Close a WebSocket no registration uses any more. */
