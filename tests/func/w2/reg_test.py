@@ -555,4 +555,21 @@ def _(t):
     check(t.metrics()["reg_not_admitted"] == 1)
 
 
+@case("a flood of REGISTERs nobody answers holds a few transactions a connection, no bindings, no memory (threat P8)",
+      reg={"max_per_s": 0})
+def _(t):
+    w = [t.ws() for _ in range(10)]
+    before = t.rss_mb()
+    for n in range(400):
+        for i, x in enumerate(w):
+            ask(x, user=f"u{i}-{n}", auth=n % 2 == 0, extra="Supported: " + "x" * 2000)
+    for x in w:
+        x.get(503)
+    until(lambda: t.metrics()["w2_messages_in"] >= 4000, "all are read")
+    m = t.metrics()
+    check(m["sip_transactions"] <= 2 * 4 * len(w), f"{m['sip_transactions']} transactions")
+    check(not rows(t) and m["reg_bindings"] == 0)
+    check(t.rss_mb() - before < 16, f"{t.rss_mb() - before} MB more")
+
+
 run()
