@@ -85,6 +85,8 @@ const commands = {
 		return browser.version();
 	},
 	async open({ url }) {
+		if (page)	/* one page at a time: an old one would register again when its socket is replaced */
+			await page.close();
 		page = await context.newPage();
 		page.on('console', (m) => consoleLines.push(`${m.type()}: ${m.text()}`));
 		page.on('pageerror', (e) => consoleLines.push(`error: ${e.message}`));
