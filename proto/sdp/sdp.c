@@ -69,6 +69,26 @@ static bool is_port(enum sdp_mode mode, struct gw_sv port, uint16_t *n)
 	return true;
 }
 
+#define FIRST_MEDIA 2u	/* most descriptions have one or two; a struct sdp_media is 400 bytes that are zeroed */
+
+/* Room for one more m= line. Attributes hang on pointers, so lines may move. */
+static enum gw_err grow_media(struct sdp *s)
+{
+	unsigned cap = s->cap_media ? s->cap_media * 2 : FIRST_MEDIA;
+	struct sdp_media *g;
+
+	if (s->n_media < s->cap_media)
+		return GW_OK;
+	g = gw_arena_array(s->arena, struct sdp_media, cap);
+	if (!g)
+		return GW_ENOMEM;
+	if (s->n_media)
+		memcpy(g, s->media, s->n_media * sizeof(*g));
+	s->media = g;
+	s->cap_media = cap;
+	return GW_OK;
+}
+
 static enum gw_err parse_media(struct parse *p, struct gw_sv v)
 {
 	struct sdp *s = p->s;
@@ -78,9 +98,7 @@ static enum gw_err parse_media(struct parse *p, struct gw_sv v)
 
 	if (s->n_media == SDP_MAX_MEDIA)
 		return GW_ELIMIT;
-	if (!s->media)
-		s->media = gw_arena_array(s->arena, struct sdp_media, SDP_MAX_MEDIA);
-	if (!s->media)
+	if (grow_media(s))
 		return GW_ENOMEM;
 	m = &s->media[s->n_media];
 	if (!gw_sv_word(&rest, &m->kind) || !gw_sv_word(&rest, &m->port) ||

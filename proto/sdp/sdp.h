@@ -56,7 +56,7 @@ struct sdp {
 	struct sdp_attr *attrs;
 	unsigned n_attrs, cap_attrs;
 	struct sdp_media *media;
-	unsigned n_media;
+	unsigned n_media, cap_media;
 };
 
 /**
