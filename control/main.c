@@ -91,6 +91,8 @@ static enum gw_err start(struct process *p)
 	s->log = &p->log;
 	if ((err = cp_token_new(&s->tokens, p->conf, &p->loop, &p->log)) || (err = cp_alg_new(&s->alg, s)) || (err = cp_reg_new(&s->reg, s)))
 		return err;
+	if ((err = cp_reg_auth_new(&s->auth, s)))
+		return err;
 	ops.user = s->alg;
 	if ((err = cp_iq_new(&p->iq, p->conf, &p->loop, &p->log, &ops)))
 		return err;
@@ -128,6 +130,7 @@ static void stop(struct process *p)
 	cp_transport_set_waf(p->sip.transport, NULL);
 	cp_waf_free(p->waf);
 	cp_reg_free(p->sip.reg);
+	cp_reg_auth_free(p->sip.auth);
 	cp_transport_free(p->sip.transport);
 	cp_token_free(p->sip.tokens);
 	cp_overload_free(p->sip.overload);

@@ -73,6 +73,13 @@
 	X(token_keys_failed, "key sets that could not be fetched or read")                         \
 	X(token_introspections, "tokens asked about at an introspection endpoint")                 \
 	X(token_revocations, "revocations taken from the WAF")                                     \
+	X(token_misused, "requests refused: token of another user, connection, pool or scope (403)") \
+	X(token_absent, "requests without a token on a connection that registered with one, let through") \
+	X(token_challenged, "requests answered 401: no token")                                     \
+	X(token_challenged_invalid, "requests answered 401: a token that is not valid")            \
+	X(token_users_removed, "registrations ended because their token was revoked")              \
+	X(tna_refused, "challenges of the core to users we vouch for: it does not trust auth-done of this node") \
+	X(tna_unproven, "REGISTERs not sent because no token proved them: a fault of this program") \
 	X(call_attempts_out, "calls started by a WIC")                                            \
 	X(call_attempts_in, "calls started by the core")                                          \
 	X(call_answered, "calls answered")                                                        \

@@ -261,7 +261,7 @@ static bool forms_dialog(enum sip_method m)
 	return m == SIP_INVITE || m == SIP_SUBSCRIBE || m == SIP_REFER;
 }
 
-static void from_wic(struct cp_sip *s, struct cp_uas *u)
+void cp_core_authorized(struct cp_sip *s, struct cp_uas *u)
 {
 	struct cp_binding *b = cp_reg_by_sender(s->reg, u->peer.conn, &u->req);
 	struct gw_arena a = GW_ARENA_INIT(1u << 20);
@@ -340,7 +340,7 @@ static void from_core(struct cp_sip *s, struct cp_uas *u)
 void cp_core_request(struct cp_sip *s, struct cp_uas *u)
 {
 	if (u->side == CP_SIDE_W2)
-		from_wic(s, u);
+		cp_reg_auth_request(s, u);
 	else
 		from_core(s, u);
 }
@@ -369,6 +369,7 @@ void cp_core_ack(struct cp_sip *s, const struct cp_peer *from, struct sip_msg *m
 
 void cp_core_connection_lost(struct cp_sip *s, cp_conn_id conn)
 {
+	cp_reg_auth_connection_lost(s, conn);
 	cp_reg_connection_lost(s->reg, conn);
 }
 

@@ -9,6 +9,8 @@ struct cp_binding;
 
 /** A new request with a server transaction of its own. */
 void cp_core_request(struct cp_sip *s, struct cp_uas *u);
+/** A request of a WIC whose credentials were checked (reg_auth.h) goes on. */
+void cp_core_authorized(struct cp_sip *s, struct cp_uas *u);
 /** ACK of a 2xx. */
 void cp_core_ack(struct cp_sip *s, const struct cp_peer *from, struct sip_msg *m);
 void cp_core_connection_lost(struct cp_sip *s, cp_conn_id conn);

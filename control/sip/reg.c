@@ -125,6 +125,7 @@ void cp_binding_remove(struct cp_binding *b, const char *why)
 	cp_alg_binding_gone(r->s->alg, b);
 	cp_reg_event_leave(b);
 	gw_timer_stop(&r->s->loop->timers, &b->timer);
+	cp_reg_auth_unbound(b);
 	gw_map_del(&r->by_key, gw_sv_cstr(b->key));
 	gw_map_del_u64(&r->by_id, b->id);
 	leave_conn(b);

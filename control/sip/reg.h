@@ -4,6 +4,7 @@
 #define CP_REG_H
 
 #include "control/sip/flow_token.h"
+#include "control/sip/reg_auth.h"
 #include "control/sip/stack.h"
 
 #define CP_SERVICE_ROUTES_MAX 8
@@ -32,6 +33,8 @@ struct cp_binding {
 	char *term_ioi, *feature_caps;
 	bool is_aor_barred;              /* the core left the AOR out of impus: it serves for registering only */
 	bool is_tna;                     /* authenticated by us (auth-done): we may speak for the WIC (W2-REG-64) */
+	struct cp_auth auth;             /* how its user was authenticated */
+	struct gw_timer token_end;       /* scenarios 2 and 3: no fresh token came (W2-TOK-13) */
 	struct cp_peer peer;             /* connection it is reached by */
 	struct gw_list conn_ring;        /* bindings of the same connection */
 	struct gw_list aor_ring;         /* bindings of the same AOR */

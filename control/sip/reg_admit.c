@@ -57,14 +57,13 @@ static bool has_room_for_user(struct cp_reg *r, cp_conn_id conn, struct gw_sv im
 /* May this connection ask that for this user? 0: yes. */
 static unsigned check_user(struct cp_reg *r, const struct cp_uas *u, const struct sip_addr *to, const char **why)
 {
-	struct sip_auth auth;
+	struct gw_sv impi = cp_reg_auth_impi(u);
 
 	*why = "not our home domain";
 	if (!gw_sv_ieq(to->uri.host, gw_sv_cstr(r->s->conf->mw.home_domain)) && to->uri.host.len)
 		return 403;
 	*why = "this connection belongs to another user";	/* W2-REG-23 */
-	if (sip_auth_parse(sip_msg_value(&u->req, SIP_HDR_AUTHORIZATION), &auth) == GW_OK && auth.username.len &&
-		!has_room_for_user(r, u->peer.conn, auth.username))
+	if (impi.len && !has_room_for_user(r, u->peer.conn, impi))
 		return 403;
 	return 0;
 }

@@ -66,11 +66,7 @@ static void build(struct cp_reg *r, struct sip_msg *m, struct gw_arena *a, const
 	sip_msg_add(m, SIP_HDR_PATH, gw_buf_sv(&p));
 	sip_msg_add(m, SIP_HDR_REQUIRE, GW_SV("path"));
 	sip_msg_add(m, SIP_HDR_SUPPORTED, b->has_ob ? GW_SV("path, outbound") : GW_SV("path"));
-	sip_msg_addf(m, SIP_HDR_AUTHORIZATION,
-		"Digest username=\"%s\", realm=\"%s\", nonce=\"\", uri=\"%.*s\", response=\"\", "
-		"integrity-protected=\"auth-done\"",
-		b->impi, conf->mw.home_domain, GW_SV_FMT(gw_buf_sv(&u)));
-	sip_msg_addf(m, SIP_HDR_P_VISITED_NETWORK_ID, "\"%s\"", conf->mw.visited_network_id);
+	cp_reg_auth_on_behalf(b, m);
 	cp_reg_put_charging(r, m);
 }
 

@@ -23,25 +23,6 @@ static void put_path(struct cp_reg *r, struct sip_msg *m, const struct cp_reg_at
 		sip_msg_add(m, SIP_HDR_REQUIRE, GW_SV("path"));
 }
 
-/* W2-REG-20, -22: what the WIC says of itself is replaced by what this connection is. */
-static void put_integrity(struct cp_reg *r, struct sip_msg *m, cp_conn_id conn)
-{
-	struct gw_sv value = sip_msg_value(m, SIP_HDR_AUTHORIZATION), integrity = GW_SV("tls-pending");
-	char text[SIP_AUTH_MAX_BYTES];
-	struct gw_buf out = gw_buf(text, sizeof(text));
-	struct sip_auth a;
-
-	if (value.len == 0 || sip_auth_parse(value, &a) || a.response.len == 0)
-		return;
-	if (cp_reg_bound_user(r, conn, a.username))
-		integrity = GW_SV("tls-yes");
-	sip_auth_put_integrity(&out, &a, integrity);
-	if (out.overflow)	/* never: the length was checked; without the header the core challenges */
-		sip_msg_del(m, SIP_HDR_AUTHORIZATION);
-	else
-		sip_msg_set(m, SIP_HDR_AUTHORIZATION, gw_buf_sv(&out));
-}
-
 void cp_reg_put_charging(struct cp_reg *r, struct sip_msg *m)
 {
 	char icid[64];
@@ -51,15 +32,14 @@ void cp_reg_put_charging(struct cp_reg *r, struct sip_msg *m)
 		r->s->conf->mw.host, r->s->conf->mw.orig_ioi);
 }
 
-static void edit_register(struct cp_reg *r, struct sip_msg *m, const struct cp_reg_attempt *at)
+static enum gw_err edit_register(struct cp_reg *r, struct sip_msg *m, const struct cp_reg_attempt *at)
 {
 	cp_core_strip(r->s, m);		/* W2-REG-03: credentials are Digest without integrity-protected now */
 	sip_msg_del(m, SIP_HDR_ROUTE);
 	sip_msg_del(m, SIP_HDR_P_PREFERRED_IDENTITY);
 	put_path(r, m, at);
-	put_integrity(r, m, at->u->peer.conn);
-	sip_msg_addf(m, SIP_HDR_P_VISITED_NETWORK_ID, "\"%s\"", r->s->conf->mw.visited_network_id);
 	cp_reg_put_charging(r, m);
+	return cp_reg_auth_to_core(at->u, m);
 }
 
 /* ---- attempts ------------------------------------------------------------------------------------------ */
@@ -159,8 +139,9 @@ static void send_attempt(struct cp_reg_attempt *at)
 	unsigned status = 0;
 
 	cp_sip_clone(&m, &at->u->req, &a);
-	edit_register(at->reg, &m, at);
-	if (!cp_sip_hop(&m))
+	if (edit_register(at->reg, &m, at))
+		status = 500;
+	else if (!cp_sip_hop(&m))
 		status = 483;
 	else if (cp_sip_send(s, &m, &to, on_register_response, NULL, at, NULL))
 		status = 503;

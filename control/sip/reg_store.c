@@ -4,7 +4,6 @@
 
 #include "control/app/metrics.h"
 #include "control/sip/reg_int.h"
-#include "proto/sip/digest.h"
 #include "proto/sip/register.h"
 
 static char *dup_list(const struct sip_msg *m, enum sip_hdr_id id)
@@ -68,15 +67,16 @@ static void store_lists(struct cp_binding *b, const struct sip_msg *m)
 static void store_request(struct cp_binding *b, const struct cp_reg_attempt *at)
 {
 	const struct sip_msg *req = &at->u->req;
-	struct sip_auth auth;
+	struct gw_sv impi = cp_reg_auth_impi(at->u);
 
 	cp_reg_set(&b->contact, gw_sv_dup(gw_sv_cstr(at->contact)));
 	cp_reg_set(&b->contact_params, gw_sv_dup(gw_sv_cstr(at->contact_params)));
 	cp_reg_set(&b->call_id, gw_sv_dup(req->call_id));
 	b->cseq = req->cseq.number;
 	b->has_ob = at->has_ob;
-	if (sip_auth_parse(sip_msg_value(req, SIP_HDR_AUTHORIZATION), &auth) == GW_OK && auth.username.len)
-		cp_reg_set(&b->impi, gw_sv_dup(auth.username));
+	if (impi.len)
+		cp_reg_set(&b->impi, gw_sv_dup(impi));
+	cp_reg_auth_bound(at->u, b);
 }
 
 static uint32_t granted_to(const struct cp_binding *b, const struct sip_msg *m, struct sip_addr *out)

@@ -6,6 +6,7 @@
 #ifndef CP_STACK_H
 #define CP_STACK_H
 
+#include "control/sip/reg_auth.h"
 #include "control/transport/transport.h"
 #include "proto/base/list.h"
 #include "proto/base/map.h"
@@ -42,6 +43,7 @@ struct cp_uas {
 	enum cp_turned_away away;    /* why it is stateless */
 	bool is_final;               /* a final response was sent */
 	uint32_t binding;            /* id of the WIC that is asked; 0: none */
+	struct cp_auth auth;         /* W2: what its credentials prove */
 	/** Told once when the transaction is gone; also on CANCEL (INVITE only). */
 	void (*on_cancel)(void *user, struct cp_uas *u, const struct sip_msg *cancel);
 	void (*on_gone)(void *user, struct cp_uas *u);
@@ -91,6 +93,7 @@ struct cp_sip {
 	struct cp_alg *alg;
 	struct cp_token *tokens;
 	struct cp_overload *overload;
+	struct cp_reg_auth *auth;
 	struct gw_map uas, uac;
 	struct gw_map flows;         /* W2 connection id -> struct cp_flow */
 	struct cp_uas *spent;        /* answered during this event */

@@ -247,6 +247,7 @@ void cp_uas_free(struct cp_uas *u)
 {
 	struct cp_uas **p = &u->sip->spent;
 
+	cp_auth_drop(u->sip, &u->auth);
 	while (u->is_spent && *p && *p != u)
 		p = &(*p)->spent_next;
 	if (u->is_spent && *p)
@@ -425,6 +426,8 @@ void cp_sip_respond(struct cp_uas *u, struct sip_msg *m)
 {
 	if (u->side == CP_SIDE_MW)
 		cp_core_edit_from_wic(u, m);
+	else
+		cp_reg_auth_response(u, m);
 	cp_uas_answer(u, m);
 }
 

@@ -37,6 +37,7 @@ struct cp_w2 {
 	unsigned pings_missed;
 	char *head;                  /* request head so far */
 	size_t head_len;
+	char *origin;                /* as the upgrade stated it; NULL: not */
 	wslay_event_context_ptr ws;
 	struct gw_sv ws_in;          /* plain bytes wslay has not read yet */
 	unsigned fragments;          /* frames of the data message in progress; 0: none */

@@ -99,6 +99,8 @@ static void upgrade(struct cp_w2 *c, const struct cp_http_head *h)
 		cp_w2_http_error(c, 503, later);
 		return;
 	}
+	if (h->has_origin)
+		c->origin = gw_sv_dup(h->origin);
 	cp_ws_accept_key(h->ws_key, accept);
 	gw_buf_printf(&b, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
 			  "Connection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n"

@@ -148,6 +148,13 @@ bool cp_transport_alive(const struct cp_transport *t, cp_conn_id conn)
 	return c && c->state == W2_WS && !c->close_after_flush;
 }
 
+struct gw_sv cp_transport_origin(const struct cp_transport *t, cp_conn_id conn)
+{
+	const struct cp_w2 *c = cp_slot_get(t, conn, SLOT_W2);
+
+	return c ? gw_sv_cstr(c->origin) : GW_SV_NONE;
+}
+
 void cp_transport_set_registered(struct cp_transport *t, cp_conn_id conn, bool is_registered)
 {
 	struct cp_w2 *c = cp_slot_get(t, conn, SLOT_W2);

@@ -59,6 +59,8 @@ enum gw_err cp_transport_send(struct cp_transport *t, const struct cp_peer *to, 
 bool cp_transport_is_long(const struct cp_transport *t, const struct cp_peer *to, struct gw_sv msg);
 /** Is this WebSocket alive? */
 bool cp_transport_alive(const struct cp_transport *t, cp_conn_id conn);
+/** Origin of the page that opened this WebSocket; empty: none was stated, or it is gone. */
+struct gw_sv cp_transport_origin(const struct cp_transport *t, cp_conn_id conn);
 /** The connection has an accepted registration: the first-register deadline no longer applies. */
 void cp_transport_set_registered(struct cp_transport *t, cp_conn_id conn, bool is_registered);
 /** Close a WebSocket with a code of RFC 6455 7.4 (W2-WS-15); on_closed follows. */

@@ -28,6 +28,7 @@ static void on_closed(uv_handle_t *h)
 	if (c->ssl)
 		SSL_free(c->ssl);	/* frees both BIOs */
 	free(c->head);
+	free(c->origin);
 	free(c);
 }
 

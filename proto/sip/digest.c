@@ -105,3 +105,43 @@ void sip_auth_put_integrity(struct gw_buf *b, const struct sip_auth *a, struct g
 		gw_buf_putc(b, '"');
 	}
 }
+
+static bool is_key(struct gw_sv name)
+{
+	return gw_sv_ieq(name, GW_SV("ik")) || gw_sv_ieq(name, GW_SV("ck"));
+}
+
+/* Could a reader less strict than we find a key in it? */
+static bool may_hold_key(struct gw_sv value)
+{
+	for (size_t i = 0; i + 2 < value.len; i++)
+		if (is_key(gw_sv_sub(value, i, i + 2)) && (value.p[i + 2] == '=' || value.p[i + 2] == ' ' || value.p[i + 2] == '\t'))
+			return true;
+	return false;
+}
+
+enum gw_err sip_auth_put_challenge(struct gw_buf *b, struct gw_sv value)
+{
+	struct gw_sv scheme, rest = value;
+	const char *sep = " ";
+	bool is_found = false;
+	struct sip_param p;
+	int more;
+
+	if (!may_hold_key(value))
+		return GW_ENOENT;
+	if (!gw_sv_word(&rest, &scheme) || !sip_is_token(scheme))
+		return GW_EBADMSG;
+	rest = gw_sv_trim(rest);
+	gw_buf_put(b, scheme);
+	while ((more = next(&rest, &p)) > 0) {
+		if (is_key(p.name)) {
+			is_found = true;
+			continue;
+		}
+		gw_buf_printf(b, "%s%.*s=%s%.*s%s", sep, GW_SV_FMT(p.name), p.is_quoted ? "\"" : "", GW_SV_FMT(p.value),
+			p.is_quoted ? "\"" : "");
+		sep = ", ";
+	}
+	return more < 0 ? GW_EBADMSG : is_found ? GW_OK : GW_ENOENT;
+}

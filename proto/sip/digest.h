@@ -27,4 +27,11 @@ enum gw_err sip_auth_parse(struct gw_sv value, struct sip_auth *out) GW_NODISCAR
  */
 void sip_auth_put_integrity(struct gw_buf *b, const struct sip_auth *a, struct gw_sv integrity);
 
+/**
+ * Write a challenge (WWW-Authenticate, Proxy-Authenticate) without the keys of AKA, ik and ck (RFC 3310 is silent,
+ * TS 24.229 7.2A.1; W2-REG-32).
+ * @return GW_OK; GW_ENOENT: there are none, the value can stay as it is; GW_EBADMSG: it cannot be read, and may hold some
+ */
+enum gw_err sip_auth_put_challenge(struct gw_buf *b, struct gw_sv value) GW_NODISCARD;
+
 #endif

@@ -62,6 +62,13 @@ void sip_msg_add(struct sip_msg *m, enum sip_hdr_id id, struct gw_sv value)
 	put(m, m->n_hdrs, id, sip_hdr_name(id), value);
 }
 
+void sip_msg_add_named(struct sip_msg *m, struct gw_sv name, struct gw_sv value)
+{
+	enum sip_hdr_id id = sip_hdr_lookup(name);
+
+	put(m, m->n_hdrs, id, id ? sip_hdr_name(id) : gw_arena_sv(m->arena, name), value);
+}
+
 void sip_msg_addf(struct sip_msg *m, enum sip_hdr_id id, const char *fmt, ...)
 {
 	va_list ap;

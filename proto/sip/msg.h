@@ -91,6 +91,8 @@ void sip_msg_push(struct sip_msg *m, enum sip_hdr_id id, struct gw_sv value);
 /** A header behind all others. The value is copied. */
 void sip_msg_add(struct sip_msg *m, enum sip_hdr_id id, struct gw_sv value);
 void sip_msg_addf(struct sip_msg *m, enum sip_hdr_id id, const char *fmt, ...) GW_PRINTF(3, 4);
+/** A header by its name, which must be a token; for names we have no id of. Both are copied. */
+void sip_msg_add_named(struct sip_msg *m, struct gw_sv name, struct gw_sv value);
 /** Replace all of that id by one. */
 void sip_msg_set(struct sip_msg *m, enum sip_hdr_id id, struct gw_sv value);
 /** Remove one token from a list header; the header goes when it becomes empty. @return was there */

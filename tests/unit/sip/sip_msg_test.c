@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SIP messages: what RFC 4475 says of valid and invalid ones, framing, edits, injection. */
+#include "proto/sip/bearer.h"
+#include "proto/sip/digest.h"
 #include "proto/sip/policy.h"
 #include "proto/sip/register.h"
 
@@ -452,6 +454,55 @@ static void privacy_is_read_over_all_its_headers(void **state)
 	}
 }
 
+static void bearer_has_two_spellings(void **state)
+{
+	static const struct {
+		const char *value, *token, *username;
+		enum gw_err err;
+	} rows[] = { { "Bearer mF_9.B5f-4.1JqM", "mF_9.B5f-4.1JqM", "", GW_OK },
+		{ "bearer\tab+/~==", "ab+/~==", "", GW_OK },
+		{ "Bearer access_token=\"mF_9.B5f\"", "mF_9.B5f", "", GW_OK },
+		{ "Bearer  username=\"a@h\" , Access_Token=\"x.y=\",z=1", "x.y=", "a@h", GW_OK },
+		{ "Digest username=\"a\"", "", "", GW_ENOENT }, { "", "", "", GW_ENOENT },
+		{ "Bearer", "", "", GW_EBADMSG }, { "Bearer a b", "", "", GW_EBADMSG }, { "Bearer ==", "", "", GW_EBADMSG },
+		{ "Bearer access_token=\"a\", access_token=\"b\"", "", "", GW_EBADMSG },
+		{ "Bearer access_token=\"a", "", "", GW_EBADMSG }, { "Bearer access_token=\"\"", "", "", GW_EBADMSG },
+		{ "Bearer access_token=\"a\\\"b\"", "", "", GW_EBADMSG }, { "Bearer username=\"a\"", "", "", GW_EBADMSG },
+		{ "Bearer access_token=\"a\";x=y", "", "", GW_EBADMSG } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct sip_bearer b = { 0 };
+
+		if (sip_bearer_parse(gw_sv_cstr(rows[i].value), &b) != rows[i].err)
+			fail_msg("%s", rows[i].value);
+		assert_true(gw_sv_eq(b.token, gw_sv_cstr(rows[i].token)));
+		assert_true(gw_sv_eq(b.username, gw_sv_cstr(rows[i].username)));
+	}
+}
+
+static void challenges_lose_their_keys(void **state)
+{
+	static const struct {
+		const char *value, *written;
+		enum gw_err err;
+	} rows[] = { { "Digest realm=\"h\", nonce=\"ick\"", "", GW_ENOENT },
+		{ "Digest realm=\"h\", ik=\"00\", ck=\"11\", algorithm=AKAv2-SHA-256",
+			"Digest realm=\"h\", algorithm=AKAv2-SHA-256", GW_OK },
+		{ "Digest IK = 00,realm=\"h\",Ck=11,qop=\"auth,auth-int\"", "Digest realm=\"h\", qop=\"auth,auth-int\"", GW_OK },
+		{ "Digest realm=\"h\", x=<, ik=\"00\"", NULL, GW_EBADMSG },
+		{ "Digest realm=\"h\" ik=\"00\"", NULL, GW_EBADMSG } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char text[256];
+		struct gw_buf b = gw_buf(text, sizeof(text));
+
+		assert_int_equal(sip_auth_put_challenge(&b, gw_sv_cstr(rows[i].value)), rows[i].err);
+		assert_true(rows[i].err || gw_sv_eq(gw_buf_sv(&b), gw_sv_cstr(rows[i].written)));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -471,6 +522,8 @@ int main(void)
 		cmocka_unit_test(np_of_access_network_info_is_ours_alone),
 		cmocka_unit_test(register_names_its_binding),
 		cmocka_unit_test(privacy_is_read_over_all_its_headers),
+		cmocka_unit_test(bearer_has_two_spellings),
+		cmocka_unit_test(challenges_lose_their_keys),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
