@@ -485,6 +485,14 @@ def _(t):
     mute.close()
 
 
+@case("a token in the handshake registers nobody", **conf(scenarios=WEB_ONLY))
+def _(t):
+    tok = token()
+    w = t.ws(head=HEAD.replace(b"\r\n\r\n", f"\r\nCookie: access_token={tok}\r\nAuthorization: Bearer {tok}\r\n\r\n".encode()))
+    refused(t, w, register_request(None), 401)
+    check(t.metrics()["token_valid"] == 0, "it was not even looked at")
+
+
 # ---- who may how -----------------------------------------------------------------------------------------------
 
 @case("ways to register by origin", **{**conf(scenarios=["digest"], access=[
