@@ -96,7 +96,7 @@ static bool claim_impu(struct cp_uas *u, const struct cp_identity *id)
 	struct gw_sv instance = instance_of(&u->req);
 	struct sip_addr to;
 
-	if (!id->is_pool)
+	if (!id->is_pool || is_deregistration(&u->req))
 		return true;
 	if (sip_addr_parse(sip_msg_value(&u->req, SIP_HDR_TO), &to))
 		return false;
@@ -133,11 +133,11 @@ static void accept_register(struct cp_uas *u, struct cp_identity *id, const stru
 
 static void accept_request(struct cp_uas *u, const struct cp_identity *id)
 {
-	const struct cp_binding *b = cp_reg_by_conn(u->sip->reg, u->peer.conn);
+	const struct cp_binding *b = cp_reg_by_sender(u->sip->reg, u->peer.conn, &u->req);
 
 	if (!b || !b->auth.identity)
 		cp_sip_refuse(u, 403, "not registered");	/* it went while the token was asked about */
-	else if (is_foreign(u, id))
+	else if (strcmp(b->auth.identity->impi, id->impi) != 0)
 		misused(u, 403, "the token is of another user");
 	else if (!cp_token_use_take(u->sip->auth, id, u->peer.conn, GW_SV_NONE))
 		misused(u, 403, "the token is in use on another connection");
@@ -153,6 +153,17 @@ static void on_gone(void *user, struct cp_uas *u)
 	cp_auth_drop(u->sip, &u->auth);
 }
 
+/* The WIC gives its INVITE up before anybody was called. */
+static void on_cancel(void *user, struct cp_uas *u, const struct sip_msg *cancel)
+{
+	(void)user;
+	(void)cancel;
+	u->on_gone = NULL;
+	u->on_cancel = NULL;
+	cp_auth_drop(u->sip, &u->auth);
+	cp_sip_refuse(u, 487, NULL);
+}
+
 static void on_verdict(void *user, enum cp_verdict verdict, struct cp_identity *id)
 {
 	struct cp_uas *u = user;
@@ -160,6 +171,7 @@ static void on_verdict(void *user, enum cp_verdict verdict, struct cp_identity *
 
 	u->auth.wait = NULL;
 	u->on_gone = NULL;
+	u->on_cancel = NULL;
 	u->user = NULL;
 	switch (verdict) {
 	case CP_TOKEN_VALID:
@@ -196,6 +208,7 @@ static void check(struct cp_uas *u, const struct sip_bearer *b)
 		return;
 	u->auth.wait = w;
 	u->on_gone = on_gone;
+	u->on_cancel = on_cancel;
 }
 
 /* ---- requests ------------------------------------------------------------------------------------------ */
@@ -252,7 +265,7 @@ static void without_token(struct cp_uas *u, const struct cp_binding *b)
 
 void cp_reg_auth_request(struct cp_sip *s, struct cp_uas *u)
 {
-	const struct cp_binding *b = cp_reg_by_conn(s->reg, u->peer.conn);
+	const struct cp_binding *b = cp_reg_by_sender(s->reg, u->peer.conn, &u->req);
 	struct sip_bearer bearer = { 0 };
 	enum gw_err err = sip_bearer_find(&u->req, &bearer);
 

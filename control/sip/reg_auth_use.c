@@ -224,6 +224,8 @@ void cp_reg_auth_on_revoked(void *user, const struct cp_token_revocation *r, con
 	struct cp_reg_auth *a = user;
 	struct cp_binding *b;
 
+	if (!r && !gw_map_get(&a->uses, key_of(token_hash)))	/* of an opaque token it is the id, too */
+		return;
 	while ((b = find_revoked(a, r, token_hash))) {
 		CP_COUNT(token_users_removed);
 		cp_reg_deregister(b, "token revoked", true);

@@ -261,7 +261,7 @@ def _(t):
         user = (impu or f"sip:guest{n}@x").split(":")[1].split("@")[0]
         refused(t, other, register_request("Bearer " + guest(n, impu), user, cid=fresh()), 403)
     sign_in(t, guest(7), w, user="guest7", cseq=2)
-    w.send(register_request("Bearer " + guest(7), "guest7", cseq=3, expires=0))
+    w.send(register_request("Bearer " + guest(7), "guest7", cseq=3, expires=0, contact="*"))
     r = t.core.get("REGISTER")
     t.core.send(response(r, 200))
     w.get(200)
@@ -469,6 +469,24 @@ def _(t):
     waf.status = 200
     sign_in(t, "opaque-token-1", w, cid=fresh())
     waf.close()
+
+
+@case("an INVITE given up while its token is asked about calls nobody", **conf(OPAQUE, timeout_s=10))
+def _(t):
+    waf = Waf()
+    waf.active["opaque-token-1"] = claims()
+    w = sign_in(t, "opaque-token-1")
+    waf.close()
+    mute = socket.create_server((LO, HTTPS_PORT))
+    w.send(request("INVITE", BOB, branch="i1", cid="c1", extra="Authorization: Bearer opaque-token-2",
+                   body=WIC_SDP % "actpass"))
+    c, _ = mute.accept()
+    w.send(request("CANCEL", BOB, branch="i1", cid="c1"))
+    w.get(200)
+    w.get(487)
+    c.close()
+    t.core.none("INVITE", 0.3)
+    mute.close()
 
 
 @case("a WIC that goes while its token is asked about leaves nothing behind", **conf({**OPAQUE, "cache_s": 60}, timeout_s=2))
