@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The home core of the lab: Kamailio with configs/lab/kamailio.cfg."""
 import os
+import shutil
 
 from .proc import Proc, sh
 
@@ -15,9 +16,16 @@ class Core:
         self.proc = None
 
     def start(self):
+        # Kamailio writes its tables back, and cannot read them again: an own copy of the empty ones for each run
+        tables = os.path.join(self.dir, "dbtext")
+        shutil.copytree("/usr/share/kamailio/dbtext/kamailio", tables, dirs_exist_ok=True)
+        with open(os.path.join(tables, "pua"), "r+", encoding="utf-8") as f:
+            f.readline()
+            f.truncate(f.tell())
         self.proc = Proc("kamailio", [
             "kamailio", "-f", self.config, "-Y", self.dir, "-P", os.path.join(self.dir, "pid"),
-            "-DD", "-E", "-m", "48", "-M", "8", "-A", f'CTL="unix:{self.dir}/ctl"'], os.path.join(self.dir, "log"))
+            "-DD", "-E", "-m", "48", "-M", "8", "-A", f'CTL="unix:{self.dir}/ctl"',
+            "-A", f'DBTEXT="text://{tables}"'], os.path.join(self.dir, "log"))
         self.proc.wait_line(r"ctl.*(listen|io_listen)|binding complete|ready", 15)
 
     def wait_ready(self, wait_until):
