@@ -11,6 +11,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static char one[131072], two[131072];
 	struct gw_buf b = gw_buf(one, sizeof(one)), d = gw_buf(two, sizeof(two));
 	struct sip_auth a, c;
+	struct sip_param p;
+	struct gw_sv rest;
 
 	if (sip_auth_parse(gw_sv(data, size), &a) || a.scheme != SIP_AUTH_DIGEST)
 		return 0;
@@ -23,9 +25,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			abort();
 		return 0;
 	}
-	if (!gw_sv_eq(a.username, c.username) || !gw_sv_eq(a.realm, c.realm) || !gw_sv_eq(a.response, c.response) ||
-		gw_sv_find(gw_buf_sv(&b), GW_SV("integrity-protected=")) < b.len)
+	if (!gw_sv_eq(a.username, c.username) || !gw_sv_eq(a.realm, c.realm) || !gw_sv_eq(a.response, c.response))
 		abort();
+	for (rest = c.params; sip_param_next(&rest, ',', &p);)
+		if (gw_sv_ieq(p.name, GW_SV("integrity-protected")))
+			abort();
 	sip_auth_put_integrity(&d, &c, GW_SV_NONE);
 	if (!gw_sv_eq(gw_buf_sv(&b), gw_buf_sv(&d)))
 		abort();
