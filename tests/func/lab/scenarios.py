@@ -12,6 +12,7 @@ from .proc import LabError
 # group: (module, seconds it may take, builds and pages it needs beside the normal ones)
 GROUPS = {
     "register": ("scenario_register", 120, ()),
+    "identity": ("scenario_identity", 300, ()),
     "signin": ("scenario_signin", 180, ()),
     "calls": ("scenario_calls", 180, ()),
     "sipjs": ("scenario_sipjs", 240, ("snippets",)),
