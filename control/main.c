@@ -12,6 +12,7 @@
 #include "control/app/trace.h"
 #include "control/sip/overload.h"
 #include "control/sip/reg.h"
+#include "control/state/store.h"
 #include "control/token/token.h"
 #include "control/waf/waf.h"
 
@@ -89,7 +90,9 @@ static enum gw_err start(struct process *p)
 	s->conf = p->conf;
 	s->loop = &p->loop;
 	s->log = &p->log;
-	if ((err = cp_token_new(&s->tokens, p->conf, &p->loop, &p->log)) || (err = cp_alg_new(&s->alg, s)) || (err = cp_reg_new(&s->reg, s)))
+	if ((err = cp_store_open(&s->store, p->conf, &p->loop, &p->log)) ||
+		(err = cp_token_new(&s->tokens, p->conf, &p->loop, &p->log)) || (err = cp_alg_new(&s->alg, s)) ||
+		(err = cp_reg_new(&s->reg, s)) || (err = cp_reg_restore(s->reg)) || (err = cp_alg_restore(s->alg)))
 		return err;
 	if ((err = cp_reg_auth_new(&s->auth, s)))
 		return err;
@@ -104,6 +107,7 @@ static enum gw_err start(struct process *p)
 		(err = cp_ctl_open(&p->ctl, p->conf->control_socket, &p->loop, &p->log)) ||
 		(err = cp_ops_open(&p->ops, p->ctl)) || (err = cp_trace_open(p->ctl)))
 		return err;
+	cp_alg_settle(s->alg);
 	if ((err = start_waf(p)))
 		return err;
 	return GW_OK;
@@ -121,6 +125,8 @@ static void stop(struct process *p)
 	uv_close((uv_handle_t *)&p->term, NULL);
 	uv_close((uv_handle_t *)&p->intr, NULL);
 	uv_close((uv_handle_t *)&p->hup, NULL);
+	cp_store_close(p->sip.store);	/* all that is let go from here on was not ended */
+	p->sip.store = NULL;
 	cp_ops_close(&p->ops);
 	cp_ctl_close(p->ctl);
 	cp_iq_stop(p->iq);

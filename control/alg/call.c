@@ -65,8 +65,10 @@ bool cp_alg_request(struct cp_alg *a, struct cp_uas *u, struct sip_msg *m, struc
 	if (!c)
 		return stray(u, m, is_fork);
 	h = to == CP_SIDE_MW ? &c->w2 : &c->core;
-	if (m->cseq.number > h->cseq)
+	if (m->cseq.number > h->cseq) {
 		h->cseq = m->cseq.number;
+		cp_call_save(c);
+	}
 	if (m->method == SIP_BYE) {
 		struct cp_fork *f = cp_call_fork(c, c->origin == to ? m->from_tag : m->to_tag);
 

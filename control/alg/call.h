@@ -14,6 +14,10 @@ struct cp_alg;
 enum gw_err cp_alg_new(struct cp_alg **out, struct cp_sip *s) GW_NODISCARD;
 /** Releases nothing at the gateways: calls in progress keep their media (see docs/operations.md). */
 void cp_alg_free(struct cp_alg *a);
+/** Take over the answered calls the store has; bindings are there already. At the start only. */
+enum gw_err cp_alg_restore(struct cp_alg *a) GW_NODISCARD;
+/** Iq and transports are there: release the restored calls that cannot go on. */
+void cp_alg_settle(struct cp_alg *a);
 void cp_alg_set_iq(struct cp_alg *a, struct cp_iq *iq);
 /** Iq events; user is the cp_alg. */
 extern const struct cp_iq_ops cp_alg_iq_ops;

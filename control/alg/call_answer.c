@@ -113,6 +113,8 @@ static void relay(struct cp_call *c, struct sip_msg *m, struct gw_sv answer)
 	cp_sip_respond(u, m);
 	if (is_final && is_invite && m->status < 300)
 		answered(c);
+	if (is_final)
+		cp_call_save(c);
 }
 
 /* @return false: the call is over */

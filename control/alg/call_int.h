@@ -145,6 +145,8 @@ void cp_call_on_ice_timer(struct gw_timer *timer, uint64_t now_ms);
 void cp_call_on_grace(struct gw_timer *timer, uint64_t now_ms);
 
 /* call_offer.c */
+/** A call without anything in it; NULL: out of memory. */
+struct cp_call *cp_call_alloc(struct cp_alg *a);
 void cp_call_send_invite(struct cp_call *c);
 void cp_call_on_uac_gone(void *user, struct cp_uac *uac);
 void cp_call_on_uas_gone(void *user, struct cp_uas *u);
@@ -159,6 +161,11 @@ void cp_call_reoffer(struct cp_call *c, struct cp_uas *u, struct sip_msg *m, enu
 void cp_call_early_media(struct cp_call *c, const struct sip_msg *m, struct gw_sv tag);
 void cp_call_relay_waiting(struct cp_call *c);
 void cp_call_on_response(void *user, struct cp_uac *uac, struct sip_msg *m, unsigned status);
+
+/* call_state.c */
+/** Keep it, if it is answered, as it is now. */
+void cp_call_save(const struct cp_call *c);
+void cp_call_forget(const struct cp_call *c);
 
 /* call_media.c: SDP and Iq. */
 enum gw_err cp_media_offer(struct cp_call *c, struct gw_sv sdp, enum cp_side from, const char **why,

@@ -117,6 +117,12 @@ static struct cp_call *by_context(struct cp_alg *a, unsigned gateway, uint32_t c
 	return NULL;
 }
 
+static void connected(struct cp_call *c)
+{
+	c->ice_ok = c->dtls_up = true;
+	cp_call_save(c);
+}
+
 static bool on_iq_notify(void *user, unsigned gateway, uint32_t context, struct gw_sv term,
 	const struct iq_item *ev)
 {
@@ -134,17 +140,20 @@ static bool on_iq_notify(void *user, unsigned gateway, uint32_t context, struct 
 	case IQ_EV_ICE_RESULT:
 		c->ice_ok = true;
 		gw_timer_stop(&a->s->loop->timers, &c->grace);
+		cp_call_save(c);
 		break;
 	case IQ_EV_X_DTLS:
 		state = iq_item_param(ev, GW_SV("state"));
-		if (gw_sv_ieq(state, GW_SV("up")))
+		if (gw_sv_ieq(state, GW_SV("up"))) {
 			c->dtls_up = true;
-		else
+			cp_call_save(c);
+		} else {
 			cp_call_release(c, 503, "DTLS failed");
+		}
 		break;
 	case IQ_EV_BNC_CHANGE:		/* 4.6; established: there was connectivity, too */
 		if (gw_sv_ieq(iq_item_param(ev, GW_SV("Type")), GW_SV("Est")))
-			c->ice_ok = c->dtls_up = true;
+			connected(c);
 		else
 			cp_call_release(c, 503, "DTLS association ended");
 		break;
@@ -175,4 +184,49 @@ static void on_iq_lost(void *user, unsigned gateway)
 	}
 }
 
-const struct cp_iq_ops cp_alg_iq_ops = { on_iq_reply, on_iq_notify, on_iq_lost, NULL };
+static bool has_contexts(void *user, unsigned gateway)
+{
+	struct cp_alg *a = user;
+
+	GW_LIST_FOREACH(it, &a->calls) {
+		const struct cp_call *c = GW_CONTAINER(it, struct cp_call, node);
+
+		if (c->context && c->gateway == gateway)
+			return true;
+	}
+	return false;
+}
+
+/* What the gateway has and what we believe it has: calls without a context end, contexts without a call are named. */
+static unsigned census(void *user, unsigned gateway, uint32_t *ids, unsigned n)
+{
+	struct cp_alg *a = user;
+	struct gw_map there = { 0 };
+	unsigned left = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		if (gw_map_put_u64(&there, ids[i], a)) {	/* no memory: all is left as it is */
+			gw_map_free(&there);
+			return 0;
+		}
+	GW_LIST_FOREACH_SAFE(it, next, &a->calls) {
+		struct cp_call *c = GW_CONTAINER(it, struct cp_call, node);
+
+		if (!c->context || c->gateway != gateway)
+			continue;
+		if (gw_map_del_u64(&there, c->context)) {
+			CP_COUNT(iq_contexts_kept);
+			continue;
+		}
+		c->context = 0;
+		CP_GAUGE_ADD(iq_contexts, -1);
+		cp_call_release(c, 503, "media gateway has lost the call");
+	}
+	for (unsigned i = 0; i < n; i++)
+		if (gw_map_get_u64(&there, ids[i]))
+			ids[left++] = ids[i];
+	gw_map_free(&there);
+	return left;
+}
+
+const struct cp_iq_ops cp_alg_iq_ops = { on_iq_reply, on_iq_notify, on_iq_lost, has_contexts, census, NULL };

@@ -92,6 +92,19 @@ void cp_call_send_invite(struct cp_call *c)
 	cp_call_end(c, "INVITE could not be sent");
 }
 
+struct cp_call *cp_call_alloc(struct cp_alg *a)
+{
+	struct cp_call *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	c->alg = a;
+	c->ice_timer.fn = cp_call_on_ice_timer;
+	c->grace.fn = cp_call_on_grace;
+	gw_list_init(&c->node);
+	return c;
+}
+
 void cp_call_new(struct cp_alg *a, struct cp_uas *u, struct sip_msg *m, struct cp_binding *b,
 	enum cp_side to)
 {
@@ -105,14 +118,11 @@ void cp_call_new(struct cp_alg *a, struct cp_uas *u, struct sip_msg *m, struct c
 		cp_sip_refuse(u, 503, "this node takes no new calls");
 		return;
 	}
-	if (cp_gauge_value[calls] >= (int64_t)a->s->conf->reg.max_calls || !(c = calloc(1, sizeof(*c)))) {
+	if (cp_gauge_value[calls] >= (int64_t)a->s->conf->reg.max_calls || !(c = cp_call_alloc(a))) {
 		cp_sip_refuse(u, 503, "too many calls");
 		return;
 	}
 	cp_sip_refuse(u, 100, NULL);	/* W2-SIP-10 */
-	c->alg = a;
-	c->ice_timer.fn = cp_call_on_ice_timer;
-	c->grace.fn = cp_call_on_grace;
 	c->id = ++a->next_id;
 	c->b = b;
 	c->origin = cp_other(to);

@@ -263,6 +263,18 @@ static void read_rest(struct conf *c, struct cp_conf *d)
 			sizeof(((struct sockaddr_un *)NULL)->sun_path));
 }
 
+static void read_state(struct conf *c, struct cp_conf *d)
+{
+	static const char *const backends[] = { "sqlite", "redis", "none", NULL };
+	struct conf_node *m = conf_map(c, c->root, "state", false);
+
+	d->state.backend = (enum cp_state_backend)conf_enum(c, m, "backend", backends, CP_STATE_SQLITE);
+	d->state.file = conf_str(c, m, "file", "/var/lib/w2gw/epcscf.db", false);
+	d->state.node = text(c, m, "node", "epcscf", &token_form);
+	d->state.redis_address = conf_addr(c, m, "redis_address", 6379, "127.0.0.1:6379");
+	d->state.redis_password_file = conf_str(c, m, "redis_password_file", "", false);
+}
+
 enum gw_err cp_conf_load(const char *path, FILE *err, struct cp_conf **out)
 {
 	struct owner *o = calloc(1, sizeof(*o));
@@ -291,6 +303,7 @@ enum gw_err cp_conf_load(const char *path, FILE *err, struct cp_conf **out)
 		read_rest(&c, &o->conf);
 		cp_conf_read_tokens(&c, &o->conf);
 		cp_conf_read_web(&c, &o->conf);
+		read_state(&c, &o->conf);
 		e = conf_finish(&c);
 	}
 	fwrite(b.p, 1, b.len, err);

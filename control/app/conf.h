@@ -73,6 +73,7 @@ struct cp_conf_waf {
 
 enum cp_bundle { CP_BUNDLE_STRICT, CP_BUNDLE_ACCEPT };       /* W2-BUN-01, W2-BUN-03 */
 enum cp_dtls_role { CP_DTLS_ACTIVE, CP_DTLS_PASSIVE };       /* answer to actpass, W2-SEC-05 */
+enum cp_state_backend { CP_STATE_SQLITE, CP_STATE_REDIS, CP_STATE_NONE };
 enum cp_early_media { CP_EARLY_OPEN, CP_EARLY_CLOSED };      /* without P-Early-Media, W2-EM-02 */
 
 /** All strings are NUL-terminated, owned by the struct; lists are counted. Times in seconds. */
@@ -190,6 +191,13 @@ struct cp_conf {
 		unsigned iq_requests;            /* without a reply; 2000 */
 		unsigned retry_after_s;          /* 5; answers say once to twice as much */
 	} overload;
+	struct {
+		enum cp_state_backend backend;
+		char *file;                      /* SQLite; /var/lib/w2gw/epcscf.db */
+		char *node;                      /* Redis: whose records these are; default "epcscf" */
+		struct gw_addr redis_address;
+		char *redis_password_file;       /* empty: no password */
+	} state;
 	struct {
 		enum gw_log_level level;
 		char *file;                      /* "-" = stderr */

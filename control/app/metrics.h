@@ -112,6 +112,15 @@
 	X(iq_bad_message, "H.248 messages that could not be decoded")                             \
 	X(iq_refused_source, "H.248 messages dropped: not from a configured gateway")             \
 	X(iq_gateway_lost, "gateways lost or restarted")                                          \
+	X(state_puts, "records given to the state store")                                          \
+	X(state_dropped, "changes that could not be kept for the state store")                     \
+	X(state_write_failed, "batches the state store did not take; they are written again")      \
+	X(state_file_bad, "state files put aside because SQLite could not read them")              \
+	X(state_restored_bindings, "registrations taken over from before a restart")               \
+	X(state_restored_calls, "calls taken over from before a restart")                          \
+	X(state_not_restored, "records of the state store that could not be used")                 \
+	X(iq_contexts_kept, "contexts of restored calls found at gateways after a restart")        \
+	X(iq_contexts_orphaned, "contexts found at gateways after a restart that no call owns")    \
 	X(trace_dropped, "messages a reader of the trace was too slow for")
 
 GW_CTR_ENUM(cp_ctr, CP_CTR_LIST);
@@ -130,7 +139,8 @@ GW_CTR_ENUM(cp_ctr, CP_CTR_LIST);
 	X(waf_grants, "grants of the embedded WAF that can be refreshed")                  \
 	X(waf_guests, "IMPUs of the pool taken by guests")                                 \
 	X(iq_contexts, "H.248 contexts held at gateways")                                          \
-	X(iq_gateways_up, "gateways in service")
+	X(iq_gateways_up, "gateways in service")                                                   \
+	X(state_pending, "changes the state store does not have yet")
 
 GW_CTR_ENUM(cp_gauge, CP_GAUGE_LIST);
 

@@ -14,11 +14,12 @@
 #define PROBE_MS 10000u		/* back in service within 60 s (threats Q3, Q4), whatever audit_s is */
 
 /* Steps of our own, beside those of the user (small numbers); 0: nobody waits. */
-enum own_step { OWN_PROBE = 0x100, OWN_CLEAR };
+enum own_step { OWN_PROBE = 0x100, OWN_CLEAR, OWN_CENSUS };
 
 /*
  * Out of service until it registers; then cleared of contexts nobody owns; only then in service. A
- * Subtract that arrives late, repeated, must not meet a call that has begun since.
+ * Subtract that arrives late, repeated, must not meet a call that has begun since. Where calls have survived a
+ * restart of ours the contexts are counted (M-20: AuditValue of all) and the orphans go one by one.
  */
 enum gateway_state { GATEWAY_DOWN, GATEWAY_CLEARING, GATEWAY_UP };
 
@@ -80,6 +81,43 @@ static void xact_send(void *user, void *peer, struct gw_sv bytes)
 	send_to(user, &g->conf->address, bytes);
 }
 
+static void subtract_stray(struct cp_iq *q, struct gateway *g, uint32_t context);
+
+/*
+ * The contexts a gateway says it has. false: it does not tell (533: too many for one answer, 501): all calls are
+ * believed, and an orphan is found by its heartbeat (F-25).
+ */
+static bool take_census(struct cp_iq *q, struct gateway *g, const struct iq_txn *reply)
+{
+	uint32_t *ids = calloc(reply->n_actions ? reply->n_actions : 1, sizeof(*ids));
+	unsigned n = 0, left;
+
+	for (unsigned i = 0; ids && i < reply->n_actions; i++) {
+		const struct iq_action *a = &reply->actions[i];
+		unsigned error = a->error ? a->error : a->n_cmds ? a->cmds[0].error : 0;
+
+		if (error == 431 || error == 411)	/* none is there */
+			continue;
+		if (error || a->context == IQ_CONTEXT_NULL || a->context >= IQ_CONTEXT_CHOOSE) {
+			free(ids);
+			return false;
+		}
+		ids[n++] = a->context;
+	}
+	if (!ids || reply->error) {
+		free(ids);
+		return false;
+	}
+	left = q->ops.census(q->ops.user, (unsigned)(g - q->gw), ids, n);
+	for (unsigned i = 0; i < left; i++) {
+		CP_COUNT(iq_contexts_orphaned);
+		subtract_stray(q, g, ids[i]);
+	}
+	GW_LOG_NOTICE(q->log, "iq.census", "gateway=%s contexts=%u orphans=%u", g->conf->name, n, left);
+	free(ids);
+	return true;
+}
+
 static void own_reply(struct cp_iq *q, struct gateway *g, unsigned step, const struct iq_txn *reply)
 {
 	if (step == OWN_PROBE) {
@@ -88,7 +126,10 @@ static void own_reply(struct cp_iq *q, struct gateway *g, unsigned step, const s
 	}
 	if (!reply || g->state != GATEWAY_CLEARING)	/* lost again meanwhile */
 		return;
-	if (reply->error || (reply->n_actions && reply->actions[0].error)) {
+	if (step == OWN_CENSUS) {
+		if (!take_census(q, g, reply))
+			GW_LOG_WARN(q->log, "iq.census_failed", "gateway=%s", g->conf->name);
+	} else if (reply->error || (reply->n_actions && reply->actions[0].error)) {
 		CP_COUNT(iq_errors);	/* what is left there is found by its heartbeats (F-25) */
 		GW_LOG_WARN(q->log, "iq.clear_failed", "gateway=%s", g->conf->name);
 	}
@@ -140,6 +181,8 @@ static void xact_timeout(void *user, void *peer, uint32_t tid, void *tag)
 	finish(q, tag, NULL);
 	if (!is_probe)		/* else it is down, or has registered and does not care for our word */
 		gateway_down(q, g, "no answer for 30 s");
+	else if (g->state == GATEWAY_DOWN)	/* calls from before a restart of ours do not wait for ever */
+		q->ops.lost(q->ops.user, (unsigned)(g - q->gw));
 }
 
 static uint32_t random_u32(void)
@@ -191,8 +234,9 @@ static void announce(struct cp_iq *q, struct gateway *g)
 {
 	struct iq_cmd c = { .kind = IQ_SERVICE_CHANGE, .term = IQ_ROOT };
 
+	/* 2.9: a restart; warm (902) when the calls there are still known */
 	c.sc.method = IQ_RESTART;
-	c.sc.reason = 901;
+	c.sc.reason = q->ops.has_contexts(q->ops.user, (unsigned)(g - q->gw)) ? 902 : 901;
 	g->is_probing = send_command(q, g, IQ_CONTEXT_NULL, &c, OWN_PROBE);
 }
 
@@ -236,11 +280,14 @@ static void greet(struct cp_iq *q, struct gateway *g)
 {
 	struct iq_cmd audit = { .kind = IQ_AUDIT_VALUE, .term = IQ_ROOT, .has_audit = true,
 		.audit = IQ_AUDIT_PACKAGES };
+	struct iq_cmd list = { .kind = IQ_AUDIT_VALUE, .term = { IQ_TERM_ALL, GW_SV("*") }, .has_audit = true };
 	struct iq_cmd clear = { .kind = IQ_SUBTRACT, .term = { IQ_TERM_ALL, GW_SV("*") },
 		.is_wildcard_response = true, .has_audit = true };
 
 	(void)send_command(q, g, IQ_CONTEXT_NULL, &audit, 0);
-	if (g->needs_clear && !send_command(q, g, IQ_CONTEXT_ALL, &clear, OWN_CLEAR))
+	if (g->needs_clear && !(q->ops.has_contexts(q->ops.user, (unsigned)(g - q->gw)) ?
+				    send_command(q, g, IQ_CONTEXT_ALL, &list, OWN_CENSUS) :
+				    send_command(q, g, IQ_CONTEXT_ALL, &clear, OWN_CLEAR)))
 		gateway_down(q, g, "cannot be cleared");
 	g->needs_clear = false;
 	(void)gw_timer_arm(&q->loop->timers, &g->audit, cp_loop_now(q->loop) + q->conf->iq.audit_s * 1000ull);
@@ -263,7 +310,9 @@ static void service_change(struct cp_iq *q, struct gateway *g, const struct iq_c
 		r->error = 459;
 		return;
 	}
-	if (c->sc.method == IQ_RESTART)	/* M-20: its contexts are gone */
+	if (c->sc.method == IQ_RESTART && g->state == GATEWAY_DOWN)
+		q->ops.lost(q->ops.user, (unsigned)(g - q->gw));	/* of calls from before a restart of ours, too */
+	else if (c->sc.method == IQ_RESTART)	/* M-20: its contexts are gone */
 		gateway_down(q, g, "restarted");
 	g->version = version;
 	r->sc.version = version;
@@ -360,7 +409,7 @@ static void learn_packages(struct gateway *g, const struct iq_txn *t)
 
 static void input(struct cp_iq *q, struct gateway *g, struct gw_sv bytes)
 {
-	struct gw_arena arena = GW_ARENA_INIT(1u << 20);
+	struct gw_arena arena = GW_ARENA_INIT(8u << 20);	/* a census fills a whole datagram with small actions */
 	struct gw_diag diag = { 0, "" };
 	struct iq_msg m;
 	void *tag;

@@ -22,8 +22,15 @@ struct cp_iq_ops {
 	/** A Notify; false: the context is not ours (the client answers with an error and subtracts). */
 	bool (*notify)(void *user, unsigned gateway, uint32_t context, struct gw_sv term,
 		const struct iq_item *event);
-	/** The gateway restarted or does not answer: its contexts are gone. */
+	/** The gateway restarted or does not answer: its contexts are gone. Also told when it had none. */
 	void (*lost)(void *user, unsigned gateway);
+	/** Are there calls with contexts at this gateway, although it is out of service (after a restart of ours)? */
+	bool (*has_contexts)(void *user, unsigned gateway);
+	/**
+	 * All contexts of a gateway that registers again while there are calls. Those nobody owns are to stay in ids.
+	 * @return how many stayed; the client subtracts them
+	 */
+	unsigned (*census)(void *user, unsigned gateway, uint32_t *ids, unsigned n);
 	void *user;
 };
 

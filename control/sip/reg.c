@@ -121,6 +121,7 @@ void cp_binding_remove(struct cp_binding *b, const char *why)
 
 	GW_LOG_INFO(r->s->log, "reg.removed", "impu=%s why=\"%s\"", b->aor, why);
 	CP_COUNT(reg_removed);
+	cp_binding_forget(b);
 	CP_GAUGE_ADD(reg_bindings, -1);
 	cp_alg_binding_gone(r->s->alg, b);
 	cp_reg_event_leave(b);

@@ -71,6 +71,10 @@ void cp_reg_connection_lost(struct cp_reg *r, cp_conn_id conn);
  * @return how many
  */
 unsigned cp_reg_kick(struct cp_reg *r, struct gw_sv impu);
+/** Take over what the store has: bindings wait for their WICs, flow tokens stay valid. At the start only. */
+enum gw_err cp_reg_restore(struct cp_reg *r) GW_NODISCARD;
+/** By AOR, instance and reg-id; NULL: none. */
+struct cp_binding *cp_reg_by_key(struct cp_reg *r, struct gw_sv key);
 struct gw_list *cp_reg_list(struct cp_reg *r);
 /** Is uri one of the identities the WIC may use? */
 bool cp_binding_owns(const struct cp_binding *b, struct gw_sv uri);

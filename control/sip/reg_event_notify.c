@@ -55,6 +55,7 @@ static void drop_identity(struct cp_binding *b, struct gw_sv impu)
 	if (first.len)
 		cp_reg_set(&b->default_impu, gw_sv_dup(first));	/* before the list it points into goes */
 	cp_reg_set(&b->impus, gw_sv_dup(gw_buf_sv(&kept)));
+	cp_binding_save(b);
 	GW_LOG_NOTICE(b->reg->s->log, "reg.identity_gone", "impu=%.*s", GW_SV_FMT(impu));
 }
 
@@ -76,6 +77,7 @@ static void shorten(struct cp_binding *b, uint32_t seconds)
 		return;
 	b->expires_ms = until;
 	cp_binding_arm(b);
+	cp_binding_save(b);
 	GW_LOG_INFO(b->reg->s->log, "reg.shortened", "impu=%s expires_s=%u", b->aor, seconds);
 }
 

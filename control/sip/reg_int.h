@@ -79,6 +79,11 @@ unsigned cp_reg_check(struct cp_reg *r, const struct cp_uas *u, const struct sip
 /** What the core's 2xx says. @return 0, or what the WIC is told instead: it is not registered */
 unsigned cp_reg_store(struct cp_reg_attempt *at, const struct sip_msg *m);
 
+/* binding_state.c */
+/** Keep it in the store as it is now. */
+void cp_binding_save(const struct cp_binding *b);
+void cp_binding_forget(const struct cp_binding *b);
+
 /* reg_request.c */
 /** Is a REGISTER for this binding under way? */
 bool cp_reg_is_asking(struct cp_reg *r, const struct cp_binding *b);

@@ -115,6 +115,7 @@ static void keep_until(struct cp_binding *b, uint32_t seconds)
 	if (!cp_binding_alive(b))	/* lost while the core was asked */
 		cp_binding_guard(b);
 	cp_reg_event_join(b);
+	cp_binding_save(b);
 }
 
 /* A 2xx of the core to the contact of the attempt. @return 0, or what the WIC is told instead */

@@ -83,6 +83,7 @@ struct cp_reg;
 struct cp_alg;
 struct cp_token;
 struct cp_overload;
+struct cp_store;
 
 struct cp_sip {
 	const struct cp_conf *conf;
@@ -97,6 +98,7 @@ struct cp_sip {
 	struct gw_map uas, uac;
 	struct gw_map flows;         /* W2 connection id -> struct cp_flow */
 	struct cp_uas *spent;        /* answered during this event */
+	struct cp_store *store;      /* NULL: nothing is kept over a restart, or the process stops */
 	bool is_draining;            /* nothing new: registrations and calls get 503 */
 	unsigned entry;              /* index of the entry point in use */
 };

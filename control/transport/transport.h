@@ -25,6 +25,9 @@ struct cp_peer {
 	bool is_long;              /* UDP: short ones too go the way of long requests */
 };
 
+/** Low half of an id no connection ever has: of who is away since before this process began. */
+#define CP_CONN_OF_NOBODY 0xffffffffu
+
 struct cp_transport;
 
 /** Calls of the transport to its user. msg is read during the call and not kept. */

@@ -406,7 +406,8 @@ static void command(struct dec *d, struct iq_action *a, const struct h248_item *
 
 static void action(struct dec *d, struct iq_txn *t, const struct h248_item *it)
 {
-	struct iq_action *a = grow(d, (void **)&t->actions, &t->n_actions, sizeof(*a), IQ_MAX_ACTIONS);
+	struct iq_action *a = grow(d, (void **)&t->actions, &t->n_actions, sizeof(*a),
+		t->kind == IQ_REPLY ? IQ_MAX_REPLY_ACTIONS : IQ_MAX_ACTIONS);
 	enum iq_cmd_kind kind;
 	uint32_t n;
 

@@ -12,6 +12,7 @@
 
 #define IQ_MAX_TRANSACTIONS 10      /* 0.2.5 of the profile */
 #define IQ_MAX_ACTIONS 16
+#define IQ_MAX_REPLY_ACTIONS 8192   /* an audit of all contexts: what a datagram holds */
 #define IQ_MAX_COMMANDS 32
 #define IQ_MAX_STREAMS 16
 #define IQ_MAX_EVENTS 16

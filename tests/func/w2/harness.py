@@ -36,6 +36,7 @@ class Rig:
             "mw": {"bind": f"{LO}:{MW_PORT}", "home_domain": "home1.example", "entry": [f"{LO}:{CORE_PORT}"]},
             "iq": {"bind": f"{LO}:{IQ_PORT}", "gateways": [{"name": "g", "address": f"{LO}:{MG_PORT}"}]},
             "reg": {"subscribe": False},
+            "state": {"file": f"{self.dir}/state.db"},
             "log": {"level": "info", "file": "-"},
             "control_socket": f"{self.dir}/s.sock",
         }
@@ -46,6 +47,9 @@ class Rig:
             waf.setdefault(key, f"{self.dir}/{name}")
         with open(f"{self.dir}/c.yaml", "w") as f:
             json.dump(self.conf, f)        # JSON is YAML
+        self.start()
+
+    def start(self):
         self.p = subprocess.Popen([sys.argv[1], "-c", f"{self.dir}/c.yaml"], stderr=subprocess.PIPE, text=True,
                                   errors="replace")
         self.reader = threading.Thread(target=self.read, daemon=True)
@@ -57,6 +61,16 @@ class Rig:
         except BaseException:
             self.stop()
             raise
+
+    def restart(self, sig=signal.SIGKILL):
+        """End the process and start it again. What the old one logged is forgotten; its WebSockets are dead."""
+        self.p.send_signal(sig)
+        self.p.wait(20)
+        self.reader.join(10)
+        wrong = SANITIZER.search(self.log())
+        check(not wrong, wrong and wrong.group(0))
+        self.lines = []
+        self.start()
 
     def read(self):
         for line in self.p.stderr:

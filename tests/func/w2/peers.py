@@ -163,13 +163,14 @@ class Core:
 class Gateway(threading.Thread):
     """Answers every H.248 command well. seen: ("add", context), ("mod", context, text), ("sub", context),
     ("rx", text) for what is no request. fail: commands ("add", "mod", "sub") answered with error 510;
-    silent: nothing is answered."""
+    silent: nothing is answered. live: its contexts, told when all are audited. method: of its ServiceChange."""
     def __init__(self):
         super().__init__(daemon=True)
         self.s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.s.bind((LO, MG_PORT))
         self.event = threading.Condition()
         self.seen, self.fail, self.silent, self.ctx = [], set(), False, 100
+        self.live, self.method = {}, 'Restart, Reason = "901 Cold Boot"'
         self.start()
 
     def tx(self, text):
@@ -177,7 +178,7 @@ class Gateway(threading.Thread):
 
     def register(self):
         self.tx(f"MEGACO/1 [{LO}]:{MG_PORT}\nTransaction = {random.randrange(1, 1 << 30)} {{ Context = - {{ "
-                'ServiceChange = ROOT { Services { Method = Restart, Reason = "901 Cold Boot", Version = 3 } } } }')
+                f'ServiceChange = ROOT {{ Services {{ Method = {self.method}, Version = 3 }} }} }} }}')
 
     def note(self, *what):
         with self.event:
@@ -206,6 +207,12 @@ class Gateway(threading.Thread):
 
     def answer(self, tid, ctx, body):
         kind, items = None, []
+        if ctx == "*" and body.startswith("AV=*"):
+            ctxs = [f"Context = {c} {{ AuditValue = ip/1/a/{c}, AuditValue = ip/1/c/{c} }}" for c in self.live]
+            self.tx(f"MEGACO/3 [{LO}]:{MG_PORT}\nReply = {tid} {{ " + (", ".join(ctxs) or
+                    'Context = * { Error = 431 { "none" } }') + " }")
+            self.note("census", tuple(self.live))
+            return
         if re.match(r"W?-?O?-?A=", body):
             kind, self.ctx = "add", self.ctx + 1
             ctx = self.ctx
@@ -221,6 +228,10 @@ class Gateway(threading.Thread):
             items = ["ServiceChange = ROOT"]
         if kind in self.fail:
             items = ['Error = 510 { "refused by the test" }']
+        if kind == "add" and kind not in self.fail:
+            self.live[ctx] = True
+        elif kind == "sub" and kind not in self.fail:
+            self.live.pop(int(ctx), None) if ctx.isdigit() else self.live.clear()
         self.tx(f"MEGACO/3 [{LO}]:{MG_PORT}\nReply = {tid} {{ Context = {ctx} {{ {', '.join(items)} }} }}")
         if kind:
             self.note(kind, ctx, body)

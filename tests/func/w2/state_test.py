@@ -1,0 +1,287 @@
+# SPDX-License-Identifier: Apache-2.0
+"""epcscf is killed and comes back: registrations, flow tokens, calls and their contexts (W2-ST-01 to -05)."""
+from harness import *
+
+RR = "<sip:proxy@127.0.0.1:5160;lr;n=1>, <sip:proxy@127.0.0.1:5160;lr;n=2>"
+KEPT = "Disconnected, Reason = 900"
+
+
+def written(t):
+    """Everything that happened is in the store."""
+    t.metric("state_pending", 0)
+
+
+def call_out(t, w, cid, answered=True):
+    i = t.invite(w, cid)
+    if answered:
+        ok = response(i, 200, "OK", f"Contact: <{CORE_URI};x=1>", body=CORE_SDP)
+        t.core.send(ok.replace("Record-Route:", f"Record-Route: {RR}\r\nRecord-Route:", 1))   # on top of ours
+        w.get(200)
+        w.send(request("ACK", CORE_URI, cid=cid, to=f"<{BOB}>;tag=ct", contact=""))
+        t.core.get("ACK")
+    return i
+
+
+def call_in(t, w, cid):
+    i = t.invite_in(w, cid, extra=f"Record-Route: {RR}")
+    w.send(response(i, 200, "OK", "Contact: <sip:alice@abc.invalid;transport=ws>", tag="wt", body=WIC_SDP % "active"))
+    t.core.get(200)
+    return i
+
+
+def message_in(t, w, cid):
+    t.core.send(request("MESSAGE", "sip:alice@abc.invalid;transport=ws", via=t.core.via, frm=f"<{BOB}>;tag=b1", cid=cid,
+                        to=f"<{ALICE}>", contact="", extra=f"Route: {w.path}", body="x", ctype="text/plain"))
+
+
+def killed(t, sig=signal.SIGKILL, method=KEPT):
+    t.mg.method = method
+    t.mg.seen.clear()
+    t.restart(sig)
+
+
+@case("a killed epcscf knows its registrations, and they are reached as soon as their socket is back")
+def _(t):
+    w = t.register()
+    written(t)
+    killed(t)
+    check(t.metrics()["reg_bindings"] == 1 and t.metrics()["state_restored_bindings"] == 1)
+    check(not t.show("registrations")[0]["connected"])
+    message_in(t, w, "m1")
+    t.core.get(430)
+    w2 = t.register(cseq=2)
+    t.core.none("REGISTER", 0.2)
+    check(t.metrics()["reg_bindings"] == 1 and t.metrics()["reg_reattached"] == 1)
+    message_in(t, w, "m2")
+    w2.get("MESSAGE")
+    w2.send(request("MESSAGE", BOB, cid="m3", body="x", ctype="text/plain"))
+    m = t.core.get("MESSAGE")
+    check(m.header("Route") == "<sip:orig@home1.example;lr>" and ALICE in m.header("P-Asserted-Identity"), m)
+
+
+@case("a restored registration does not wait for longer than the guard, and its calls end", reg={"guard_s": 1})
+def _(t):
+    w = t.register()
+    call_out(t, w, "c1")
+    written(t)
+    killed(t)
+    check("cause=503" in t.core.get("BYE").header("Reason"))
+    t.metric("reg_bindings", 0)
+    t.mg.wait("sub")
+
+
+@case("calls go on over a kill: the gateway keeps their contexts and loses those nobody owns")
+def _(t):
+    w = t.register()
+    call_out(t, w, "c1")
+    call_in(t, w, "c2")
+    call_out(t, w, "c3", answered=False)
+    written(t)
+    lives = sorted(t.mg.live)
+    check(len(lives) == 3, lives)
+    killed(t)
+    t.mg.wait("census")
+    check(t.mg.wait("sub")[1] == str(lives[2]), t.mg.seen)
+    m = t.metrics()
+    check((m["calls"], m["sip_dialogs"], m["iq_contexts"], m["iq_contexts_kept"], m["iq_contexts_orphaned"]) ==
+          (2, 2, 2, 2, 1), m)
+    check(sorted(t.mg.live) == lives[:2] and [c["context"] for c in t.show("calls")] == lives[:2])
+
+
+@case("after a kill the WIC hangs up: target, route set and CSeq are those of the dialog")
+def _(t):
+    w = t.register()
+    call_out(t, w, "c1")
+    written(t)
+    killed(t)
+    w = t.register(cseq=2)
+    w.send(request("BYE", CORE_URI, cid="c1", cseq=2, to=f"<{BOB}>;tag=ct", contact=""))
+    b = t.core.get("BYE")
+    check([x.strip() for x in ", ".join(b.headers("Route")).split(",")] == [x.strip() for x in RR.split(",")][::-1], b)
+    check(b.header("CSeq") == "2 BYE")
+    t.core.send(response(b, 200))
+    w.get(200)
+    t.mg.wait("sub")
+    t.metric("calls", 0)
+
+
+@case("after a kill the core hangs up a call of either direction")
+def _(t):
+    w = t.register()
+    call_out(t, w, "c1")
+    call_in(t, w, "c2")
+    written(t)
+    killed(t)
+    w2 = t.register(cseq=2)
+    for cid, frm, to in (("c1", f"<{BOB}>;tag=ct", f"<{ALICE}>;tag=a1"), ("c2", f"<{BOB}>;tag=b1", f"<{ALICE}>;tag=wt")):
+        t.core.send(request("BYE", "sip:alice@abc.invalid;transport=ws", cid=cid, cseq=7, via=t.core.via, frm=frm, to=to,
+                            contact="", extra=f"Route: {w.path}"))
+        w2.send(response(w2.get("BYE"), 200))
+        t.core.get(200)
+    t.metric("calls", 0)
+    t.metric("iq_contexts", 0)
+
+
+@case("a BYE of our own after a kill has the next CSeq of each direction")
+def _(t):
+    w = t.register()
+    call_out(t, w, "c1")
+    w.send(request("INFO", CORE_URI, cid="c1", cseq=5, to=f"<{BOB}>;tag=ct", contact="", body="x", ctype="text/plain"))
+    t.core.send(response(t.core.get("INFO"), 200))
+    w.get(200)
+    t.core.send(request("INFO", "sip:alice@abc.invalid;transport=ws", cid="c1", cseq=40, via=t.core.via,
+                        frm=f"<{BOB}>;tag=ct", to=f"<{ALICE}>;tag=a1", contact="", extra=f"Route: {w.path}", body="x",
+                        ctype="text/plain"))
+    w.send(response(w.get("INFO"), 200))
+    t.core.get(200)
+    written(t)
+    killed(t)
+    w = t.register(cseq=2)
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect(f"{t.dir}/s.sock")
+        s.sendall(f"kick {ALICE}\n".encode())
+        s.recv(100)
+    core, wic = t.core.get("BYE"), w.get("BYE")
+    check(core.header("CSeq") == "6 BYE" and core.start == f"BYE {CORE_URI};x=1 SIP/2.0", core)
+    check(core.header("From") == f"<{ALICE}>;tag=a1" and core.header("To") == f"<{BOB}>;tag=ct", core)
+    check(wic.header("CSeq") == "41 BYE" and wic.header("From") == f"<{BOB}>;tag=ct", wic)
+
+
+@case("a re-offer after a kill is converted as before, and a refresh stays the same to the byte (W2-SIP-31)")
+def _(t):
+    w = t.register()
+    before = call_out(t, w, "c1")
+    written(t)
+    killed(t)
+    w = t.register(cseq=2)
+    w.send(request("INVITE", CORE_URI, cid="c1", cseq=2, to=f"<{BOB}>;tag=ct", body=WIC_SDP % "actpass"))
+    again = t.core.get("INVITE")
+    check(again.body == before.body, f"{before.body}\n{again.body}")
+    t.core.send(response(again, 200, "OK", f"Contact: <{CORE_URI}>", body=CORE_SDP.replace("30100", "30200")))
+    check("a=ice-ufrag:abcd" in w.get(200).body)
+    check("30200" in t.mg.wait("mod")[2])
+
+
+@case("a context the gateway has lost meanwhile ends its call on both sides")
+def _(t):
+    w = t.register()
+    call_out(t, w, "c1")
+    call_out(t, w, "c2")
+    written(t)
+    t.mg.live.pop(min(t.mg.live))
+    killed(t)
+    b = t.core.get("BYE")
+    check(b.header("Call-ID") == "c1" and "cause=503" in b.header("Reason"), b)
+    t.metric("calls", 1)
+    check(t.show("calls")[0]["call_id"] == "c2")
+
+
+@case("a gateway that restarted, too, has no call left, and both sides are told")
+def _(t):
+    w = t.register()
+    call_out(t, w, "c1")
+    written(t)
+    t.mg.live.clear()
+    killed(t, method='Restart, Reason = "901 Cold Boot"')
+    check("cause=503" in t.core.get("BYE").header("Reason"))
+    t.metric("calls", 0)
+    check(t.metrics()["iq_contexts"] == 0)
+
+
+@case("a clean stop loses nothing, whatever has just happened")
+def _(t):
+    w = t.register()
+    call_out(t, w, "c1")
+    killed(t, signal.SIGTERM)
+    m = t.metrics()
+    check(m["reg_bindings"] == 1 and m["calls"] == 1 and m["state_not_restored"] == 0, m)
+    w = t.register(cseq=2)
+    w.send(request("BYE", CORE_URI, cid="c1", cseq=2, to=f"<{BOB}>;tag=ct", contact=""))
+    t.core.get("BYE")
+
+
+@case("what ended before the kill does not come back")
+def _(t):
+    w = t.register()
+    call_out(t, w, "c1")
+    w.send(request("BYE", CORE_URI, cid="c1", cseq=2, to=f"<{BOB}>;tag=ct", contact=""))
+    t.core.send(response(t.core.get("BYE"), 200))
+    w.get(200)
+    w.send(request("REGISTER", "sip:home1.example", cid="regalice", cseq=9, frm=f"<{ALICE}>;tag=f1", to=f"<{ALICE}>",
+                   extra="Expires: 0", contact='<sip:alice@abc.invalid;transport=ws>;+sip.instance="<urn:uuid:alice>"'
+                   ";reg-id=1"))
+    t.core.send(response(t.core.get("REGISTER"), 200))
+    w.get(200)
+    written(t)
+    killed(t)
+    m = t.metrics()
+    check(m["reg_bindings"] == 0 and m["calls"] == 0 and m["state_not_restored"] == 0, m)
+
+
+@case("records nobody can read are left out and counted, the rest comes back")
+def _(t):
+    t.register()
+    t.register(user="carol")
+    written(t)
+    t.p.send_signal(signal.SIGKILL)
+    t.p.wait(10)
+    import sqlite3
+    db = sqlite3.connect(f"{t.dir}/state.db")
+    db.execute("UPDATE state SET value = substr(value, 1, 30) WHERE kind = 1 AND CAST(key AS TEXT) LIKE '%carol%'")
+    db.execute("INSERT INTO state VALUES(1, 'x', x'09', 0), (2, '5', x'0101000000', 0), (2, '6', x'', 0)")
+    db.commit()
+    db.close()
+    killed(t)
+    m = t.metrics()
+    check(m["state_restored_bindings"] == 1 and m["state_not_restored"] == 4, m)
+    check(t.show("registrations")[0]["impu"] == ALICE)
+
+
+@case("with backend none nothing survives, and the gateway is cleared", state={"backend": "none"})
+def _(t):
+    w = t.register()
+    call_out(t, w, "c1")
+    killed(t)
+    t.mg.wait("sub")
+    check(t.metrics()["reg_bindings"] == 0 and t.metrics()["calls"] == 0 and not t.mg.live)
+
+
+REDIS_PORT = 6390
+
+
+@case("registrations and calls survive in a real Redis", start=False)
+def _(t):
+    if not shutil.which("redis-server"):
+        print("SKIP no redis-server here")
+        return
+    d = tempfile.mkdtemp(prefix="w2gw-redis-")
+    redis = subprocess.Popen(["redis-server", "--port", str(REDIS_PORT), "--bind", LO, "--save", "", "--dir", d],
+                             stdout=subprocess.PIPE, text=True)
+    try:
+        for line in redis.stdout:
+            if "Ready to accept connections" in line:
+                break
+        t = Rig({"state": {"backend": "redis", "redis_address": f"{LO}:{REDIS_PORT}"}})
+        try:
+            w = t.register()
+            call_out(t, w, "c1")
+            written(t)
+            killed(t)
+            check(t.metrics()["state_restored_bindings"] == 1 and t.metrics()["state_restored_calls"] == 1)
+            w2 = t.register(cseq=2)
+            w2.send(request("BYE", CORE_URI, cid="c1", cseq=2, to=f"<{BOB}>;tag=ct", contact=""))
+            t.core.send(response(t.core.get("BYE"), 200))
+            w2.get(200)
+            t.metric("calls", 0)
+            killed(t, signal.SIGTERM)
+            check(t.metrics()["calls"] == 0 and t.metrics()["reg_bindings"] == 1)
+        finally:
+            wrong = t.stop()
+            check(not wrong, wrong)
+    finally:
+        redis.terminate()
+        redis.wait(10)
+        shutil.rmtree(d, ignore_errors=True)
+
+
+run()
