@@ -184,17 +184,17 @@ static void on_iq_lost(void *user, unsigned gateway)
 	}
 }
 
-static bool has_contexts(void *user, unsigned gateway)
+static unsigned contexts(void *user, unsigned gateway)
 {
 	struct cp_alg *a = user;
+	unsigned n = 0;
 
 	GW_LIST_FOREACH(it, &a->calls) {
 		const struct cp_call *c = GW_CONTAINER(it, struct cp_call, node);
 
-		if (c->context && c->gateway == gateway)
-			return true;
+		n += c->context && c->gateway == gateway;
 	}
-	return false;
+	return n;
 }
 
 /* What the gateway has and what we believe it has: calls without a context end, contexts without a call are named. */
@@ -229,4 +229,4 @@ static unsigned census(void *user, unsigned gateway, uint32_t *ids, unsigned n)
 	return left;
 }
 
-const struct cp_iq_ops cp_alg_iq_ops = { on_iq_reply, on_iq_notify, on_iq_lost, has_contexts, census, NULL };
+const struct cp_iq_ops cp_alg_iq_ops = { on_iq_reply, on_iq_notify, on_iq_lost, contexts, census, NULL };

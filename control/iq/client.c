@@ -10,6 +10,7 @@
 
 #define VERSION 3
 #define SEEN_MAX 8192
+#define CENSUS_MAX 800u		/* contexts one answer can surely tell: 64 KB, about 60 bytes each */
 #define OUT_BYTES 65536
 #define PROBE_MS 10000u		/* back in service within 60 s (threats Q3, Q4), whatever audit_s is */
 
@@ -83,6 +84,11 @@ static void xact_send(void *user, void *peer, struct gw_sv bytes)
 
 static void subtract_stray(struct cp_iq *q, struct gateway *g, uint32_t context);
 
+static unsigned contexts(const struct cp_iq *q, const struct gateway *g)
+{
+	return q->ops.contexts(q->ops.user, (unsigned)(g - q->gw));
+}
+
 /*
  * The contexts a gateway says it has. false: it does not tell (533: too many for one answer, 501): all calls are
  * believed, and an orphan is found by its heartbeat (F-25).
@@ -118,6 +124,13 @@ static bool take_census(struct cp_iq *q, struct gateway *g, const struct iq_txn 
 	return true;
 }
 
+static void gateway_up(struct cp_iq *q, struct gateway *g)
+{
+	g->state = GATEWAY_UP;
+	CP_GAUGE_ADD(iq_gateways_up, 1);
+	GW_LOG_NOTICE(q->log, "iq.gateway_up", "gateway=%s version=%u", g->conf->name, g->version);
+}
+
 static void own_reply(struct cp_iq *q, struct gateway *g, unsigned step, const struct iq_txn *reply)
 {
 	if (step == OWN_PROBE) {
@@ -133,9 +146,7 @@ static void own_reply(struct cp_iq *q, struct gateway *g, unsigned step, const s
 		CP_COUNT(iq_errors);	/* what is left there is found by its heartbeats (F-25) */
 		GW_LOG_WARN(q->log, "iq.clear_failed", "gateway=%s", g->conf->name);
 	}
-	g->state = GATEWAY_UP;
-	CP_GAUGE_ADD(iq_gateways_up, 1);
-	GW_LOG_NOTICE(q->log, "iq.gateway_up", "gateway=%s version=%u", g->conf->name, g->version);
+	gateway_up(q, g);
 }
 
 static void finish(struct cp_iq *q, struct cp_iq_ref *w, const struct iq_txn *reply)
@@ -236,7 +247,7 @@ static void announce(struct cp_iq *q, struct gateway *g)
 
 	/* 2.9: a restart; warm (902) when the calls there are still known */
 	c.sc.method = IQ_RESTART;
-	c.sc.reason = q->ops.has_contexts(q->ops.user, (unsigned)(g - q->gw)) ? 902 : 901;
+	c.sc.reason = contexts(q, g) ? 902 : 901;
 	g->is_probing = send_command(q, g, IQ_CONTEXT_NULL, &c, OWN_PROBE);
 }
 
@@ -280,14 +291,15 @@ static void greet(struct cp_iq *q, struct gateway *g)
 {
 	struct iq_cmd audit = { .kind = IQ_AUDIT_VALUE, .term = IQ_ROOT, .has_audit = true,
 		.audit = IQ_AUDIT_PACKAGES };
+	unsigned n = contexts(q, g);
 	struct iq_cmd list = { .kind = IQ_AUDIT_VALUE, .term = { IQ_TERM_ALL, GW_SV("*") }, .has_audit = true };
 	struct iq_cmd clear = { .kind = IQ_SUBTRACT, .term = { IQ_TERM_ALL, GW_SV("*") },
 		.is_wildcard_response = true, .has_audit = true };
 
 	(void)send_command(q, g, IQ_CONTEXT_NULL, &audit, 0);
-	if (g->needs_clear && !(q->ops.has_contexts(q->ops.user, (unsigned)(g - q->gw)) ?
-				    send_command(q, g, IQ_CONTEXT_ALL, &list, OWN_CENSUS) :
-				    send_command(q, g, IQ_CONTEXT_ALL, &clear, OWN_CLEAR)))
+	if (g->needs_clear && n > CENSUS_MAX)
+		gateway_up(q, g);	/* believed; orphans are found by their heartbeats (F-25) */
+	else if (g->needs_clear && !send_command(q, g, IQ_CONTEXT_ALL, n ? &list : &clear, n ? OWN_CENSUS : OWN_CLEAR))
 		gateway_down(q, g, "cannot be cleared");
 	g->needs_clear = false;
 	(void)gw_timer_arm(&q->loop->timers, &g->audit, cp_loop_now(q->loop) + q->conf->iq.audit_s * 1000ull);

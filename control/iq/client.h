@@ -24,8 +24,8 @@ struct cp_iq_ops {
 		const struct iq_item *event);
 	/** The gateway restarted or does not answer: its contexts are gone. Also told when it had none. */
 	void (*lost)(void *user, unsigned gateway);
-	/** Are there calls with contexts at this gateway, although it is out of service (after a restart of ours)? */
-	bool (*has_contexts)(void *user, unsigned gateway);
+	/** How many contexts calls have at this gateway although it is out of service: after a restart of ours. */
+	unsigned (*contexts)(void *user, unsigned gateway);
 	/**
 	 * All contexts of a gateway that registers again while there are calls. Those nobody owns are to stay in ids.
 	 * @return how many stayed; the client subtracts them

@@ -4,6 +4,7 @@ import time
 
 from . import call as calls
 from . import ns
+from .proc import wait_until
 from .scenario_calls import heard_both
 from .scenarios import check
 
@@ -50,12 +51,15 @@ def run(setting):
             check(came >= 285, f"{came} packets in 6 s")
             check(last["lostIn"] - first["lostIn"] <= 1, f"{last['lostIn'] - first['lostIn']} lost")
             check(browser.heard(bob.tone_hz, 1) > 0.8, "the sound stopped")
-        with case("epcscf_started_again_audits_away_what_it_does_not_know_and_serves"):
+        with case("epcscf_started_again_knows_the_call_and_the_browser_ends_it"):
+            mark = bob.mark()
             lab.cscf.start()
             lab.cscf.wait_gateway()
+            wait_until("the browser's new WebSocket",
+                       lambda: any(r["connected"] for r in lab.cscf.show("registrations")), 40)
+            check(lab.audit()[:3] == (1, 1, 1), f"calls, contexts: {lab.audit()}")
             browser.do("click", selector="#hangup")
-            browser.in_call("ended", 40)
-            bob.hangup()
-            browser.wait("s.registration.state === 'registered'", 30)
-            lab.wait_idle(45)
+            browser.in_call("ended", 10)
+            bob.wait_event("CALL_CLOSED", 10, mark)
+            lab.wait_idle()
             heard_both(calls.outgoing(lab, browser, bob, 2))

@@ -23,6 +23,7 @@ GROUPS = {
     "vhost": ("scenario_vhost", 120, ()),
     "workers": ("scenario_workers", 120, ()),
     "restart": ("scenario_restart", 200, ()),
+    "state": ("scenario_state", 420, ()),
     "load-asan": ("scenario_load", 600, ("asan",)),
     "load-tsan": ("scenario_load", 300, ("tsan",)),
 }

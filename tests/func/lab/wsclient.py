@@ -110,7 +110,7 @@ class Client:
             await self.reply(m, 200, "OK")
             call.end_reason = m.get("reason") or "BYE"
             call.ended.set()
-        elif m.method in ("CANCEL", "OPTIONS"):
+        elif m.method in ("CANCEL", "OPTIONS", "MESSAGE"):
             await self.reply(m, 200, "OK")
         else:
             await self.reply(m, 481 if not call else 501, "No")
@@ -182,7 +182,10 @@ class Call:
         self.end_reason, self.remote, self.routes, self.to = "", "", [], ""
         self.setup_ms = 0
         self.connected = asyncio.Event()
-        self.pc.addTrack(Tone(hz))
+        if hz:
+            self.pc.addTrack(Tone(hz))
+        else:       # no media, only ICE with its consent checks and DTLS
+            self.pc.addTransceiver("audio", direction="inactive")
         self.listener = None
         self.pc.on("track", self._on_track)
         self.pc.on("connectionstatechange", self._on_state)

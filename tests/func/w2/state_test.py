@@ -176,6 +176,18 @@ def _(t):
     check(t.show("calls")[0]["call_id"] == "c2")
 
 
+@case("hundreds of contexts nobody owns are found and given back one by one")
+def _(t):
+    w = t.register()
+    call_out(t, w, "c1")
+    written(t)
+    ours = set(t.mg.live)
+    t.mg.live.update({n: True for n in range(50000, 50400)})
+    killed(t)
+    until(lambda: set(t.mg.live) == ours, f"orphans subtracted, left are {len(t.mg.live)}", 10)
+    check(t.metrics()["iq_contexts_orphaned"] == 400 and t.metrics()["calls"] == 1, t.metrics())
+
+
 @case("a gateway that restarted, too, has no call left, and both sides are told")
 def _(t):
     w = t.register()
