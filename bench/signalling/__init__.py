@@ -31,6 +31,8 @@ def tidy(rows):
                     series[f"{kind}.{how}.{what}.{key}"] = stats.summary(values)
         for part in rows[kind]["rounds"][0]["closed"]["call"]["cpu_us"]:
             series[f"{kind}.closed.call.{part}_us"] = stats.summary([r["closed"]["call"]["cpu_us"][part] for r in rows[kind]["rounds"]])
+        if "tokens" in rows[kind]:
+            series.update({f"{kind}.closed.token.{key}": stats.summary([r[key] for r in rows[kind]["tokens"]]) for key in ("per_s", "edge_us")})
         series.update({f"{kind}.{key}": stats.summary([value]) for key, value in rows[kind]["idle"].items()})
     return series
 
@@ -44,6 +46,8 @@ def words(rows, med):
             text.append(f"  {plural if kind == 'kamailio' else '':14}{name:20}{med[at + 'per_s']:9.0f}{med[at + 'edge_us']:8.0f}"
                         f"{1e6 / med[at + 'edge_us']:15.0f}   " + "".join(
                             f"{med[f'{kind}.open.{what}.{key}']:10.{digits}f}" for key, digits in (("p50_ms", 2), ("p99_ms", 2), ("edge_us", 0))))
+    text.append(f"Registrations with an access token (JWT, ES256, verified each time): epcscf {med['w2gw.closed.token.per_s']:.0f} a second, "
+                f"{med['w2gw.closed.token.edge_us']:.0f} us CPU each")
     text.append("CPU of a call: " + "; ".join(
         ", ".join(f"{key.split('.')[-1][:-3]} {med[key]:.0f} us" for key in med
                   if key.startswith(f"{kind}.closed.call.") and key.split(".")[-1] not in ("per_s", "edge_us", "media_us")) for kind in NAMES)
@@ -74,7 +78,8 @@ def run(root, build, out_dir, options, say):
     at_rate = med["kamailio.open.call.edge_us"] / med["w2gw.open.call.edge_us"]
     return {"name": "signalling", "machine": identity(build), "steal_percent": steal_percent(began, ticks()), "series": series,
             "rates": rows["rates"],
-            "results": {"signalling.reg_per_s": med["w2gw.closed.register.per_s"], "signalling.calls_per_s": med["w2gw.closed.call.per_s"],
+            "results": {"signalling.reg_per_s": med["w2gw.closed.register.per_s"],
+                        "signalling.reg_token_per_s": med["w2gw.closed.token.per_s"], "signalling.calls_per_s": med["w2gw.closed.call.per_s"],
                         "signalling.calls_over_kamailio": ratio["call"], "signalling.reg_over_kamailio": ratio["register"],
                         "signalling.calls_over_kamailio_at_rate": at_rate,
                         "signalling.wss_kib": med["w2gw.wss_kib"], "signalling.wss_connections": rows["connections"],

@@ -11,6 +11,7 @@ import time
 
 from duel.relays import bencode
 from lib.programs import FIRST, WORKER_CPU
+from signalling import tokens
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 NETNS = "edge"
@@ -51,6 +52,7 @@ def wait_for(what, test):
 class Edge:
     """Processes in the edge's namespace, on the edge's CPU."""
     path, relay_access, relay_core = "/", "", ""
+    takes_tokens = False
 
     def __init__(self, work):
         self.work, self.processes = work, {}
@@ -98,8 +100,12 @@ class Edge:
 
 
 class W2gw(Edge):
-    """epcscf and eimsagw. The worker has no packets to move and sleeps; what its waking costs is told apart."""
+    """
+    epcscf and eimsagw; reg-event is not subscribed to, as the other edge has no such thing. The worker has no packets to move and
+    sleeps; what its waking costs is told apart.
+    """
     name, path, relay_access, relay_core = "w2gw", "/w2", "10.97.0.10", "10.97.0.11"
+    takes_tokens = True
 
     def __init__(self, build, work):
         super().__init__(work)
@@ -124,6 +130,8 @@ w2: {{listen: ["{EDGE_IP}:{EDGE_PORT}"], certificate: {work}/edge.crt, key: {wor
      allow_no_origin: true, first_register_s: 120, max_connections: 20000}}
 mw: {{bind: "{EDGE_IP}:5060", home_domain: home1.example, entry: ["{CORE}"], udp_max_bytes: 65535}}
 iq: {{bind: "127.0.0.1:2944", gateways: [{{name: agw1, address: "127.0.0.1:2945"}}]}}
+tokens: {{issuers: [{{name: "{tokens.ISSUER}", keys: "{work}/jwks.json", audience: [{tokens.AUDIENCE}]}}]}}
+reg: {{max_per_s: 0, subscribe: false}}
 log: {{level: warn}}
 control_socket: {self.socket}
 """)

@@ -10,12 +10,13 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 # pylint: disable=wrong-import-position
 from lib.programs import FIRST, OTHER_CPU  # noqa: E402
+from signalling import tokens  # noqa: E402
 from signalling.edges import CORE, EDGE_IP, EDGE_PORT, MEDIA_LINK, MEDIA_PEER, NETNS, EdgeError, Kamailio, W2gw, wait_for  # noqa: E402
 
 KINDS = {"w2gw": W2gw, "kamailio": Kamailio}
 WHAT = ("register", "call")
 BROWSERS, AT_A_TIME, SECONDS = 400, 24, 2.5
-OPENING = 32
+OPENING, TOKENS = 32, 24   # tokens a browser: each is verified once, when it comes for the first time
 OTHERS_CONNECTIONS = 2000       # Kamailio takes minutes to accept 10,000; what one costs does not depend on how many there are
 SOURCE, SOURCES = "10.98.1", 64
 SHARE = 0.5             # of the slower edge's rate, where latencies are compared
@@ -57,15 +58,17 @@ def certificate(work):
 class Side:
     """One edge under its load."""
 
-    def __init__(self, kind, build, out_dir):
+    def __init__(self, kind, build, out_dir, with_tokens=False):
         self.work = os.path.join(out_dir, f"signalling-{kind}")
         os.makedirs(self.work, exist_ok=True)
         certificate(self.work)
+        key_file, token_file = (os.path.join(self.work, name) for name in ("jwks.json", "tokens"))
+        tokens.write(key_file, token_file, BROWSERS, TOKENS if with_tokens else 1)
         self.kind, self.edge = kind, KINDS[kind](build, self.work)
         self.load = subprocess.Popen(      # pylint: disable=consider-using-with
             [*FIRST, "taskset", "-c", str(OTHER_CPU), os.path.join(build, "bench/signalling/w2gw-sigload"), "-e", f"{EDGE_IP}:{EDGE_PORT}",
              "-c", CORE, "-p", self.edge.path, "-s", SOURCE, "-n", str(SOURCES), "-m", MEDIA_PEER, "-a", self.edge.relay_access,
-             "-r", self.edge.relay_core], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+             "-r", self.edge.relay_core, "-t", token_file], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.answer()
 
     def answer(self):
@@ -155,6 +158,16 @@ def one_round(kind, build, out_dir, rates):
         side.stop()
 
 
+def with_tokens(kind, build, out_dir):
+    """Registrations with access tokens instead of digest, on connections of their own. @return the figures"""
+    side = Side(kind, build, out_dir, with_tokens=True)
+    try:
+        side.do(f"connect {BROWSERS} {OPENING}")
+        return told(kind, "token", side.play(f"closed token {AT_A_TIME} {SECONDS}"))
+    finally:
+        side.stop()
+
+
 def main():
     build, out_dir, rounds, connections = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -165,6 +178,8 @@ def main():
     rates = {what: SHARE * rate for what, rate in slowest.items()}
     for kind in (["w2gw", "kamailio", "kamailio", "w2gw"] * ((rounds + 1) // 2))[:2 * rounds]:
         found[kind]["rounds"].append(one_round(kind, build, out_dir, rates))
+        if KINDS[kind].takes_tokens:
+            found[kind].setdefault("tokens", []).append(with_tokens(kind, build, out_dir))
     for kind, of in found.items():
         of["idle"] = idle(kind, build, out_dir, connections if kind == "w2gw" else min(connections, OTHERS_CONNECTIONS))
     print(json.dumps({"rates": rates, "connections": connections, **found}))

@@ -18,7 +18,7 @@
 #define DOMAIN_NAME "home1.example"
 #define WHY_MAX	    3000
 
-enum job_kind { JOB_NONE, JOB_REGISTER, JOB_CALL };
+enum job_kind { JOB_NONE, JOB_REGISTER, JOB_TOKEN, JOB_CALL };	/* TOKEN: a registration, with an access token */
 /* Steps of a job; each waits for one final answer. */
 enum job_step { STEP_REGISTER, STEP_AUTHORIZED, STEP_INVITE, STEP_BYE };
 
@@ -45,7 +45,14 @@ struct browser {
 	uint64_t began_ns; /* when it was due, not when there was time for it */
 	unsigned serial;   /* of the job: the Call-ID's */
 	unsigned cseq, branch;
+	unsigned tokens_used;
 	char ha1[33];
+};
+
+/** Access tokens of all users in turn: those of browser n are at n, n + users, n + 2 * users ... */
+struct tokens {
+	char **list;
+	unsigned n, users;
 };
 
 /** What a run has seen. */
@@ -67,6 +74,7 @@ struct load_conf {
 		*source; /* source: first three octets of the browsers' addresses */
 	unsigned edge_port, core_port, sources;
 	const char *media_ip;		       /* where media of both ends is said to be */
+	const char *token_file;      /* NULL: none */
 	const char *relay_access, *relay_core; /* where answers and offers of the edge must send it */
 };
 
@@ -75,6 +83,7 @@ struct load {
 	uv_loop_t loop;
 	SSL_CTX *tls;
 	struct core core;
+	struct tokens tokens;
 	struct browser **browsers;
 	unsigned n, n_open, n_opening, n_failed, n_wanted, opening_max;
 	struct gw_list idle;
@@ -92,6 +101,12 @@ void load_wrong(struct load *l, const char *what, struct gw_sv message);
 /** Bring n_wanted browsers up, opening_max at a time. */
 void link_open_more(struct load *l);
 void link_send(struct browser *b, struct gw_sv message);
+
+/* token.c */
+/** @return 0, or an error of libuv's kind when the file cannot be read or has no token for some user */
+int tokens_read(struct tokens *t, const char *path);
+/** The next token of this browser, one it has not shown yet while there are such; NULL: it has none. */
+const char *tokens_next(const struct tokens *t, struct browser *b);
 
 /* core.c */
 int core_start(struct load *l);

@@ -15,6 +15,7 @@ static const char help[] =
 	"  -s A.B.C    the browsers' addresses are A.B.C.1 and on (127.0.0)\n"
 	"  -n SOURCES  so many addresses (64)\n"
 	"  -m IP       where media of both ends is said to be (127.0.0.1)\n"
+	"  -t FILE     access tokens: the number of users, then a token a line, of each user in turn\n"
 	"  -a IP, -r IP  where the edge must have media sent: of browsers, of the core\n";
 
 uint64_t load_now_ns(void)
@@ -50,7 +51,7 @@ static void options(struct load_conf *c, int argc, char **argv)
 		.media_ip = "127.0.0.1",
 		.relay_access = "127.0.0.1",
 		.relay_core = "127.0.0.1"};
-	while ((o = getopt(argc, argv, "e:c:p:s:n:m:a:r:h")) >= 0)
+	while ((o = getopt(argc, argv, "e:c:p:s:n:m:a:r:t:h")) >= 0)
 		switch (o) {
 		case 'e':
 			c->edge_port = split_port(optarg);
@@ -74,6 +75,9 @@ static void options(struct load_conf *c, int argc, char **argv)
 			break;
 		case 'a':
 			c->relay_access = optarg;
+			break;
+		case 't':
+			c->token_file = optarg;
 			break;
 		case 'r':
 			c->relay_core = optarg;
@@ -107,6 +111,10 @@ int main(int argc, char **argv)
 	SSL_CTX_set_verify(l.tls, SSL_VERIFY_NONE, NULL); /* the edge's certificate signs itself */
 	SSL_CTX_set_mode(l.tls, SSL_MODE_RELEASE_BUFFERS);
 	SSL_CTX_set_session_cache_mode(l.tls, SSL_SESS_CACHE_OFF);
+	if (l.conf.token_file && (r = tokens_read(&l.tokens, l.conf.token_file))) {
+		fprintf(stderr, "w2gw-sigload: %s: %s\n", l.conf.token_file, uv_strerror(r));
+		return 1;
+	}
 	if ((r = uv_loop_init(&l.loop)) || (r = core_start(&l)) || (r = play_start(&l))) {
 		fprintf(stderr, "w2gw-sigload: %s\n", uv_strerror(r));
 		return 1;

@@ -118,7 +118,7 @@ static void on_job(struct load *l, struct browser *b, bool is_ok)
 	(void)l;
 	if (is_ok && now >= play.warm_ns && now < play.end_ns)
 		play.timely++;
-	if (is_ok && play.job == JOB_REGISTER)
+	if (is_ok && play.job != JOB_CALL)
 		sample(b, now);
 	/* the next one begins from the loop: this browser is still on the stack */
 }
@@ -202,6 +202,13 @@ static void start(enum mode mode, double seconds)
 	step();
 }
 
+static enum job_kind job_named(const char *what)
+{
+	if (strcmp(what, "call") == 0)
+		return JOB_CALL;
+	return strcmp(what, "token") ? JOB_REGISTER : JOB_TOKEN;
+}
+
 static void command(const char *text)
 {
 	struct load *l = play.load;
@@ -222,11 +229,11 @@ static void command(const char *text)
 		play.window = (unsigned)a;
 		start(ENROL, 0);
 	} else if (sscanf(text, "closed %15s %lf %lf", what, &a, &b) == 3) {
-		play.job = strcmp(what, "call") ? JOB_REGISTER : JOB_CALL;
+		play.job = job_named(what);
 		play.window = (unsigned)a;
 		start(CLOSED, b);
 	} else if (sscanf(text, "open %15s %lf %lf", what, &a, &b) == 3 && a > 0) {
-		play.job = strcmp(what, "call") ? JOB_REGISTER : JOB_CALL;
+		play.job = job_named(what);
 		play.rate = a;
 		start(OPEN_LOOP, b);
 	} else {

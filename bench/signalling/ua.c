@@ -56,7 +56,7 @@ static void put_contact(struct browser *b, struct gw_buf *m)
 {
 	gw_buf_printf(m, "Contact: <sip:web%u@web%u.invalid;transport=ws%s>", b->number, b->number,
 		b->job == JOB_CALL ? ";ob" : "");
-	if (b->job == JOB_REGISTER)
+	if (b->job != JOB_CALL)
 		gw_buf_printf(
 			m, ";reg-id=1;+sip.instance=\"<urn:uuid:00000000-0000-4000-8000-%012u>\"", b->number);
 	gw_buf_puts(m, "\r\nAllow: INVITE,ACK,CANCEL,BYE,UPDATE,MESSAGE,OPTIONS,REFER,INFO,NOTIFY\r\n"
@@ -75,7 +75,11 @@ static void send_register(struct browser *b, struct gw_sv challenge)
 	put_head(b, &m, "REGISTER", registrar, gw_buf_sv(&to), GW_SV_NONE);
 	put_contact(b, &m);
 	gw_buf_puts(&m, "Expires: 3600\r\n");
-	if (challenge.len) {
+	if (b->job == JOB_TOKEN) {
+		const char *token = tokens_next(&b->load->tokens, b);
+
+		gw_buf_printf(&m, "Authorization: Bearer %s\r\n", token ? token : "none");
+	} else if (challenge.len) {
 		text_digest(b->ha1, nonce, "c0ffee", "REGISTER", registrar, response);
 		gw_buf_printf(&m,
 			"Authorization: Digest username=\"web%u\", realm=\"" DOMAIN_NAME
@@ -221,7 +225,7 @@ void ua_input(struct browser *b, struct gw_sv msg)
 	gw_buf_printf(&expected, "%u-%u", b->number, b->serial);
 	if (!status || !b->job || !gw_sv_eq(text_first(msg, GW_SV("Call-ID")), gw_buf_sv(&expected)))
 		b->load->tally.stray++;
-	else if (b->job == JOB_REGISTER)
+	else if (b->job != JOB_CALL)
 		on_register_answer(b, msg, status);
 	else
 		on_call_answer(b, msg, status, text_method(msg));
@@ -236,8 +240,8 @@ void ua_start(struct browser *b, enum job_kind job, uint64_t due_ns)
 	l->busy++;
 	b->job = job;
 	b->began_ns = due_ns;
-	if (job == JOB_REGISTER) {
-		b->step = STEP_REGISTER;
+	if (job != JOB_CALL) {
+		b->step = job == JOB_TOKEN ? STEP_AUTHORIZED : STEP_REGISTER;	/* no challenge is to come */
 		b->serial++;
 		send_register(b, GW_SV_NONE);
 	} else {
