@@ -26,6 +26,7 @@ class Relay:
                 continue
             with self.lock:
                 self.pairs.append((client, far))
+            far.settimeout(None)    # five seconds to connect, not between two messages
             for a, b in ((client, far), (far, client)):
                 threading.Thread(target=self._pump, args=(a, b), daemon=True).start()
 
