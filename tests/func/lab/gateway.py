@@ -80,7 +80,7 @@ class Eimsagw(Daemon):
 class Epcscf(Daemon):
     def __init__(self, root, build, work, wic_dir, listen=None, dtls_role="active", bundle="accept",
                  tokens="short", guard_s=60, log_level="info", socket_path="/run/w2gw/epcscf.sock",
-                 access_token_s=600):
+                 access_token_s=600, issuers=None):
         listen = listen or [f"{ACCESS_V4}:{W2_PORT}", f"[{ACCESS_V6}]:{W2_PORT}"]
         super().__init__("epcscf", os.path.join(build, "control/epcscf"),
                          os.path.join(root, "configs/lab/epcscf.yaml.in"), work,
@@ -90,6 +90,9 @@ class Epcscf(Daemon):
                           "SOCKET": socket_path, "ACCESS_TOKEN_S": access_token_s}, r"\bready\b")
         self.socket_path = socket_path
         self.users_db, self.ctl = os.path.join(self.dir, "users.db"), os.path.join(build, "control/w2gwctl")
+        if issuers:     # of access tokens: a list as in tokens.issuers
+            with open(self.config, "a", encoding="utf-8") as f:
+                f.write(f"tokens:\n  issuers: {json.dumps(issuers)}\n")
 
     def show(self, what):
         """One of: registrations, calls, gateways, counters."""

@@ -15,7 +15,7 @@ GROUPS = {
     "identity": ("scenario_identity", 300, ()),
     "signin": ("scenario_signin", 180, ()),
     "calls": ("scenario_calls", 180, ()),
-    "sipjs": ("scenario_sipjs", 240, ("snippets",)),
+    "sipjs": ("scenario_sipjs", 500, ("snippets",)),
     "long": ("scenario_long", 240, ()),
     "matrix": ("scenario_matrix", 300, ()),
     "aiortc": ("scenario_aiortc", 120, ()),

@@ -124,6 +124,7 @@ class Page extends EventTarget {
 		this.context ||= new AudioContext();
 		this.client = this.api.connect({
 			server: $('server').value, impu: $('impu').value, impi: $('impi').value, password: $('password').value,
+			token: $('token').value,
 		}, this.events());
 		if (old)
 			this.api.disconnect(old);
@@ -134,6 +135,7 @@ class Page extends EventTarget {
 		this.call = this.api.call(this.client, `sip:${$('target').value}@${$('impu').value.split('@')[1]}`);
 	}
 
+	setToken(token) { return this.api.setToken(this.client, token); }
 	refresh() { return this.api.register(this.client); }
 	hold(on) { return this.api.hold(this.call, on); }
 	restartIce() { return this.api.restartIce(this.call); }
