@@ -13,7 +13,7 @@ from .proc import LabError
 GROUPS = {
     "register": ("scenario_register", 120, ()),
     "identity": ("scenario_identity", 300, ()),
-    "signin": ("scenario_signin", 180, ()),
+    "signin": ("scenario_signin", 300, ()),
     "calls": ("scenario_calls", 180, ()),
     "sipjs": ("scenario_sipjs", 500, ("snippets",)),
     "long": ("scenario_long", 240, ()),

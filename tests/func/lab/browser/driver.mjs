@@ -104,6 +104,7 @@ const commands = {
 	},
 	/* The sign-in page itself: fill in and send, or only look. Gives what the page then says. */
 	async signInForm({ login, password }) {
+		await page.click('#sign-in', { timeout: 30000, noWaitAfter: true });
 		await page.waitForSelector('button[value=login]', { timeout: 20000 });
 		if (login) {
 			await page.fill('input[name=login]', login);
@@ -114,7 +115,7 @@ const commands = {
 	},
 	/* By redirect over the sign-in page and back; without a login: as guest. */
 	async signIn({ login, password }) {
-		await page.click('#sign-in');
+		await page.click('#sign-in', { timeout: 30000, noWaitAfter: true });
 		await page.waitForSelector('button[value=login]', { timeout: 20000 });
 		if (login) {
 			await page.fill('input[name=login]', login);
