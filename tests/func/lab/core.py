@@ -6,7 +6,6 @@ import shutil
 from .proc import Proc, sh
 
 CORE_IP, PCSCF_IP = "10.20.0.1", "10.20.0.2"
-TABLES = "/usr/share/kamailio/dbtext/kamailio"
 
 
 class Core:
@@ -17,16 +16,16 @@ class Core:
         self.proc = None
 
     def start(self):
-        db = os.path.join(self.dir, "db")
-        os.makedirs(db, exist_ok=True)
-        shutil.copy(os.path.join(TABLES, "version"), db)
-        with open(os.path.join(TABLES, "pua"), encoding="ascii") as f, \
-                open(os.path.join(db, "pua"), "w", encoding="ascii") as table:
-            table.write(f.readline())   # its columns; the rest is what somebody else has left
+        # Kamailio writes its tables back, and cannot read them again: an own copy of the empty ones for each run
+        tables = os.path.join(self.dir, "dbtext")
+        shutil.copytree("/usr/share/kamailio/dbtext/kamailio", tables, dirs_exist_ok=True)
+        with open(os.path.join(tables, "pua"), "r+", encoding="utf-8") as f:
+            f.readline()
+            f.truncate(f.tell())
         self.proc = Proc("kamailio", [
             "kamailio", "-f", self.config, "-Y", self.dir, "-P", os.path.join(self.dir, "pid"),
             "-DD", "-E", "-m", "48", "-M", "8", "-A", f'CTL="unix:{self.dir}/ctl"',
-            "-A", f'DB="text://{db}"'], os.path.join(self.dir, "log"))
+            "-A", f'DBTEXT="text://{tables}"'], os.path.join(self.dir, "log"))
         self.proc.wait_line(r"ctl.*(listen|io_listen)|binding complete|ready", 15)
 
     def wait_ready(self, wait_until):

@@ -569,7 +569,8 @@ def _(t):
     m = t.metrics()
     check(m["sip_transactions"] <= 2 * 4 * len(w), f"{m['sip_transactions']} transactions")
     check(not rows(t) and m["reg_bindings"] == 0)
-    check(t.rss_mb() - before < 16, f"{t.rss_mb() - before} MB more")
+    if "libasan" not in open(f"/proc/{t.p.pid}/maps").read():     # which keeps what was freed
+        check(t.rss_mb() - before < 16, f"{t.rss_mb() - before} MB more")
 
 
 run()

@@ -85,11 +85,11 @@ const commands = {
 		return browser.version();
 	},
 	async open({ url }) {
-		if (page)	/* one page at a time: an old one would register again when its socket is replaced */
-			await page.close();
-		page = await context.newPage();
-		page.on('console', (m) => consoleLines.push(`${m.type()}: ${m.text()}`));
-		page.on('pageerror', (e) => consoleLines.push(`error: ${e.message}`));
+		if (!page) {	/* the same tab again is a reload: its sessionStorage stays, its sockets go */
+			page = await context.newPage();
+			page.on('console', (m) => consoleLines.push(`${m.type()}: ${m.text()}`));
+			page.on('pageerror', (e) => consoleLines.push(`error: ${e.message}`));
+		}
 		await page.goto(url, { timeout: 20000 });
 		await page.waitForFunction(() => window.phone && document.getElementById('server').value);
 		return page.title().catch(() => '');	/* on its way to the sign-in page and back */
