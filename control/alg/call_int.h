@@ -41,7 +41,7 @@ struct cp_half {
 struct cp_exchange {
 	struct gw_arena arena;
 	struct sdp_model offer, answer;
-	struct sdp_stream streams[SDP_MAX_MEDIA];
+	struct sdp_stream *streams;  /* one a line of the offer, in the arena; NULL: no offer */
 	enum cp_side offerer;        /* the side the offer came from */
 	struct cp_uas *u;            /* INVITE or UPDATE being served */
 	struct cp_uac *c;

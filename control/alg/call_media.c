@@ -26,7 +26,7 @@ static enum sdp_side side(enum cp_side s)
 
 static int active(const struct cp_exchange *ex, unsigned n)
 {
-	for (unsigned i = 0; i < n; i++)
+	for (unsigned i = 0; ex->streams && i < n; i++)
 		if (ex->streams[i].is_active)
 			return (int)i;
 	return -1;
@@ -50,6 +50,12 @@ enum gw_err cp_media_offer(struct cp_call *c, struct gw_sv text, enum cp_side fr
 		*why = diag.what;
 		*status = 400;
 		return GW_EBADMSG;
+	}
+	c->ex.streams = gw_arena_array(&c->ex.arena, struct sdp_stream, c->ex.offer.n_lines + 1);
+	if (!c->ex.streams) {
+		*why = "memory";
+		*status = 500;
+		return GW_ENOMEM;
 	}
 	r = sdp_choose_offer(&c->ex.offer, side(from), &p, c->ex.streams);
 	if (r) {
@@ -227,7 +233,7 @@ static enum gw_err write_leg(struct cp_call *c, enum cp_side to, bool is_answer,
 
 	if (err)
 		return err;
-	memcpy(s, c->ex.streams, sizeof(s));
+	memcpy(s, c->ex.streams, n * sizeof(s[0]));
 	w.ice_lite = c->ice_lite;
 	if (is_answer)
 		w.remote = &c->ex.offer;
@@ -254,14 +260,14 @@ enum gw_err cp_media_answer(struct cp_call *c, struct gw_sv text, const char **w
 		*why = diag.what;
 		return GW_EBADMSG;
 	}
-	memcpy(streams, c->ex.streams, sizeof(streams));
+	memcpy(streams, c->ex.streams, c->ex.offer.n_lines * sizeof(streams[0]));
 	r = sdp_choose_answer(&answer, side(from), streams, c->ex.offer.n_lines);
 	if (r) {
 		*why = sdp_refusal_text(r);
 		return GW_EUNSUPP;
 	}
 	c->ex.answer = answer;
-	memcpy(c->ex.streams, streams, sizeof(streams));
+	memcpy(c->ex.streams, streams, c->ex.offer.n_lines * sizeof(streams[0]));
 	free(c->ex.answer_text);
 	c->ex.answer_text = gw_sv_dup(text);
 	c->ex.is_applied = true;
@@ -290,8 +296,9 @@ int cp_media_line(const struct cp_call *c)
 
 enum gw_err cp_media_configure(struct cp_call *c, enum cp_gate gate, unsigned step)
 {
+	static const struct sdp_stream none;
 	int i = active(&c->ex, c->ex.offer.n_lines);
-	const struct sdp_stream *s = &c->ex.streams[i < 0 ? 0 : i];
+	const struct sdp_stream *s = i < 0 ? &none : &c->ex.streams[i];
 	bool from_w2 = c->ex.offerer == CP_SIDE_W2;
 	const struct sdp_line *lw = from_w2 ? &c->ex.offer.lines[i < 0 ? 0 : i] :
 					      &c->ex.answer.lines[i < 0 ? 0 : i];
