@@ -196,11 +196,16 @@ static void xact_timeout(void *user, void *peer, uint32_t tid, void *tag)
 		q->ops.lost(q->ops.user, (unsigned)(g - q->gw));
 }
 
+/* Spreads retransmissions: a guess of it is worth nothing, and cp_random makes system calls. xorshift32. */
 static uint32_t random_u32(void)
 {
-	uint32_t v;
+	static uint32_t v;
 
-	cp_random(&v, sizeof(v));
+	while (v == 0)
+		cp_random(&v, sizeof(v));
+	v ^= v << 13;
+	v ^= v >> 17;
+	v ^= v << 5;
 	return v;
 }
 
