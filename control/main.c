@@ -10,6 +10,7 @@
 #include "control/app/metrics.h"
 #include "control/app/ops.h"
 #include "control/app/trace.h"
+#include "control/sip/entry.h"
 #include "control/sip/overload.h"
 #include "control/sip/reg.h"
 #include "control/state/store.h"
@@ -90,8 +91,10 @@ static enum gw_err start(struct process *p)
 	s->conf = p->conf;
 	s->loop = &p->loop;
 	s->log = &p->log;
+	cp_random(s->route_key, sizeof(s->route_key));
 	if ((err = cp_store_open(&s->store, p->conf, &p->loop, &p->log)) ||
-		(err = cp_token_new(&s->tokens, p->conf, &p->loop, &p->log)) || (err = cp_alg_new(&s->alg, s)) ||
+		(err = cp_token_new(&s->tokens, p->conf, &p->loop, &p->log)) || (err = cp_entry_new(&s->entry, s)) ||
+		(err = cp_alg_new(&s->alg, s)) ||
 		(err = cp_reg_new(&s->reg, s)) || (err = cp_reg_restore(s->reg)) || (err = cp_alg_restore(s->alg)))
 		return err;
 	if ((err = cp_reg_auth_new(&s->auth, s)))
@@ -132,6 +135,7 @@ static void stop(struct process *p)
 	cp_iq_stop(p->iq);
 	cp_alg_free(p->sip.alg);
 	p->sip.alg = NULL;
+	cp_entry_stop(p->sip.entry);
 	cp_sip_free(&p->sip);
 	cp_transport_set_waf(p->sip.transport, NULL);
 	cp_waf_free(p->waf);
@@ -140,6 +144,7 @@ static void stop(struct process *p)
 	cp_transport_free(p->sip.transport);
 	cp_token_free(p->sip.tokens);
 	cp_overload_free(p->sip.overload);
+	cp_entry_free(p->sip.entry);
 	cp_iq_free(p->iq);
 	cp_loop_close(&p->loop);
 }

@@ -69,6 +69,7 @@ struct cp_call {
 	struct cp_exchange ex;
 	struct cp_fork forks[CP_FORKS_MAX];
 	unsigned n_forks;
+	bool is_emergency;           /* the gateway is told, too (W2-EMG-05) */
 	bool early_supported;        /* the core's INVITE said P-Early-Media: supported (W2-EM-05) */
 	bool is_answered, is_cancelled, ice_ok, dtls_up;
 	struct sip_msg *waiting;     /* response kept until Iq has been configured */

@@ -59,7 +59,7 @@ enum gw_err cp_media_offer(struct cp_call *c, struct gw_sv text, enum cp_side fr
 	}
 	r = sdp_choose_offer(&c->ex.offer, side(from), &p, c->ex.streams);
 	if (r) {
-		*why = sdp_refusal_text(r);
+		*why = sdp_refusal_warning(r);
 		*status = 488;
 		return GW_EUNSUPP;
 	}
@@ -132,7 +132,8 @@ enum gw_err cp_media_reserve(struct cp_call *c)
 			.has_signals = true, .signals = &sg, .n_signals = 1 },
 		{ .kind = IQ_ADD, .term = iq_term(GW_SV("ip/$/$/$")), .streams = &sc, .n_streams = 1,
 			.has_events = true, .events_id = 2, .events = ec } };
-	struct iq_action a = { .context = IQ_CONTEXT_CHOOSE, .priority = -1, .cmds = cmds, .n_cmds = 2 };
+	struct iq_action a = { .context = IQ_CONTEXT_CHOOSE, .priority = -1, .is_emergency = c->is_emergency,
+		.cmds = cmds, .n_cmds = 2 };
 	struct cp_iq_gateway_info info;
 	bool is_v6 = c->b && c->b->peer.addr.family == 6;
 	enum gw_err err;

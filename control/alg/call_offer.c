@@ -5,6 +5,7 @@
 #include "control/alg/call_int.h"
 #include "control/app/metrics.h"
 #include "control/sip/core.h"
+#include "control/sip/emergency.h"
 
 void cp_call_on_uac_gone(void *user, struct cp_uac *uac)
 {
@@ -57,14 +58,12 @@ enum gw_err cp_call_forward_offer(struct cp_call *c, struct sip_msg *m)
 	} else {
 		if (!cp_binding_alive(c->b))
 			return GW_ECLOSED;
-		cp_core_edit_to_wic(m);
 		peer = c->b->peer;
 	}
-	if (m->to_tag.len == 0) {
+	if (m->to_tag.len == 0)
 		cp_core_record_route(s, m, c->b, to);
-		if (to == CP_SIDE_MW)
-			cp_sip_core_hop(s, m, &peer);
-	}
+	if (to == CP_SIDE_W2)
+		cp_core_edit_to_wic(s, m);
 	return cp_sip_send(s, m, &peer, cp_call_on_response, cp_call_on_uac_gone, c, &c->ex.c);
 }
 
@@ -112,13 +111,14 @@ void cp_call_new(struct cp_alg *a, struct cp_uas *u, struct sip_msg *m, struct c
 	const char *why = "";
 	unsigned status = 500;
 	enum gw_err err;
+	bool is_emergency = to == CP_SIDE_MW && cp_emergency_is(a->s->conf, m);	/* never refused for load (W2-HDR-15) */
 
-	if (a->s->is_draining) {
+	if (a->s->is_draining && !is_emergency) {
 		CP_COUNT(sip_refused_draining);
 		cp_sip_refuse(u, 503, "this node takes no new calls");
 		return;
 	}
-	if (cp_gauge_value[calls] >= (int64_t)a->s->conf->reg.max_calls || !(c = cp_call_alloc(a))) {
+	if ((!is_emergency && cp_gauge_value[calls] >= (int64_t)a->s->conf->reg.max_calls) || !(c = cp_call_alloc(a))) {
 		cp_sip_refuse(u, 503, "too many calls");
 		return;
 	}
@@ -126,9 +126,11 @@ void cp_call_new(struct cp_alg *a, struct cp_uas *u, struct sip_msg *m, struct c
 	c->id = ++a->next_id;
 	c->b = b;
 	c->origin = cp_other(to);
+	c->is_emergency = is_emergency;
 	c->start_ms = cp_loop_now(a->s->loop);
 	c->call_id = gw_sv_dup(m->call_id);
-	cp_core_icid(c->icid, sizeof(c->icid));
+	if (to == CP_SIDE_MW || gw_sv_copy(cp_core_icid_of(m), c->icid, sizeof(c->icid)) || c->icid[0] == '\0')
+		cp_core_icid(c->icid, sizeof(c->icid));
 	cp_random(&c->o_w2.id, 7);
 	cp_random(&c->o_core.id, 7);
 	b->n_calls++;

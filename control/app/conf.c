@@ -10,6 +10,7 @@
 #include "control/app/conf_tokens.h"
 #include "control/app/conf_web.h"
 #include "proto/conf/conf.h"
+#include "proto/sip/uri.h"
 
 #define FILE_MAX_BYTES (1u << 20)
 #define ERRORS_BYTES 16384
@@ -56,6 +57,10 @@ static const struct form host_form = { cp_conf_is_host, "a host name or an addre
 		"the end, no default port" },
 	prefix_form = { cp_conf_is_prefix, "address/prefix" },
 	route_form = { cp_conf_is_route, "a SIP URI in <> with ;lr, e.g. <sip:orig@scscf.home1.example;lr>" },
+	access_form = { cp_conf_is_access, "an access-type of letters, digits and -, with ;parameters" },
+	number_form = { cp_conf_is_number, "digits, * and #" },
+	xml_form = { cp_conf_is_plain, "printable ASCII without < > & and quotes" },
+	servers_form = { cp_conf_is_servers, "addresses with or without ports, separated by commas" },
 	codec_form = { cp_conf_is_codec, "of PCMU, PCMA, G722, opus" };
 
 /* The value itself is not repeated: it may hold anything, line ends too. */
@@ -76,6 +81,47 @@ static char **texts(struct conf *c, struct conf_node *m, const char *key, unsign
 		if (e->kind == CONF_SCALAR && e->value.len && !f->is(e->value))
 			conf_error(c, e, "each must be %s", f->what);
 	return conf_strs(c, m, key, false, n);
+}
+
+static bool read_node(struct conf *c, struct conf_node *n, struct gw_sv text, struct cp_conf_node *out)
+{
+	char uri[512];
+	struct gw_buf b = gw_buf(uri, sizeof(uri));
+	struct sip_param transport = { 0 };
+	struct sip_uri u;
+
+	if (!gw_sv_istarts(text, GW_SV("sip:")))
+		gw_buf_puts(&b, "sip:");
+	gw_buf_put(&b, text);
+	if (b.overflow || sip_uri_parse(gw_buf_sv(&b), &u) || u.user.len || !cp_conf_is_host(u.host) ||
+		(sip_param_get(u.params, GW_SV("transport"), &transport) &&
+			!gw_sv_ieq(transport.value, GW_SV("udp")) && !gw_sv_ieq(transport.value, GW_SV("tcp")))) {
+		conf_error(c, n, "must be ip[:port], a name or sip:NAME[:port][;transport=udp|tcp]");
+		return false;
+	}
+	*out = (struct cp_conf_node){ .text = gw_arena_cstr(c->arena, text),
+		.uri = gw_arena_cstr(c->arena, gw_buf_sv(&b)), .host = gw_arena_cstr(c->arena, u.host), .port = u.port,
+		.transport = transport.value.len == 0 ? "" : gw_sv_ieq(transport.value, GW_SV("tcp")) ? "tcp" : "udp" };
+	if (gw_addr_parse_ip(u.host, &out->addr) == GW_OK)
+		out->addr.port = u.port ? u.port : 5060;
+	return true;
+}
+
+/* Nodes of the core; none given: the one name. */
+static struct cp_conf_node *nodes(struct conf *c, struct conf_node *m, const char *key, const char *dflt, unsigned *n)
+{
+	struct conf_node *l = conf_list(c, m, key, false);
+	struct cp_conf_node *list = gw_arena_array(c->arena, struct cp_conf_node, l && l->n_children ? l->n_children : 1);
+
+	*n = 0;
+	for (struct conf_node *e = l ? l->child : NULL; list && e; e = e->next) {
+		e->is_used = true;
+		if (read_node(c, e, e->kind == CONF_SCALAR ? e->value : GW_SV_NONE, &list[*n]))
+			(*n)++;
+	}
+	if (list && *n == 0 && dflt[0] && read_node(c, l ? l : m, gw_sv_cstr(dflt), &list[0]))
+		*n = 1;
+	return list;
 }
 
 /* Both forms of a host: with the brackets of an IPv6 address for writing, without for comparing. */
@@ -155,7 +201,18 @@ static void read_mw(struct conf *c, struct cp_conf *d)
 
 	d->mw.transport = (char *)(uintptr_t)transports[conf_enum(c, m, "transport", transports, 0)];
 	d->mw.home_domain = text(c, m, "home_domain", NULL, &domain_form);
-	d->mw.entry = addrs(c, m, "entry", 5060, true, &d->mw.n_entry);
+	d->mw.entry = nodes(c, m, "entry", d->mw.home_domain ? d->mw.home_domain : "", &d->mw.n_entry);
+	static const char *const foreign[] = { "overwrite", "refuse", NULL };
+
+	d->mw.foreign_route = (enum cp_foreign)conf_enum(c, m, "foreign_route", foreign, CP_FOREIGN_OVERWRITE);
+	d->mw.foreign_identity = (enum cp_foreign)conf_enum(c, m, "foreign_identity", foreign, CP_FOREIGN_OVERWRITE);
+	d->mw.hide_topology = conf_bool(c, m, "hide_topology", false);
+	d->mw.mmtel = conf_bool(c, m, "mmtel", false);
+	d->mw.response_source = conf_bool(c, m, "response_source", false);
+	d->mw.access_network_info = text(c, m, "access_network_info", "", &access_form);
+	d->mw.dns = text(c, m, "dns", "", &servers_form);
+	d->mw.probe_s = conf_uint(c, m, "probe_s", 0, 3600, 10);
+	d->mw.probe_timeout_ms = conf_uint(c, m, "probe_timeout_ms", 100, 32000, 4000);
 	d->mw.visited_network_id = text(c, m, "visited_network_id", d->mw.home_domain, &quotable_form);
 	d->mw.orig_ioi = text(c, m, "orig_ioi", d->mw.home_domain, &token_form);
 	d->mw.udp_max_bytes = conf_uint(c, m, "udp_max_bytes", 1, 65535, 1300);
@@ -210,6 +267,17 @@ static void read_iq(struct conf *c, struct cp_conf *d)
 	d->iq.heartbeat_s = conf_uint(c, m, "heartbeat_s", 5, 86400, 600);
 	d->iq.audit_s = conf_uint(c, m, "audit_s", 1, 3600, 10);
 	read_gateways(c, m, d);
+}
+
+static void read_emergency(struct conf *c, struct cp_conf *d)
+{
+	struct conf_node *m = conf_map(c, c->root, "emergency", false), *n = conf_scalar(c, m, "ecscf", false);
+
+	d->emergency.numbers = texts(c, m, "numbers", &d->emergency.n_numbers, &number_form);
+	d->emergency.ecscf = gw_arena_array(c->arena, struct cp_conf_node, 1);
+	if (n && n->value.len && d->emergency.ecscf && read_node(c, n, n->value, d->emergency.ecscf))
+		d->emergency.n_ecscf = 1;
+	d->emergency.reason = text(c, m, "reason", "Emergency calls are not served here", &xml_form);
 }
 
 static void read_rest(struct conf *c, struct cp_conf *d)
@@ -300,6 +368,7 @@ enum gw_err cp_conf_load(const char *path, FILE *err, struct cp_conf **out)
 		read_w2(&c, &o->conf);
 		read_mw(&c, &o->conf);
 		read_iq(&c, &o->conf);
+		read_emergency(&c, &o->conf);
 		read_rest(&c, &o->conf);
 		cp_conf_read_tokens(&c, &o->conf);
 		cp_conf_read_web(&c, &o->conf);

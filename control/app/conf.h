@@ -71,6 +71,17 @@ struct cp_conf_waf {
 	unsigned n_guest_impus;
 };
 
+/** A node of the core: an address, or a name that DNS leads to (RFC 3263). */
+struct cp_conf_node {
+	char *text;               /* as written, for logs */
+	char *uri;                /* as a SIP URI */
+	char *host;               /* IPv6 without brackets */
+	struct gw_addr addr;      /* family 0: host is a name */
+	uint16_t port;            /* 0: none given */
+	const char *transport;    /* "udp", "tcp", or "": by DNS, else mw.transport */
+};
+
+enum cp_foreign { CP_FOREIGN_OVERWRITE, CP_FOREIGN_REFUSE }; /* what a WIC claims and is not its own */
 enum cp_bundle { CP_BUNDLE_STRICT, CP_BUNDLE_ACCEPT };       /* W2-BUN-01, W2-BUN-03 */
 enum cp_dtls_role { CP_DTLS_ACTIVE, CP_DTLS_PASSIVE };       /* answer to actpass, W2-SEC-05 */
 enum cp_state_backend { CP_STATE_SQLITE, CP_STATE_REDIS, CP_STATE_NONE };
@@ -115,15 +126,23 @@ struct cp_conf {
 		char *host_name;                /* the same without brackets, as sip_uri_parse gives it */
 		char *transport;                /* "udp" or "tcp" for requests towards the entry point; default "udp" */
 		char *home_domain;              /* Request-URI domain of REGISTER served, realm */
-		struct gw_addr *entry;          /* I-CSCF entry points, tried in order (W2-REG-17) */
+		struct cp_conf_node *entry;     /* entry points, tried in order (W2-REG-17); default: the home domain */
 		unsigned n_entry;
 		char *visited_network_id, *orig_ioi;
 		unsigned udp_max_bytes;         /* 1300: longer requests go by TCP (RFC 3261 18.1.1) */
 		unsigned t1_ms, timer_c_s;      /* 500, 180 */
 		char **trusted;                 /* prefixes Mw requests are accepted from; none: the entry points */
 		unsigned n_trusted;
-		char **pass_headers;            /* header fields of a WIC let through besides the standard ones */
+		char **pass_headers;            /* header fields let through in both directions besides the standard ones */
 		unsigned n_pass_headers;
+		char *dns;                      /* servers "ip[:port],..."; empty: those of resolv.conf */
+		enum cp_foreign foreign_route;  /* not the Service-Route: overwritten, or 400 (W2-SIP-03) */
+		enum cp_foreign foreign_identity; /* From or P-Preferred-Identity: default identity, or 403 (W2-ERR-17) */
+		bool hide_topology;             /* towards W2 (W2-HDR-07) */
+		bool mmtel;                     /* names the service of INVITEs that name none (W2-HDR-09) */
+		bool response_source;           /* in failure responses of our own (W2-HDR-10) */
+		char *access_network_info;      /* network-provided P-Access-Network-Info; empty: none (W2-REG-14) */
+		unsigned probe_s, probe_timeout_ms; /* OPTIONS to silent entry points; 10 (0: none), 4000 */
 	} mw;
 	struct {
 		struct cp_conf_issuer *issuers;
@@ -198,6 +217,13 @@ struct cp_conf {
 		struct gw_addr redis_address;
 		char *redis_password_file;       /* empty: no password */
 	} state;
+	struct {
+		char **numbers;                  /* called for help, besides urn:service:sos (W2-EMG-01) */
+		unsigned n_numbers;
+		struct cp_conf_node *ecscf;      /* E-CSCF; none: emergency requests are answered 380 (W2-EMG-03) */
+		unsigned n_ecscf;                /* 0 or 1 */
+		char *reason;                    /* text of the 380's body */
+	} emergency;
 	struct {
 		enum gw_log_level level;
 		char *file;                      /* "-" = stderr */

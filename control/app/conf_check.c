@@ -176,6 +176,39 @@ bool cp_conf_is_prefix(struct gw_sv v)
 	return gw_addr_parse_prefix(v, &a, &prefix) == GW_OK;
 }
 
+bool cp_conf_is_servers(struct gw_sv v)
+{
+	struct gw_sv one;
+	struct gw_addr a;
+	bool has_one = false;
+
+	while (v.len) {
+		gw_sv_cut(v, ',', &one, &v);
+		if (gw_addr_parse(one, 53, &a))
+			return false;
+		has_one = true;
+	}
+	return has_one;
+}
+
+bool cp_conf_is_access(struct gw_sv v)
+{
+	return consists_of(v, "-.;=") && is_alnum(v.p[0]);
+}
+
+bool cp_conf_is_number(struct gw_sv v)
+{
+	for (size_t i = 0; i < v.len; i++)
+		if (!(v.p[i] >= '0' && v.p[i] <= '9') && v.p[i] != '*' && v.p[i] != '#')
+			return false;
+	return v.len > 0;
+}
+
+bool cp_conf_is_plain(struct gw_sv v)
+{
+	return is_printable_but(v, "<>&\"'");
+}
+
 bool cp_conf_is_codec(struct gw_sv v)
 {
 	static const struct gw_sv known[] = { GW_SV_INIT("PCMU"), GW_SV_INIT("PCMA"), GW_SV_INIT("G722"),

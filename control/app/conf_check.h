@@ -31,6 +31,14 @@ bool cp_conf_is_server(struct gw_sv v);
 bool cp_conf_is_redirect(struct gw_sv v);
 /** sip: or tel: URI in which one range {FIRST..LAST} of numbers may stand. */
 bool cp_conf_is_impu_pattern(struct gw_sv v);
+/** ip[:port] of DNS servers, separated by commas. */
+bool cp_conf_is_servers(struct gw_sv v);
+/** Value of P-Access-Network-Info: access-type and parameters without quotes (RFC 7315 5.4). */
+bool cp_conf_is_access(struct gw_sv v);
+/** Dialled digits. */
+bool cp_conf_is_number(struct gw_sv v);
+/** Printable ASCII that stands in XML text as it is. */
+bool cp_conf_is_plain(struct gw_sv v);
 /** A codec this product knows by name. */
 bool cp_conf_is_codec(struct gw_sv v);
 

@@ -50,6 +50,15 @@
 	X(overload_refused_connections, "WebSockets refused (HTTP 503) for high load")             \
 	X(sip_txn_timeout, "SIP transactions that timed out")                                     \
 	X(sip_txn_illegal, "events a SIP transaction did not expect")                             \
+	X(emergency_refused, "emergency requests answered 380: use another access")               \
+	X(emergency_routed, "emergency requests sent to the E-CSCF")                              \
+	X(sip_loops, "requests refused: they have been here already, unchanged (482)")            \
+	X(sip_moved, "requests sent again to another target of the core")                         \
+	X(core_entry_lost, "times an entry point of the core stopped answering")                  \
+	X(core_entry_busy, "503 of entry points: left alone for the time of Retry-After")         \
+	X(core_probes, "OPTIONS sent to silent entry points")                                     \
+	X(dns_lookups, "names of the core looked up")                                             \
+	X(dns_failed, "lookups of names of the core without a result")                            \
 	X(reg_ok, "registrations granted by the core")                                            \
 	X(reg_failed, "registrations refused by the core")                                        \
 	X(reg_removed, "bindings removed (de-registration, expiry, guard)")                       \
@@ -133,6 +142,7 @@ GW_CTR_ENUM(cp_ctr, CP_CTR_LIST);
 	X(loop_lag_ms, "smoothed lag of the event loop, ms")                                       \
 	X(reg_bindings, "registered contacts")                                                     \
 	X(reg_event_subscriptions, "reg-event subscriptions held, in any state")                   \
+	X(core_entries_down, "entry points of the core that do not answer")                        \
 	X(sip_transactions, "SIP transactions in progress")                                        \
 	X(sip_dialogs, "confirmed dialogs of calls")                                                         \
 	X(calls, "calls in progress")                                                              \

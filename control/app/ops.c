@@ -5,7 +5,9 @@
 #include "control/alg/call.h"
 #include "control/app/metrics.h"
 #include "control/app/page.h"
+#include "control/sip/entry.h"
 #include "control/sip/reg.h"
+#include "control/sip/resolve.h"
 
 #define WATCH_MS 1000u
 
@@ -69,20 +71,6 @@ static json_t *show_connections(void *user, struct gw_sv args)
 			b ? b->aor : "-", "queued_bytes", (json_int_t)i.queued_bytes, "pings_missed",
 			(int)i.pings_missed));
 	}
-	return list;
-}
-
-static json_t *show_core(void *user)
-{
-	struct cp_ops *o = user;
-	const struct cp_conf *conf = o->sip->conf;
-	json_t *list = json_array();
-	char addr[GW_ADDR_STR_BYTES];
-
-	for (unsigned i = 0; i < conf->mw.n_entry; i++)
-		json_array_append_new(list, json_pack("{s:s, s:s, s:b}", "entry",
-			gw_addr_str(&conf->mw.entry[i], addr), "transport", conf->mw.transport, "in_use",
-			i == o->sip->entry % conf->mw.n_entry));
 	return list;
 }
 
@@ -195,7 +183,8 @@ enum gw_err cp_ops_open(struct cp_ops *o, struct cp_ctl *c)
 		(err = cp_ctl_command(c, "show connections", show_connections, o)) ||
 		(err = cp_ctl_command(c, "show calls", cp_alg_show, alg)) ||
 		(err = cp_ctl_command(c, "show dialogs", cp_alg_show_dialogs, alg)) ||
-		(err = cp_ctl_register(c, "core", show_core, o)) ||
+		(err = cp_ctl_register(c, "core", cp_entry_show, o->sip->entry)) ||
+		(err = cp_ctl_register(c, "names", cp_resolver_show, cp_entry_resolver(o->sip->entry))) ||
 		(err = cp_ctl_register(c, "gateways", show_gateways, o)) ||
 		(err = cp_ctl_command(c, "kick", kick, o)) || (err = cp_ctl_command(c, "drain", drain, o)))
 		return err;

@@ -10,7 +10,7 @@
 
 const char ctl_cscf_usage[] =
 	"  cscf show registrations|connections|calls|dialogs             who is there\n"
-	"  cscf show core|gateways|counters                              neighbours, numbers\n"
+	"  cscf show core|names|gateways|counters                        neighbours, numbers\n"
 	"  cscf kick IMPU                                                end a user's registrations, calls and sockets\n"
 	"  cscf kick CONNECTION                                          close one WebSocket; it may come back\n"
 	"  cscf drain [on|off] [--wait]                                  refuse what is new with 503; --wait: until no call\n"
@@ -20,7 +20,7 @@ const char ctl_cscf_usage[] =
 	"                                                                --write: a capture for Wireshark; ends with Ctrl-C\n";
 
 static const char *const paged[] = { "registrations", "connections", "calls", "dialogs", NULL };
-static const char *const whole[] = { "core", "gateways", "counters", NULL };
+static const char *const whole[] = { "core", "names", "gateways", "counters", NULL };
 
 /* Long tables come in pages, so that no answer holds up the process. */
 static json_t *ask_pages(const char *path, const char *name)

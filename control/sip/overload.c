@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "control/app/metrics.h"
+#include "control/sip/emergency.h"
 #include "control/sip/stack_int.h"
 #include "proto/sip/digest.h"
 #include "proto/sip/register.h"
@@ -157,14 +158,6 @@ unsigned cp_overload_retry_after(const struct cp_overload *o)
 
 /* ---- new work and old ---------------------------------------------------------------------------------- */
 
-bool cp_overload_is_emergency(const struct sip_msg *m)
-{
-	static const struct gw_sv sos = GW_SV_INIT("urn:service:sos");
-	struct gw_sv rest = gw_sv_sub(m->ruri, sos.len, m->ruri.len);
-
-	return gw_sv_istarts(m->ruri, sos) && (rest.len == 0 || rest.p[0] == '.' || rest.p[0] == ';');
-}
-
 static bool is_zero(struct gw_sv v)
 {
 	uint32_t n;
@@ -197,9 +190,9 @@ static bool answers_challenge(const struct sip_msg *m)
 }
 
 /* In a dialog, or about a transaction that is there: refusing it would break what was accepted before. */
-static bool is_old_work(const struct sip_msg *m)
+static bool is_old_work(const struct cp_conf *c, const struct sip_msg *m)
 {
-	if (m->to_tag.len || cp_overload_is_emergency(m))
+	if (m->to_tag.len || cp_emergency_is(c, m))
 		return true;
 	switch (m->method) {
 	case SIP_ACK:
@@ -253,7 +246,7 @@ enum cp_admission cp_overload_admit(struct cp_overload *o, const struct cp_peer 
 {
 	bool is_w2 = cp_peer_is_w2(from);
 
-	if (is_old_work(m) || (!is_w2 && is_core_priority(m)))
+	if (is_old_work(o->conf, m) || (!is_w2 && is_core_priority(m)))
 		return CP_ADMIT;
 	if (is_w2 && !is_within_rate(o, from, user))
 		return CP_REFUSE_RATE;

@@ -51,7 +51,5 @@ enum cp_admission { CP_ADMIT, CP_REFUSE_RATE, CP_REFUSE_LOAD };
 /** A request that begins a transaction. user: who is registered there, NULL: nobody. */
 enum cp_admission cp_overload_admit(struct cp_overload *o, const struct cp_peer *from, const struct sip_msg *m,
 	const char *user);
-/** Request-URI urn:service:sos and below (RFC 5031), which no overload refuses. */
-bool cp_overload_is_emergency(const struct sip_msg *m);
 
 #endif

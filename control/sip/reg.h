@@ -45,6 +45,7 @@ struct cp_binding {
 	bool is_gone_at_core;            /* reg-event said so while a REGISTER was under way: that decides */
 	bool closes_socket;              /* when it is removed */
 	uint64_t registered_ms;          /* when the last 2xx came */
+	bool has_priority;               /* the core said Resource-Priority in its 200 (W2-HDR-13) */
 	uint64_t expires_ms;
 	uint64_t guard_ms;               /* connection lost: until when it may come back; 0: connected */
 	struct gw_timer timer;           /* expiry, the guard, or the end of a registration ended by the network */

@@ -35,7 +35,6 @@ struct cp_reg_attempt {
 	bool has_ob, is_star;
 	bool is_granted;             /* by the 2xx: it is no de-registration */
 	cp_conn_id replaced;         /* connection the instance was reached by until the 2xx; 0: none */
-	unsigned entry;
 };
 
 /* reg.c */

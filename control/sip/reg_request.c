@@ -44,8 +44,6 @@ static enum gw_err edit_register(struct cp_reg *r, struct sip_msg *m, const stru
 
 /* ---- attempts ------------------------------------------------------------------------------------------ */
 
-static void send_attempt(struct cp_reg_attempt *at);
-
 static void free_attempt(struct cp_reg_attempt *at)
 {
 	if (!at)
@@ -114,16 +112,10 @@ static void finish(struct cp_reg_attempt *at, struct sip_msg *m, unsigned status
 static void on_register_response(void *user, struct cp_uac *c, struct sip_msg *m, unsigned status)
 {
 	struct cp_reg_attempt *at = user;
-	struct cp_sip *s = at->reg->s;
 
 	(void)c;
 	if (status < 200)
 		return;
-	if ((!m || status == 503) && at->u && at->entry + 1 < s->conf->mw.n_entry) {	/* W2-REG-17 */
-		s->entry = ++at->entry;
-		send_attempt(at);
-		return;
-	}
 	if (at->u)
 		finish(at, m, status);
 	free_attempt(at);
@@ -133,12 +125,12 @@ static void send_attempt(struct cp_reg_attempt *at)
 {
 	struct cp_sip *s = at->reg->s;
 	struct gw_arena a = GW_ARENA_INIT(1u << 20);
-	struct cp_peer to = { .proto = strcmp(s->conf->mw.transport, "tcp") == 0 ? CP_PROTO_TCP : CP_PROTO_UDP,
-		.addr = s->conf->mw.entry[at->entry] };
+	struct cp_peer to;
 	struct sip_msg m;
 	unsigned status = 0;
 
 	cp_sip_clone(&m, &at->u->req, &a);
+	cp_sip_core_hop(s, &m, &to);	/* W2-REG-17 */
 	if (edit_register(at->reg, &m, at))
 		status = 500;
 	else if (!cp_sip_hop(&m))
@@ -178,8 +170,7 @@ static struct cp_reg_attempt *new_attempt(struct cp_reg *r, struct cp_uas *u, st
 		return NULL;
 	*at = (struct cp_reg_attempt){ .reg = r, .u = u, .key = gw_sv_dup(key), .aor = gw_sv_dup(q->to.uri.text),
 		.contact = gw_sv_dup(q->contact.uri.text), .contact_params = gw_sv_dup(q->contact.params),
-		.has_ob = q->has_reg_id && is_first_hop(&u->req), .is_star = q->contact.is_star,
-		.entry = r->s->entry % r->s->conf->mw.n_entry };
+		.has_ob = q->has_reg_id && is_first_hop(&u->req), .is_star = q->contact.is_star };
 	at->id = b ? b->id : at->is_star && any ? any->id : cp_reg_new_id(r);
 	gw_list_append(&r->attempts, &at->node);
 	if (at->key && at->aor && at->contact && at->contact_params)

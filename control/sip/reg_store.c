@@ -53,6 +53,7 @@ static void store_lists(struct cp_binding *b, const struct sip_msg *m)
 	if (b->n_service_route == 0 && *dflt && (b->service_route[0] = gw_sv_dup(gw_sv_cstr(dflt))))
 		b->n_service_route = 1;		/* W2-REG-42 */
 	cp_reg_set(&b->impus, dup_list(m, SIP_HDR_P_ASSOCIATED_URI));
+	b->has_priority = sip_msg_find(m, SIP_HDR_RESOURCE_PRIORITY) != NULL;
 	cp_reg_set(&b->feature_caps, dup_list(m, SIP_HDR_FEATURE_CAPS));
 	v = sip_param_get(sip_msg_value(m, SIP_HDR_P_CHARGING_VECTOR), GW_SV("term-ioi"), &ioi) ? ioi.value : GW_SV_NONE;
 	cp_reg_set(&b->term_ioi, gw_sv_dup(v));

@@ -6,6 +6,9 @@
 #include "control/app/metrics.h"
 #include "control/app/trace.h"
 #include "control/sip/core.h"
+#include "control/sip/emergency.h"
+#include "control/sip/entry.h"
+#include "control/sip/errors.h"
 #include "control/sip/overload.h"
 #include "control/sip/reg.h"
 #include "control/sip/stack_int.h"
@@ -66,6 +69,8 @@ static void stray_response(struct cp_sip *s, const struct cp_peer *from, struct 
 	struct gw_sv v;
 
 	CP_COUNT(sip_stray_response);
+	if (!cp_peer_is_w2(from))	/* to a request we have given up: late, but a sign of life */
+		cp_entry_answered(s->entry, from, m->status == 503 ? 0 : m->status, 0);
 	if (cp_peer_is_w2(from) || m->cseq.method != SIP_INVITE || m->status / 100 != 2 ||
 		!gw_sv_ieq(m->via.host, gw_sv_cstr(s->conf->mw.host_name)))
 		return;
@@ -75,7 +80,7 @@ static void stray_response(struct cp_sip *s, const struct cp_peer *from, struct 
 	sip_msg_pop(m, SIP_HDR_VIA);
 	if (!binding || !cp_binding_alive(binding) || !sip_msg_find(m, SIP_HDR_VIA))
 		return;
-	cp_core_edit_to_wic(m);
+	cp_core_edit_response(s, m, CP_SIDE_W2);
 	cp_alg_edit_body(m);
 	if (sip_msg_print(m, &b) == GW_OK)
 		(void)!cp_transport_send(s->transport, &binding->peer, gw_buf_sv(&b));
@@ -98,6 +103,18 @@ static void note_response(struct cp_uac *c, const struct sip_msg *m)
 		cp_uac_send_cancel(c);
 }
 
+/* delta-seconds *(comment) *(;param), RFC 3261 20.33. */
+static uint32_t retry_after(const struct sip_msg *m)
+{
+	struct gw_sv v = sip_msg_value(m, SIP_HDR_RETRY_AFTER);
+	size_t n = 0;
+	uint32_t s;
+
+	while (n < v.len && v.p[n] >= '0' && v.p[n] <= '9')
+		n++;
+	return gw_sv_u32(gw_sv_sub(v, 0, n), &s) == GW_OK ? s : 0;
+}
+
 static void input_response(struct cp_sip *s, const struct cp_peer *from, struct sip_msg *m, struct gw_arena *arena)
 {
 	char buf[SIP_TXN_KEY_BYTES];
@@ -115,6 +132,13 @@ static void input_response(struct cp_sip *s, const struct cp_peer *from, struct 
 		sip_msg_ack(&a, arena, &c->req, m);
 		if (sip_msg_print(&a, &b) == GW_OK)
 			ack = gw_buf_sv(&b);
+	}
+	if (!cp_peer_is_w2(&c->peer))
+		cp_entry_answered(s->entry, &c->peer, m->status, retry_after(m));
+	if (m->status == 503 && !c->has_final && cp_uac_move(c)) {	/* RFC 3263 4.3; c only acknowledges now */
+		c->has_final = true;
+		(void)sip_txn_uac_response(&c->txn, m->status, ack, cp_loop_now(s->loop));
+		return;
 	}
 	note_response(c, m);
 	cp_uac_learn_dialog(c, m);
@@ -156,7 +180,7 @@ static void input_cancel(struct cp_sip *s, struct cp_uas *u)
 	probe.method_name = GW_SV("INVITE");
 	inv = gw_map_get(&s->uas, cp_uas_key(&u->peer, &probe, key));
 	if (!inv) {
-		cp_sip_refuse(u, 481, NULL);
+		cp_sip_error(u, CP_ERR_NO_DIALOG, NULL);
 		return;
 	}
 	cp_sip_refuse(u, 200, NULL);
@@ -170,17 +194,17 @@ static bool check_request(struct cp_uas *u, enum gw_err err, const struct gw_dia
 	struct sip_uri uri;
 
 	if (err == GW_EUNSUPP)
-		cp_sip_refuse(u, 505, NULL);
+		cp_sip_error(u, CP_ERR_VERSION, NULL);
 	else if (err == GW_ELIMIT)
-		cp_sip_refuse(u, 513, NULL);
+		cp_sip_error(u, CP_ERR_TOO_BIG, NULL);
 	else if (err)
-		cp_sip_refuse(u, 400, diag->what);
+		cp_sip_error(u, CP_ERR_BAD_MESSAGE, diag->what);
 	else if (u->side == CP_SIDE_W2 && sip_policy_check_auth(&u->req, &why))
-		cp_sip_refuse(u, 400, why);
+		cp_sip_error(u, CP_ERR_BAD_MESSAGE, why);
 	else if (sip_uri_parse(u->req.ruri, &uri) == GW_OK && uri.scheme == SIP_SCHEME_OTHER)
-		cp_sip_refuse(u, 416, NULL);
-	else if (sip_msg_find(&u->req, SIP_HDR_PROXY_REQUIRE) && !cp_core_proxy_require_ok(&u->req))
-		cp_sip_refuse(u, 420, NULL);
+		cp_sip_error(u, CP_ERR_SCHEME, NULL);
+	else if (!cp_core_extensions_ok(&u->req))
+		cp_sip_error(u, CP_ERR_EXTENSION, NULL);
 	else
 		return true;
 	return false;
@@ -201,6 +225,11 @@ static void input_request(struct cp_sip *s, const struct cp_peer *from, struct g
 		CP_COUNT(sip_bad_message);
 	if (!check_request(u, err, &diag))
 		return;
+	if (u->side == CP_SIDE_W2 && cp_emergency_is(s->conf, &u->req) &&
+		(u->is_stateless || s->conf->emergency.n_ecscf == 0)) {	/* W2-EMG-01: before all else */
+		cp_emergency_refuse(u);
+		return;
+	}
 	if (u->is_stateless) {
 		cp_uas_refuse_stateless(u);
 		return;
@@ -286,12 +315,16 @@ static void on_send_failed(void *user, const struct cp_peer *to)
 
 		if (!gw_addr_eq(&c->peer.addr, &to->addr) || c->has_final || c->peer.proto != CP_PROTO_TCP)
 			continue;
-		c->has_final = true;
-		if (c->on_response)
-			c->on_response(c->user, c, NULL, 503);
-		sip_txn_transport_error(&c->txn);
-		it = 0;
+		cp_uac_transport_error(c);
+		it = 0;			/* the map has changed */
 	}
+}
+
+static bool on_asked_trust(void *user, const struct gw_addr *a)
+{
+	struct cp_sip *s = user;
+
+	return cp_entry_is_trusted(s->entry, a);
 }
 
 /* Who is not connected yet is refused first (W2-ERR-04): nothing of it has begun. */
@@ -305,7 +338,7 @@ static unsigned may_connect(void *user)
 	return cp_overload_retry_after(s->overload);
 }
 
-const struct cp_transport_ops cp_sip_transport_ops = { on_message, on_closed, on_send_failed, may_connect };
+const struct cp_transport_ops cp_sip_transport_ops = { on_message, on_closed, on_send_failed, may_connect, on_asked_trust };
 
 void cp_sip_free(struct cp_sip *s)
 {

@@ -21,6 +21,7 @@ enum cp_side { CP_SIDE_W2, CP_SIDE_MW };
 #define CP_KEY_BYTES (SIP_TXN_KEY_BYTES + 20)
 #define CP_EARLY_MAX 8      /* dialogs of one INVITE whose route sets are remembered */
 #define CP_EARLY_ROUTES 16
+#define CP_TRIED_MAX 8      /* targets of one request (RFC 3263 4.3) */
 
 /** Why a request gets no transaction. */
 enum cp_turned_away { CP_AWAY_NOT, CP_AWAY_STRANGER, CP_AWAY_CROWDED, CP_AWAY_RATE, CP_AWAY_LOAD };
@@ -71,9 +72,13 @@ struct cp_uac {
 	struct gw_list flow_node;
 	bool has_provisional, has_final, cancel_wanted, cancel_sent, timer_c_fired;
 	struct gw_timer timer_c;     /* Timer C; behind a CANCEL 64*T1 */
+	bool is_pinned;              /* meant for this target and no other */
+	struct cp_peer tried[CP_TRIED_MAX];
+	unsigned n_tried;            /* targets that were of no use before this one */
+	struct cp_uac **ref;         /* where the user keeps this pointer; NULL: nowhere */
 	struct cp_early *early;      /* CP_EARLY_MAX, in the arena; NULL: none yet */
 	unsigned n_early;
-	/** m NULL: no answer (408 by time-out, 503 by transport). May be called many times. */
+	/** m NULL: no answer (W2: 408 by time-out; core: 504, in a dialog 408; 503 by transport). Comes many times. */
 	void (*on_response)(void *user, struct cp_uac *c, struct sip_msg *m, unsigned status);
 	void (*on_gone)(void *user, struct cp_uac *c);
 	void *user;
@@ -84,6 +89,7 @@ struct cp_alg;
 struct cp_token;
 struct cp_overload;
 struct cp_store;
+struct cp_entry;
 
 struct cp_sip {
 	const struct cp_conf *conf;
@@ -100,7 +106,8 @@ struct cp_sip {
 	struct cp_uas *spent;        /* answered during this event */
 	struct cp_store *store;      /* NULL: nothing is kept over a restart, or the process stops */
 	bool is_draining;            /* nothing new: registrations and calls get 503 */
-	unsigned entry;              /* index of the entry point in use */
+	struct cp_entry *entry;      /* entry points of the core */
+	unsigned char route_key[32]; /* of the route sets in our Record-Route (route_token.h) */
 };
 
 /** Calls of the transport; user is the cp_sip. */
@@ -113,13 +120,18 @@ void cp_sip_flow_move(struct cp_sip *s, cp_conn_id old, const struct cp_peer *to
 /** Nobody comes back for this connection: its server transactions end. */
 void cp_sip_flow_drop(struct cp_sip *s, cp_conn_id conn);
 
-/** Answer with a status of our own. warning: text of a Warning 399, or NULL. */
+/** Answer with a status of our own. warning: text of a Warning 399, or with another warn-code in front, or NULL. */
 void cp_sip_refuse(struct cp_uas *u, unsigned status, const char *warning);
 /** Send a response that was received from the other side; Vias are set from the request (W2-SIP-23). */
 void cp_sip_respond(struct cp_uas *u, struct sip_msg *m);
 /**
  * Send a request statefully. A Via of ours is pushed. The message's arena moves into the transaction
  * on success only by copying: the caller keeps its own.
+ *
+ * A request to the core that finds no use in its target (time-out, transport error, 503) goes on to the next one
+ * (RFC 3263 4.3, W2-REG-17): the user hears of the last only. *out then names the new transaction; out is written
+ * until on_gone is called or set to NULL.
+ * @return GW_OK; GW_EIO: no target (to->proto is CP_PROTO_NONE); GW_ENOMEM; GW_EBADMSG and others: cannot be written
  */
 enum gw_err cp_sip_send(struct cp_sip *s, struct sip_msg *m, const struct cp_peer *to,
 	void (*on_response)(void *, struct cp_uac *, struct sip_msg *, unsigned),
@@ -130,11 +142,11 @@ void cp_sip_send_stateless(struct cp_sip *s, struct sip_msg *m, const struct cp_
 void cp_sip_cancel(struct cp_uac *c, struct gw_sv reason);
 /** The dialog of an INVITE of ours with this To-tag; NULL: no answer made it, or it was one too many. */
 const struct cp_early *cp_uac_early(const struct cp_uac *c, struct gw_sv to_tag);
+/** Has the request been sent there by us before, unchanged (RFC 3261 16.3, RFC 5393 4.2)? */
+bool cp_sip_is_loop(const struct cp_sip *s, const struct sip_msg *m, const struct cp_peer *to);
 /** Forward the request of u and relay its responses; edit changes each response. */
 void cp_sip_forward(struct cp_uas *u, struct sip_msg *m, const struct cp_peer *to);
 
-/** Where a request towards the core goes: first Route or Request-URI; names go to the entry point. */
-void cp_sip_core_hop(struct cp_sip *s, const struct sip_msg *m, struct cp_peer *to);
 /** Copy of a message whose edits leave the original alone. */
 void cp_sip_clone(struct sip_msg *dst, const struct sip_msg *src, struct gw_arena *arena);
 /** false: Max-Forwards was 0; the caller answers 483. Inserts 70 when absent. */

@@ -8,6 +8,7 @@
 #define CP_SIP_BYTES 131072       /* a message at most */
 #define CP_ARENA_BYTES (1u << 20) /* memory of a transaction at most */
 #define CP_TAG_CHARS 10
+#define CP_UAS_TAG_BYTES 20u
 
 /** The transactions of one W2 connection; lives while it has any. */
 struct cp_flow {
@@ -39,6 +40,8 @@ void cp_uas_sweep(struct cp_sip *s);
 void cp_uas_refuse_stateless(struct cp_uas *u);
 /** Does this ACK belong to such an answer? */
 bool cp_uas_was_stateless(const struct sip_msg *ack);
+/** A To-tag for an answer of our own; the same for each repetition of what got no transaction. */
+void cp_uas_new_tag(const struct cp_uas *u, char tag[CP_UAS_TAG_BYTES]);
 /** Answer with a message of our own. */
 void cp_uas_answer(struct cp_uas *u, struct sip_msg *m);
 /** The flow of a connection, made when there is none; NULL: out of memory. */
@@ -50,6 +53,12 @@ struct cp_uas *cp_uas_new(struct cp_sip *s, const struct cp_peer *from, struct g
 	struct gw_diag *diag, enum gw_err *err);
 
 /* uac.c */
+/** What is open at a target that has stopped answering goes on to the next one. */
+void cp_uac_move_all(struct cp_sip *s, const struct cp_peer *from);
+/** Send the request to its next target. false: there is none, or nobody waits for the answer. */
+bool cp_uac_move(struct cp_uac *c);
+/** The target could not be reached: the next one, or a 503 for the user. c is gone. */
+void cp_uac_transport_error(struct cp_uac *c);
 void cp_uac_terminated(struct sip_txn *t);
 void cp_uac_send_cancel(struct cp_uac *c);
 /** Remember the route set of the dialog a response to our INVITE makes. */

@@ -5,6 +5,8 @@
 #include "control/alg/call.h"
 #include "control/app/metrics.h"
 #include "control/sip/core.h"
+#include "control/sip/entry.h"
+#include "control/sip/errors.h"
 #include "control/sip/stack_int.h"
 
 #define BRANCH_CHARS 20
@@ -37,14 +39,24 @@ static void uac_send(struct sip_txn *t, struct gw_sv bytes)
 	(void)!cp_transport_send(c->sip->transport, &c->peer, bytes);
 }
 
+/* W2-ERR-20, -21: the core does not answer what begins something; within a dialog it is RFC 3261 12.2.1.2. */
+static unsigned no_answer(const struct cp_uac *c)
+{
+	return cp_peer_is_w2(&c->peer) || c->req.to_tag.len ? 408 : 504;
+}
+
 static void uac_timeout(struct sip_txn *t)
 {
 	struct cp_uac *c = (struct cp_uac *)t;
 
 	CP_COUNT(sip_txn_timeout);
 	c->has_final = true;
-	if (c->on_response)
-		c->on_response(c->user, c, NULL, 408);
+	if (cp_peer_is_w2(&c->peer))
+		cp_transport_suspect(c->sip->transport, c->peer.conn);	/* W2-ERR-33 */
+	else
+		cp_entry_failed(c->sip->entry, &c->peer, "no answer to a request");
+	if (!cp_uac_move(c) && c->on_response)
+		c->on_response(c->user, c, NULL, no_answer(c));
 }
 
 void cp_uac_terminated(struct sip_txn *t)
@@ -90,9 +102,40 @@ static void on_timer_c(struct gw_timer *timer, uint64_t now_ms)
 	sip_txn_transport_error(&c->txn);
 }
 
+/* RFC 3261 16.6 8: the second part of the branch is the same when the same request goes the same way again. */
+static uint64_t loop_mark(const struct sip_msg *m, const struct cp_peer *to)
+{
+	char text[2048];
+	struct gw_buf b = gw_buf(text, sizeof(text));
+
+	gw_buf_printf(&b, "%llu %u ", cp_peer_is_w2(to) ? (unsigned long long)to->conn : 0ull, m->cseq.number);
+	gw_buf_put(&b, m->method_name);
+	gw_buf_put(&b, m->call_id);
+	gw_buf_put(&b, m->from_tag);
+	gw_buf_put(&b, m->to_tag);
+	gw_buf_put(&b, m->ruri);
+	return gw_sv_hash(gw_buf_sv(&b));
+}
+
+bool cp_sip_is_loop(const struct cp_sip *s, const struct sip_msg *m, const struct cp_peer *to)
+{
+	struct sip_elements e = { 0 };
+	char mark[20];
+	struct sip_via via;
+	struct gw_sv v;
+
+	snprintf(mark, sizeof(mark), ".%016llx", (unsigned long long)loop_mark(m, to));
+	while (sip_msg_element(m, SIP_HDR_VIA, &e, &v))
+		if (sip_via_parse(v, &via) == GW_OK && gw_sv_ends(via.branch, gw_sv_cstr(mark)) &&
+			(gw_sv_ieq(via.host, gw_sv_cstr(s->conf->mw.host_name)) ||
+				gw_sv_ieq(via.host, gw_sv_cstr(s->conf->w2.host_name))))
+			return true;
+	return false;
+}
+
 static void push_via(struct cp_sip *s, struct sip_msg *m, const struct cp_peer *to)
 {
-	char text[256], branch[BRANCH_CHARS + 1];
+	char text[320], branch[BRANCH_CHARS + 1];
 	struct gw_buf b = gw_buf(text, sizeof(text));
 
 	cp_random_token(branch, BRANCH_CHARS);
@@ -101,7 +144,7 @@ static void push_via(struct cp_sip *s, struct sip_msg *m, const struct cp_peer *
 		gw_buf_puts(&b, s->conf->w2.host);
 	else
 		cp_sip_mw_host(s, &b);
-	gw_buf_printf(&b, ";branch=z9hG4bK%s", branch);
+	gw_buf_printf(&b, ";branch=z9hG4bK%s.%016llx", branch, (unsigned long long)loop_mark(m, to));
 	if (!cp_peer_is_w2(to))
 		gw_buf_puts(&b, ";rport");
 	sip_msg_push(m, SIP_HDR_VIA, gw_buf_sv(&b));
@@ -165,6 +208,7 @@ static enum gw_err send_with_via(struct cp_sip *s, const struct sip_msg *m, cons
 		free(c);
 		return err;
 	}
+	c->ref = result;
 	if (result)
 		*result = c;
 	return GW_OK;
@@ -176,6 +220,8 @@ enum gw_err cp_sip_send(struct cp_sip *s, struct sip_msg *m, const struct cp_pee
 {
 	const struct callbacks cb = { on_response, on_gone, user };
 
+	if (to->proto == CP_PROTO_NONE)
+		return GW_EIO;
 	push_via(s, m, to);
 	return send_with_via(s, m, to, &cb, result);
 }
@@ -184,6 +230,8 @@ void cp_sip_send_stateless(struct cp_sip *s, struct sip_msg *m, const struct cp_
 {
 	struct gw_buf b = gw_buf(out, sizeof(out));
 
+	if (to->proto == CP_PROTO_NONE)
+		return;
 	push_via(s, m, to);
 	if (sip_msg_print(m, &b) == GW_OK)
 		(void)!cp_transport_send(s->transport, to, gw_buf_sv(&b));
@@ -203,6 +251,75 @@ void cp_uac_send_cancel(struct cp_uac *c)
 	(void)gw_timer_arm(&s->loop->timers, &c->timer_c,
 		cp_loop_now(s->loop) + 64ull * cp_txn_conf(s, &c->peer).t1_ms);
 	gw_arena_reset(&a);
+}
+
+/* ---- fail-over ------------------------------------------------------------------------------------------- */
+
+/* A user who keeps the pointer must be there to keep the new one. */
+static bool may_move(const struct cp_uac *c)
+{
+	return !cp_peer_is_w2(&c->peer) && !c->is_pinned && !c->cancel_wanted && !c->timer_c_fired && c->on_response &&
+		(!c->ref || (c->on_gone && c->user)) && c->n_tried + 1 < CP_TRIED_MAX;
+}
+
+bool cp_uac_move(struct cp_uac *c)
+{
+	const struct callbacks cb = { c->on_response, c->on_gone, c->user };
+	struct gw_arena a = GW_ARENA_INIT(CP_ARENA_BYTES);
+	struct cp_sip *s = c->sip;
+	struct cp_uac *next = NULL;
+	struct cp_peer to;
+	struct sip_msg m;
+
+	if (!may_move(c))
+		return false;
+	c->tried[c->n_tried++] = c->peer;
+	if (cp_route_next(s, &c->req, c->tried, c->n_tried, &to))
+		return false;
+	cp_sip_clone(&m, &c->req, &a);
+	sip_msg_pop(&m, SIP_HDR_VIA);
+	push_via(s, &m, &to);	/* another target, another transaction */
+	if (send_with_via(s, &m, &to, &cb, &next) == GW_OK) {
+		CP_COUNT(sip_moved);
+		memcpy(next->tried, c->tried, sizeof(c->tried));
+		next->n_tried = c->n_tried;
+		next->ref = c->ref;
+		if (next->ref)
+			*next->ref = next;
+		c->on_response = NULL;
+		c->on_gone = NULL;
+		c->user = NULL;
+		c->ref = NULL;
+	}
+	gw_arena_reset(&a);
+	return next != NULL;
+}
+
+void cp_uac_transport_error(struct cp_uac *c)
+{
+	c->has_final = true;
+	if (!cp_peer_is_w2(&c->peer))
+		cp_entry_failed(c->sip->entry, &c->peer, "not reached");
+	if (!cp_uac_move(c) && c->on_response)
+		c->on_response(c->user, c, NULL, 503);	/* W2-ERR-50 */
+	sip_txn_transport_error(&c->txn);
+}
+
+void cp_uac_move_all(struct cp_sip *s, const struct cp_peer *from)
+{
+	size_t it = 0;
+	void *v;
+
+	while (gw_map_next(&s->uac, &it, &v)) {
+		struct cp_uac *c = v;
+
+		if (c->has_final || c->has_provisional || c->peer.proto != from->proto ||
+			!gw_addr_eq(&c->peer.addr, &from->addr) || !cp_uac_move(c))
+			continue;
+		c->has_final = true;
+		sip_txn_transport_error(&c->txn);
+		it = 0;			/* the map has changed */
+	}
 }
 
 /* Entries above our own, reversed (RFC 3261 12.1.2). */
@@ -253,6 +370,15 @@ void cp_sip_cancel(struct cp_uac *c, struct gw_sv reason)
 
 /* ---- plain forwarding -------------------------------------------------------------------------------- */
 
+/* The dialog this answer makes is charged as the request was, also when the core does not repeat it (W2-SIP-04). */
+static void keep_icid(const struct cp_uac *c, struct sip_msg *m)
+{
+	struct gw_sv icid = cp_core_icid_of(&c->req);
+
+	if (!cp_peer_is_w2(&c->peer) && icid.len && cp_core_icid_of(m).len == 0)
+		sip_msg_addf(m, SIP_HDR_P_CHARGING_VECTOR, "icid-value=\"%.*s\"", GW_SV_FMT(icid));
+}
+
 static void on_forward_response(void *user, struct cp_uac *c, struct sip_msg *m, unsigned status)
 {
 	struct cp_uas *u = user;
@@ -260,13 +386,15 @@ static void on_forward_response(void *user, struct cp_uac *c, struct sip_msg *m,
 	if (!u || status == 100)
 		return;
 	if (!m) {
-		cp_sip_refuse(u, status == 408 ? 408 : 503, NULL);
+		cp_sip_error(u, status == 504 ? CP_ERR_NO_CORE : status == 503 ? CP_ERR_CORE_BUSY : CP_ERR_NO_ANSWER,
+			NULL);
 		return;
 	}
+	if (c)
+		keep_icid(c, m);
 	cp_core_edit_response(u->sip, m, u->side);
 	cp_alg_edit_body(m);
 	cp_sip_respond(u, m);
-	(void)c;
 }
 
 static void on_forward_gone(void *user, struct cp_uac *c)
@@ -283,5 +411,6 @@ void cp_sip_forward(struct cp_uas *u, struct sip_msg *m, const struct cp_peer *t
 	enum gw_err err = cp_sip_send(u->sip, m, to, on_forward_response, on_forward_gone, u, &u->forward);
 
 	if (err)
-		cp_sip_refuse(u, sip_status_of(err), NULL);
+		cp_sip_error(u, err == GW_EIO ? CP_ERR_CORE_BUSY : err == GW_ENOSPC ? CP_ERR_TOO_BIG : CP_ERR_INTERNAL,
+			NULL);
 }

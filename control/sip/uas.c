@@ -5,6 +5,7 @@
 
 #include "control/app/metrics.h"
 #include "control/sip/core.h"
+#include "control/sip/errors.h"
 #include "control/sip/overload.h"
 #include "control/sip/reg.h"
 #include "control/sip/stack_int.h"
@@ -13,7 +14,6 @@
 #define FLOW_OPEN 64u       /* of one connection at a time, without a final response */
 #define FLOW_TXNS 2048u     /* with those that are kept for retransmissions: a few hundred bytes each */
 #define STRANGER_TXNS 4u    /* in all, of a connection that is not registered */
-#define STATELESS_TAG_BYTES 20u
 #define CONN_CHARS 17u      /* hex of the connection and a space, in front of the key */
 
 static char out[CP_SIP_BYTES];	/* one control thread: printing never nests */
@@ -432,51 +432,25 @@ void cp_sip_respond(struct cp_uas *u, struct sip_msg *m)
 }
 
 /* RFC 3261 8.2.7: the same for each repetition, and known again in the ACK that must end here. */
-static void stateless_tag(struct gw_sv call_id, char tag[STATELESS_TAG_BYTES])
+static void stateless_tag(struct gw_sv call_id, char tag[CP_UAS_TAG_BYTES])
 {
-	snprintf(tag, STATELESS_TAG_BYTES, "sl%016llx", (unsigned long long)gw_sv_hash(call_id));
+	snprintf(tag, CP_UAS_TAG_BYTES, "sl%016llx", (unsigned long long)gw_sv_hash(call_id));
 }
 
 bool cp_uas_was_stateless(const struct sip_msg *ack)
 {
-	char tag[STATELESS_TAG_BYTES];
+	char tag[CP_UAS_TAG_BYTES];
 
 	stateless_tag(ack->call_id, tag);
 	return gw_sv_eq(ack->to_tag, gw_sv_cstr(tag));
 }
 
-void cp_sip_refuse(struct cp_uas *u, unsigned status, const char *warning)
+void cp_uas_new_tag(const struct cp_uas *u, char tag[CP_UAS_TAG_BYTES])
 {
-	struct gw_arena a = GW_ARENA_INIT(CP_ARENA_BYTES);
-	char tag[STATELESS_TAG_BYTES];
-	struct sip_msg m;
-
-	if (u->is_final)
-		return;
 	if (u->is_stateless)
 		stateless_tag(u->req.call_id, tag);
 	else
 		cp_random_token(tag, CP_TAG_CHARS);
-	sip_msg_response(&m, &a, &u->req, status, NULL, status == 100 ? GW_SV_NONE : gw_sv_cstr(tag));
-	if (warning)
-		sip_msg_addf(&m, SIP_HDR_WARNING, "399 %s \"%s\"", u->sip->conf->w2.host, warning);
-	if (status == 415)	/* W2-ERR-23 */
-		sip_msg_add(&m, SIP_HDR_ACCEPT, GW_SV("application/sdp"));
-	/* without Retry-After a 503 is a 500: the core must not take all of this node for dead (RFC 3261 21.5.4) */
-	if (status == 503 && (u->side == CP_SIDE_W2 || !u->is_stateless))
-		sip_msg_addf(&m, SIP_HDR_RETRY_AFTER, "%u", cp_overload_retry_after(u->sip->overload));
-	if (status == 420)
-		cp_core_unsupported(&u->req, &m);
-	if (status == 505 || status == 420)
-		sip_msg_add(&m, SIP_HDR_SUPPORTED, GW_SV("path, outbound, gruu"));
-	if (status >= 300) {
-		CP_COUNT(sip_requests_refused);
-		GW_LOG_NOTICE(u->sip->log, "sip.refused", "call_id=%.*s method=%.*s status=%u why=\"%s\"",
-			GW_SV_FMT(u->req.call_id), GW_SV_FMT(u->req.method_name), status,
-			warning ? warning : sip_reason_phrase(status));
-	}
-	cp_uas_answer(u, &m);
-	gw_arena_reset(&a);
 }
 
 void cp_uas_refuse_stateless(struct cp_uas *u)
@@ -484,17 +458,17 @@ void cp_uas_refuse_stateless(struct cp_uas *u)
 	switch (u->away) {
 	case CP_AWAY_NOT:
 	case CP_AWAY_STRANGER:
-		cp_sip_refuse(u, 403, "not registered");
+		cp_sip_error(u, CP_ERR_NOT_REGISTERED, NULL);
 		break;
 	case CP_AWAY_CROWDED:
 		CP_COUNT(sip_txn_refused);
-		cp_sip_refuse(u, 503, "too many transactions");
+		cp_sip_error(u, CP_ERR_CROWDED, NULL);
 		break;
 	case CP_AWAY_RATE:
-		cp_sip_refuse(u, 503, "too many requests");
+		cp_sip_error(u, CP_ERR_RATE, NULL);
 		break;
 	case CP_AWAY_LOAD:	/* W2-ERR-43 */
-		cp_sip_refuse(u, 503, "overload");
+		cp_sip_error(u, CP_ERR_OVERLOAD, NULL);
 		break;
 	}
 }

@@ -139,7 +139,6 @@ void cp_ws_accept_key(struct gw_sv key, char out[29]);
 enum gw_err cp_mw_open(struct cp_transport *t);
 enum gw_err cp_mw_send(struct cp_transport *t, const struct cp_peer *to, struct gw_sv msg);
 void cp_mw_close(struct cp_transport *t);
-bool cp_mw_is_trusted(const struct cp_transport *t, const struct gw_addr *a);
 enum gw_err cp_mw_udp_send(struct cp_transport *t, const struct gw_addr *to, struct gw_sv msg);
 /* Where in a request of ours the transport of its topmost Via stands; msg.len when nowhere. */
 size_t cp_mw_via_transport(struct gw_sv msg);

@@ -13,24 +13,6 @@ struct msg {
 	char bytes[];
 };
 
-bool cp_mw_is_trusted(const struct cp_transport *t, const struct gw_addr *a)
-{
-	const struct cp_conf *c = t->conf;
-
-	for (unsigned i = 0; i < c->mw.n_entry; i++)
-		if (gw_addr_ip_eq(&c->mw.entry[i], a))
-			return true;
-	for (unsigned i = 0; i < c->mw.n_trusted; i++) {
-		struct gw_addr net;
-		uint8_t prefix;
-
-		if (gw_addr_parse_prefix(gw_sv_cstr(c->mw.trusted[i]), &net, &prefix) == GW_OK &&
-			gw_addr_in(a, &net, prefix))
-			return true;
-	}
-	return false;
-}
-
 static void on_alloc(uv_handle_t *h, size_t want, uv_buf_t *buf)
 {
 	static char shared[65536];
@@ -50,7 +32,7 @@ static void on_datagram(uv_udp_t *u, ssize_t n, const uv_buf_t *buf, const struc
 	if (n <= 0 || !sa)
 		return;
 	cp_addr_from(sa, &from.addr);
-	if (!cp_mw_is_trusted(t, &from.addr)) {
+	if (!t->ops->is_trusted(t->user, &from.addr)) {
 		CP_COUNT(mw_refused_source);
 		return;
 	}

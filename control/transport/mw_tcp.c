@@ -263,7 +263,7 @@ static void on_tcp_connection(uv_stream_t *server, int status)
 		return;
 	}
 	cp_addr_from((struct sockaddr *)&ss, &c->peer);
-	if (!cp_mw_is_trusted(t, &c->peer)) {
+	if (!t->ops->is_trusted(t->user, &c->peer)) {
 		CP_COUNT(mw_refused_source);
 		tcp_close(c);
 		return;

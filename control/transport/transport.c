@@ -155,6 +155,16 @@ struct gw_sv cp_transport_origin(const struct cp_transport *t, cp_conn_id conn)
 	return c ? gw_sv_cstr(c->origin) : GW_SV_NONE;
 }
 
+void cp_transport_suspect(struct cp_transport *t, cp_conn_id conn)
+{
+	struct cp_w2 *c = cp_slot_get(t, conn, SLOT_W2);
+
+	if (!c || c->state != W2_WS)
+		return;
+	c->pings_missed = 1;
+	(void)gw_timer_arm(&t->loop->timers, &c->ping, cp_loop_now(t->loop));
+}
+
 void cp_transport_set_registered(struct cp_transport *t, cp_conn_id conn, bool is_registered)
 {
 	struct cp_w2 *c = cp_slot_get(t, conn, SLOT_W2);

@@ -40,6 +40,8 @@ struct cp_transport_ops {
 	void (*on_send_failed)(void *user, const struct cp_peer *to);
 	/** A new WebSocket is asked for. @return 0: let it in; else the seconds it shall stay away (W2-ERR-04) */
 	unsigned (*may_connect)(void *user);
+	/** Is this a node of the core (W2-ARC-10)? Messages of others on Mw are dropped. */
+	bool (*is_trusted)(void *user, const struct gw_addr *a);
 };
 
 /** Opens the listeners. conf and loop outlive it. Errors are logged with the address. */
@@ -64,6 +66,8 @@ bool cp_transport_is_long(const struct cp_transport *t, const struct cp_peer *to
 bool cp_transport_alive(const struct cp_transport *t, cp_conn_id conn);
 /** Origin of the page that opened this WebSocket; empty: none was stated, or it is gone. */
 struct gw_sv cp_transport_origin(const struct cp_transport *t, cp_conn_id conn);
+/** Somebody there does not answer (W2-ERR-33): it is pinged now, and closed at the next period without a pong. */
+void cp_transport_suspect(struct cp_transport *t, cp_conn_id conn);
 /** The connection has an accepted registration: the first-register deadline no longer applies. */
 void cp_transport_set_registered(struct cp_transport *t, cp_conn_id conn, bool is_registered);
 /** Close a WebSocket with a code of RFC 6455 7.4 (W2-WS-15); on_closed follows. */

@@ -21,6 +21,13 @@ const char *sdp_refusal_text(enum sdp_refusal r)
 	return text[r];
 }
 
+const char *sdp_refusal_warning(enum sdp_refusal r)
+{
+	if (r == SDP_NO_MEDIA)
+		return "304 no media line that both sides can use";
+	return r == SDP_NO_CODEC ? "305 no common audio codec" : sdp_refusal_text(r);
+}
+
 static bool hash_is_good(struct gw_sv hash)
 {
 	return gw_sv_ieq(hash, GW_SV("sha-256")) || gw_sv_ieq(hash, GW_SV("sha-384")) ||

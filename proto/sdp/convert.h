@@ -38,6 +38,8 @@ enum sdp_refusal {
 };
 /** Static sentence for a Warning text. */
 const char *sdp_refusal_text(enum sdp_refusal r);
+/** The same with a warn-code of RFC 3261 20.43 in front where there is one for it: "305 ...". */
+const char *sdp_refusal_warning(enum sdp_refusal r);
 
 /** What crosses on one m-line. Made from the offer, narrowed by the answer. */
 struct sdp_stream {

@@ -30,6 +30,8 @@
 	X(PROXY_AUTHORIZATION, "Proxy-Authorization", 0)                                           \
 	X(WWW_AUTHENTICATE, "WWW-Authenticate", 0)                                                 \
 	X(PROXY_AUTHENTICATE, "Proxy-Authenticate", 0)                                             \
+	X(AUTHENTICATION_INFO, "Authentication-Info", 0)                                           \
+	X(PROXY_AUTHENTICATION_INFO, "Proxy-Authentication-Info", 0)                               \
 	X(P_ASSERTED_IDENTITY, "P-Asserted-Identity", 0)                                           \
 	X(P_PREFERRED_IDENTITY, "P-Preferred-Identity", 0)                                         \
 	X(P_ASSERTED_SERVICE, "P-Asserted-Service", 0)                                             \
@@ -51,6 +53,7 @@
 	X(SECURITY_CLIENT, "Security-Client", 0)                                                   \
 	X(SECURITY_SERVER, "Security-Server", 0)                                                   \
 	X(SECURITY_VERIFY, "Security-Verify", 0)                                                   \
+	X(RESPONSE_SOURCE, "Response-Source", 0)                                                   \
 	X(FEATURE_CAPS, "Feature-Caps", 0)                                                         \
 	X(HISTORY_INFO, "History-Info", 0)                                                         \
 	X(IDENTITY, "Identity", 'y')                                                               \
@@ -85,6 +88,7 @@
 	X(CONVERSATION_ID, "Conversation-ID", 0)                                                   \
 	X(ERROR_INFO, "Error-Info", 0)                                                             \
 	X(GEOLOCATION, "Geolocation", 0)                                                           \
+	X(GEOLOCATION_ERROR, "Geolocation-Error", 0)                                               \
 	X(GEOLOCATION_ROUTING, "Geolocation-Routing", 0)                                           \
 	X(IN_REPLY_TO, "In-Reply-To", 0)                                                           \
 	X(JOIN, "Join", 0)                                                                         \

@@ -30,6 +30,25 @@ static const bool in_response[SIP_HDR_COUNT] = {
 	ON(ORGANIZATION), ON(REFER_SUB), ON(REPLY_TO), ON(SESSION_ID), ON(SIP_ETAG), ON(USER_TO_USER)
 };
 
+/* What the network tells a UE, in requests and responses: nothing that only nodes of the core speak of among them. */
+static const bool to_ue[SIP_HDR_COUNT] = {
+	ON(VIA), ON(ROUTE), ON(RECORD_ROUTE), ON(MAX_FORWARDS), ON(FROM), ON(TO), ON(CALL_ID), ON(CSEQ), ON(CONTACT),
+	ON(EXPIRES), ON(MIN_EXPIRES), ON(PATH), ON(SERVICE_ROUTE), ON(REQUIRE), ON(PROXY_REQUIRE), ON(SUPPORTED),
+	ON(UNSUPPORTED), ON(ALLOW), ON(ACCEPT), ON(WWW_AUTHENTICATE), ON(PROXY_AUTHENTICATE), ON(AUTHENTICATION_INFO),
+	ON(PROXY_AUTHENTICATION_INFO), ON(P_ASSERTED_IDENTITY), ON(P_PREFERRED_SERVICE), ON(P_ASSOCIATED_URI),
+	ON(P_CALLED_PARTY_ID), ON(PRIVACY), ON(REASON), ON(WARNING), ON(RETRY_AFTER), ON(FLOW_TIMER), ON(FEATURE_CAPS),
+	ON(RESPONSE_SOURCE), ON(HISTORY_INFO), ON(IDENTITY), ON(RSEQ), ON(RACK), ON(SESSION_EXPIRES), ON(MIN_SE),
+	ON(EVENT), ON(SUBSCRIPTION_STATE), ON(REFER_TO), ON(REFERRED_BY), ON(REPLACES), ON(RECV_INFO),
+	ON(INFO_PACKAGE), ON(SUBJECT), ON(ACCEPT_CONTACT), ON(REJECT_CONTACT), ON(USER_AGENT), ON(SERVER),
+	ON(TIMESTAMP), ON(DATE), ON(RESOURCE_PRIORITY), ON(ALLOW_EVENTS), ON(REQUEST_DISPOSITION),
+	ON(ACCEPT_ENCODING), ON(ACCEPT_LANGUAGE), ON(ALERT_INFO), ON(ANSWER_MODE), ON(CALL_INFO),
+	ON(CONTENT_LANGUAGE), ON(CONTRIBUTION_ID), ON(CONVERSATION_ID), ON(ERROR_INFO), ON(GEOLOCATION),
+	ON(GEOLOCATION_ERROR), ON(GEOLOCATION_ROUTING), ON(IN_REPLY_TO), ON(JOIN), ON(MIME_VERSION),
+	ON(ORGANIZATION), ON(PRIORITY), ON(REFER_SUB), ON(REPLY_TO), ON(SESSION_ID), ON(SIP_ETAG),
+	ON(SIP_IF_MATCH), ON(TARGET_DIALOG), ON(USER_TO_USER), ON(CONTENT_ENCODING), ON(CONTENT_DISPOSITION),
+	ON(CONTENT_TYPE), ON(CONTENT_LENGTH)
+};
+
 #undef ON
 
 static bool is_extra(const struct sip_hdr *h, char *const *extra, unsigned n_extra)
@@ -42,9 +61,8 @@ static bool is_extra(const struct sip_hdr *h, char *const *extra, unsigned n_ext
 	return false;
 }
 
-unsigned sip_policy_keep_allowed(struct sip_msg *m, char *const *extra, unsigned n_extra)
+static unsigned keep(struct sip_msg *m, const bool *allowed, char *const *extra, unsigned n_extra)
 {
-	const bool *allowed = m->is_request ? in_request : in_response;
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < m->n_hdrs; i++) {
@@ -56,6 +74,16 @@ unsigned sip_policy_keep_allowed(struct sip_msg *m, char *const *extra, unsigned
 		n++;
 	}
 	return n;
+}
+
+unsigned sip_policy_keep_allowed(struct sip_msg *m, char *const *extra, unsigned n_extra)
+{
+	return keep(m, m->is_request ? in_request : in_response, extra, n_extra);
+}
+
+unsigned sip_policy_keep_for_ue(struct sip_msg *m, char *const *extra, unsigned n_extra)
+{
+	return keep(m, to_ue, extra, n_extra);
 }
 
 void sip_policy_drop_tags(struct sip_msg *m)

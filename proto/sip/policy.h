@@ -14,6 +14,12 @@
  * @return how many were removed
  */
 unsigned sip_policy_keep_allowed(struct sip_msg *m, char *const *extra, unsigned n_extra);
+/**
+ * Keep what the network tells a UE and remove what is for nodes of the core only: charging, served user, early media
+ * authorisation, access of the far end (W2-SIP-22, W2-HDR-05, -06; TS 24.229 4.4).
+ * @return how many were removed
+ */
+unsigned sip_policy_keep_for_ue(struct sip_msg *m, char *const *extra, unsigned n_extra);
 /** Tags of W2 only leave Supported, Require and Proxy-Require (W2-WS-17, W2-SIP-84). */
 void sip_policy_drop_tags(struct sip_msg *m);
 /**

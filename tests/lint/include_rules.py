@@ -14,7 +14,7 @@ RULES = {
     "proto/conf": ({"proto/base/", "proto/conf/"}, {"yaml.h"}),
     "proto/iq": ({"proto/base/", "proto/h248/", "proto/sdp/", "proto/iq/"}, set()),
     "proto": ({"proto/base/", None}, set()),     # None: its own folder
-    "control": ({"proto/", "control/"}, {"uv.h", "openssl/", "microhttpd.h", "wslay/", "jansson.h", "sys/", "netinet/",
+    "control": ({"proto/", "control/"}, {"uv.h", "openssl/", "ares.h", "microhttpd.h", "wslay/", "jansson.h", "sys/", "netinet/",
                                         "arpa/inet.h", "expat.h", "sqlite3.h", "hiredis/", "cjose/", "curl/",
                                         "crypt.h", "termios.h"}),
     "dataplane/fast": ({"proto/base/", "proto/rtp/", "dataplane/fast/"}, {"rte_", "emmintrin.h"}),

@@ -56,11 +56,11 @@ def ended(t, side, send, cause):
 
 # ---- refusals, time-outs ------------------------------------------------------------------------------
 
-@case("an INVITE without any answer ends with 408 and its transaction knows the call no more", mw={"t1_ms": 50})
+@case("an INVITE without any answer ends with 504 and its transaction knows the call no more", mw={"t1_ms": 50})
 def _(t):
     w = t.register()
     t.invite(w, "c1")
-    w.get(408, 10)
+    w.get(504, 10)
     t.metric("calls", 0)
     t.metric("iq_contexts", 0)
 

@@ -2,6 +2,8 @@
 /* The throttle of overload control, and what counts as an emergency. */
 #include "control/sip/overload.h"
 
+#include "control/sip/emergency.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
@@ -106,9 +108,11 @@ static void the_admitted_are_spread_evenly(void **state)
 
 static bool emergency(const char *ruri)
 {
+	static char police[] = "911", common[] = "112", *numbers[] = { police, common };
+	static struct cp_conf conf = { .emergency = { .numbers = numbers, .n_numbers = 2 } };
 	struct sip_msg m = { .is_request = true, .ruri = gw_sv_cstr(ruri) };
 
-	return cp_overload_is_emergency(&m);
+	return cp_emergency_is(&conf, &m);
 }
 
 static void emergency_is_the_service_and_its_children(void **state)
@@ -120,6 +124,10 @@ static void emergency_is_the_service_and_its_children(void **state)
 	assert_false(emergency("urn:service:counseling"));
 	assert_false(emergency("sip:urn:service:sos@home1.example"));
 	assert_false(emergency(""));
+	assert_true(emergency("tel:112"));
+	assert_true(emergency("sip:1-1-2@home1.example;user=phone"));
+	assert_false(emergency("tel:1122"));
+	assert_false(emergency("tel:11"));
 }
 
 int main(void)
