@@ -79,6 +79,7 @@ class Client:
         self.instance = secrets.token_hex(16)
         self.waiting, self.calls, self.incoming = {}, {}, asyncio.Queue()
         self.service_route, self.ws, self.reader = [], None, None
+        self.patience_s = 20
 
     async def connect(self):
         context = ssl.create_default_context()
@@ -131,14 +132,14 @@ class Client:
             lines.append("Content-Type: application/sdp")
         await self.ws.send("\r\n".join([*lines, f"Content-Length: {len(body.encode())}", "", body]))
 
-    async def ask(self, method, uri, call_id, cseq, headers, body="", patience_s=20, provisional=None):
+    async def ask(self, method, uri, call_id, cseq, headers, body="", patience_s=None, provisional=None):
         """@return the final response"""
         key = (call_id, f"{cseq} {method}")
         queue = self.waiting[key] = asyncio.Queue()
         try:
             await self.send(method, uri, call_id, cseq, headers, body)
             while True:
-                m = await asyncio.wait_for(queue.get(), patience_s)
+                m = await asyncio.wait_for(queue.get(), patience_s or self.patience_s)
                 if m.status >= 200:
                     return m
                 if provisional and m.status > 100:
