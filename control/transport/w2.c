@@ -169,6 +169,17 @@ static void raw_write(struct cp_w2 *c, const void *p, size_t n)
 
 	if (c->state == W2_CLOSING || uv_is_closing((uv_handle_t *)&c->tcp))
 		return;
+	if (c->queued_bytes == 0) {	/* nothing waits: the socket takes it now, nearly always */
+		uv_buf_t now = uv_buf_init((char *)(uintptr_t)p, (unsigned)n);
+		int sent = uv_try_write((uv_stream_t *)&c->tcp, &now, 1);
+
+		if (sent > 0) {
+			p = (const char *)p + sent;
+			n -= (size_t)sent;
+		}
+		if (n == 0)
+			return;
+	}
 	w = malloc(sizeof(*w) + n);
 	if (!w) {
 		cp_w2_close(c);

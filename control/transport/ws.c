@@ -46,12 +46,40 @@ static ssize_t on_recv(wslay_event_context_ptr ws, uint8_t *buf, size_t len, int
 	return (ssize_t)n;
 }
 
+/* wslay hands over the head of a frame and its payload apart; together they are one TLS record and one write. */
+static struct {
+	char bytes[16384];	/* what a record holds */
+	size_t n;
+} out;	/* one control thread, and empty between two calls of send_queued() */
+
+static void write_out(struct cp_w2 *c)
+{
+	if (out.n)
+		cp_w2_write(c, out.bytes, out.n);
+	out.n = 0;
+}
+
 static ssize_t on_send(wslay_event_context_ptr ws, const uint8_t *data, size_t len, int flags, void *user)
 {
 	(void)ws;
 	(void)flags;
-	cp_w2_write(user, data, len);
+	if (len > sizeof(out.bytes) - out.n)
+		write_out(user);
+	if (len > sizeof(out.bytes)) {
+		cp_w2_write(user, data, len);
+	} else {
+		memcpy(out.bytes + out.n, data, len);
+		out.n += len;
+	}
 	return (ssize_t)len;
+}
+
+static int send_queued(struct cp_w2 *c)
+{
+	int r = wslay_event_send(c->ws);
+
+	write_out(c);
+	return r;
 }
 
 static void on_frame_start(wslay_event_context_ptr ws,
@@ -106,14 +134,14 @@ static struct gw_sv bodiless_head(struct gw_arena *a, struct gw_sv msg, size_t e
  */
 static void too_big(struct cp_w2 *c, struct gw_sv msg)
 {
-	static char out[CP_HEAD_MAX_BYTES];
+	static char text[CP_HEAD_MAX_BYTES];
 	struct gw_arena a = GW_ARENA_INIT(HEAD_ARENA_BYTES);
 	size_t end = gw_sv_find(msg, GW_SV("\r\n\r\n"));
-	struct gw_buf b = gw_buf(out, sizeof(out));
+	struct gw_buf b = gw_buf(text, sizeof(text));
 	struct sip_msg m, r;
 	char tag[11];
 
-	if (end < msg.len && end < sizeof(out)) {
+	if (end < msg.len && end < sizeof(text)) {
 		enum gw_err err = sip_msg_parse(&m, &a, bodiless_head(&a, msg, end), SIP_DATAGRAM, NULL);
 
 		if (err == GW_OK && sip_msg_answerable(&m)) {
@@ -182,7 +210,7 @@ static void on_ping_timer(struct gw_timer *timer, uint64_t now_ms)
 	c->pings_missed++;
 	(void)gw_timer_arm(&c->t->loop->timers, timer, now_ms + c->t->conf->w2.ping_interval_s * 1000ull);
 	if (wslay_event_queue_msg(c->ws, &ping) == 0)
-		wslay_event_send(c->ws);
+		send_queued(c);
 }
 
 static void on_message_timer(struct gw_timer *timer, uint64_t now_ms)
@@ -225,7 +253,7 @@ void cp_ws_input(struct cp_w2 *c, struct gw_sv bytes)
 	if (c->state != W2_WS || c->close_after_flush)	/* a callback ended it */
 		return;
 	if (r == 0)
-		r = wslay_event_send(c->ws);
+		r = send_queued(c);
 	else if (!wslay_event_get_close_received(c->ws))
 		fail(c, r);
 	if (c->state != W2_WS || c->close_after_flush)
@@ -250,7 +278,7 @@ enum gw_err cp_ws_send(struct cp_w2 *c, struct gw_sv msg)
 	if (wslay_event_queue_msg(c->ws, &m))
 		return GW_ECLOSED;
 	CP_COUNT(w2_messages_out);
-	return wslay_event_send(c->ws) ? GW_EIO : GW_OK;
+	return send_queued(c) ? GW_EIO : GW_OK;
 }
 
 void cp_ws_close(struct cp_w2 *c, unsigned code, const char *reason)
@@ -259,7 +287,7 @@ void cp_ws_close(struct cp_w2 *c, unsigned code, const char *reason)
 		return;
 	count_close(code);
 	if (wslay_event_queue_close(c->ws, (uint16_t)code, (const uint8_t *)reason, strlen(reason)) == 0)
-		wslay_event_send(c->ws);
+		send_queued(c);
 	wslay_event_shutdown_read(c->ws);
 	cp_w2_finish(c);
 }
