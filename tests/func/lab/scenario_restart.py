@@ -24,7 +24,7 @@ def run(setting):
             with case(f"gateway_{how}_the_lost_call_is_released_and_the_next_one_works"):
                 begin(browser)
                 mark, log = bob.mark(), lab.cscf.proc.mark()
-                loop = lab.capture("lo", "sip", "udp port 5060 or udp port 5062")
+                loop = lab.capture("lo", "sip", "port 5060 or port 5062")   # long ones go by TCP
                 if how == "stopped":
                     check(lab.agw.stop() == 0, "eimsagw did not stop clean")
                 else:
