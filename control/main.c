@@ -93,6 +93,7 @@ static enum gw_err start(struct process *p)
 	s->log = &p->log;
 	cp_random(s->route_key, sizeof(s->route_key));
 	if ((err = cp_store_open(&s->store, p->conf, &p->loop, &p->log)) ||
+		(s->store && (err = cp_store_secret(s->store, "route-key", s->route_key, sizeof(s->route_key)))) ||
 		(err = cp_token_new(&s->tokens, p->conf, &p->loop, &p->log)) || (err = cp_entry_new(&s->entry, s)) ||
 		(err = cp_alg_new(&s->alg, s)) ||
 		(err = cp_reg_new(&s->reg, s)) || (err = cp_reg_restore(s->reg)) || (err = cp_alg_restore(s->alg)))

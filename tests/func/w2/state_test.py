@@ -59,6 +59,20 @@ def _(t):
     check(m.header("Route") == "<sip:orig@home1.example;lr>" and ALICE in m.header("P-Asserted-Identity"), m)
 
 
+@case("the route set of a subscription survives: our Record-Route has it, under a key that is kept")
+def _(t):
+    w = t.register()
+    w.send(request("SUBSCRIBE", BOB, cid="s1", extra="Event: presence"))
+    r = response(t.core.get("SUBSCRIBE"), 200, "OK", f"Contact: <{CORE_URI}>\nExpires: 600")
+    t.core.send(r.replace("Record-Route:", f"Record-Route: {RR}\r\nRecord-Route:", 1))
+    route = "\n".join(f"Route: {x}" for x in reversed(w.get(200).headers("Record-Route")))
+    written(t)
+    killed(t)
+    w = t.register(cseq=2)
+    w.send(request("SUBSCRIBE", CORE_URI, cid="s1", cseq=2, to=f"<{BOB}>;tag=ct", extra=f"{route}\nEvent: presence"))
+    check(", ".join(t.core.get("SUBSCRIBE").headers("Route")) == ", ".join(reversed(RR.split(", "))))
+
+
 @case("a restored registration does not wait for longer than the guard, and its calls end", reg={"guard_s": 1})
 def _(t):
     w = t.register()
