@@ -3,18 +3,19 @@
 import { OAuth } from './oauth.js';
 import { Phone } from './phone.js';
 import { Plot } from './plot.js';
+import { breakable, endOfCall, refusal, withoutScheme } from './words.js';
 
 const $ = (id) => document.getElementById(id);
 const KEYS = [['1', ''], ['2', 'ABC'], ['3', 'DEF'], ['4', 'GHI'], ['5', 'JKL'], ['6', 'MNO'], ['7', 'PQRS'],
 	['8', 'TUV'], ['9', 'WXYZ'], ['*', ''], ['0', '+'], ['#', '']];
 const REGISTRATION = {
 	idle: ['', 'not registered'], connecting: ['busy', 'connecting'], registering: ['busy', 'registering'],
-	registered: ['ok', 'registered'], refused: ['bad', 'refused'], lost: ['busy', 'connection lost, trying again'],
+	registered: ['ok', 'registered'], refused: ['bad', 'refused'], lost: ['busy', 'reconnecting'],
 	leaving: ['busy', 'signing out'], gone: ['', 'not registered'],
+	replaced: ['', 'used elsewhere'],
 };
 const CALL = {
 	starting: 'Preparing', calling: 'Calling', ringing: 'Ringing', answering: 'Answering', active: 'In call',
-	ended: 'Call ended',
 };
 const LOG_LINES = 200;
 const ENDED_SHOWN_MS = 2500;
@@ -24,6 +25,7 @@ const phone = new Phone($('far'));
 const plot = new Plot($('plot'));
 let endedTimer = 0;
 let domain = '';
+let offered = '';	/* the private identity that we proposed */
 let oauth = null;
 let signInError = '';
 
@@ -44,6 +46,7 @@ async function fillAccount() {
 	domain = config.domain;
 	$('impu').value = saved.impu || '';
 	$('impi').value = saved.impi || '';
+	offered = privateIdentity();
 	$('impu').placeholder = `sip:name@${config.domain || 'home1.example'}`;
 	$('account-form').hidden = !config.signIn.includes('digest');
 	$('sign-in').hidden = !config.signIn.includes('oauth');
@@ -116,14 +119,32 @@ phone.addEventListener('change', () => {
 		renewToken();
 });
 
-/* The private identity is usually the public one without its scheme: offer it, let the user change it. */
-$('impu').addEventListener('change', () => {
+/* "alice" is enough where the domain is known. */
+function publicIdentity() {
 	const impu = $('impu').value.trim();
 
-	if (impu && !/^(sips?|tel):/.test(impu))	/* "alice" is enough where the domain is known */
-		$('impu').value = `sip:${impu}${domain && !impu.includes('@') ? `@${domain}` : ''}`;
-	if (!$('impi').value)
-		$('impi').value = $('impu').value.replace(/^sips?:/, '');
+	if (!impu || /^(sips?|tel):/.test(impu))
+		return impu;
+	return `sip:${impu}${domain && !impu.includes('@') ? `@${domain}` : ''}`;
+}
+
+function privateIdentity() {
+	return publicIdentity().replace(/^sips?:/, '');
+}
+
+/*
+ * The private identity is usually the public one without its scheme: offered while that is typed, until the user has
+ * put another one there. Not when the field is left: by then autofill may already be writing into the next one.
+ */
+$('impu').addEventListener('input', () => {
+	const untouched = ['', offered].includes($('impi').value);
+
+	offered = privateIdentity();
+	if (untouched)
+		$('impi').value = offered;
+});
+$('impu').addEventListener('change', () => {
+	$('impu').value = publicIdentity();
 });
 
 $('account-form').addEventListener('submit', (e) => {
@@ -177,6 +198,7 @@ $('answer').addEventListener('click', () => phone.answer());
 $('decline').addEventListener('click', () => phone.hangup(603));
 $('hangup').addEventListener('click', () => phone.hangup());
 $('mute').addEventListener('click', () => phone.mute(!phone.state().call.muted));
+$('hold').addEventListener('click', () => phone.hold(!phone.state().call.held));
 document.addEventListener('pointerdown', () => phone.wakeAudio());
 document.addEventListener('keydown', (e) => {
 	if (phone.state().call.state === 'active' && /^[0-9*#]$/.test(e.key))
@@ -195,17 +217,16 @@ function setStep(id, name, ok, bad) {
 function drawCall(call) {
 	const incoming = call.direction === 'in' && call.state === 'ringing';
 	const ended = call.state === 'ended';
-	const cause = [call.cause, call.reason].filter(Boolean).join(', ');
+	const active = call.state === 'active';
+	const held = call.held ? 'On hold' : call.heldByPeer ? 'The other side holds the call' : '';
 
-	$('call-state').textContent = incoming ? 'Incoming call' :
-		ended && cause ? `${CALL.ended}: ${cause}` : CALL[call.state] || '';
-	$('peer').textContent = call.peerName || call.peer.replace(/^sip:/, '');
+	$('call-state').textContent = incoming ? 'Incoming call' : ended ? endOfCall(call) : held || CALL[call.state] || '';
+	$('peer').replaceChildren(...breakable(call.peerName || withoutScheme(call.peer)));
 	$('answer').hidden = $('decline').hidden = !incoming;
 	$('hangup').hidden = incoming || ended;
-	$('mute').hidden = call.state !== 'active';
+	$('mute').hidden = $('hold').hidden = $('incall-pad').hidden = !active;
 	$('mute').setAttribute('aria-pressed', String(call.muted));
-	$('mute').setAttribute('aria-label', call.muted ? 'Unmute' : 'Mute');
-	$('incall-pad').hidden = call.state !== 'active';
+	$('hold').setAttribute('aria-pressed', String(call.held));
 	$('steps').hidden = incoming || ended;
 	setStep('step-ice', call.ice, ['connected', 'completed'].includes(call.ice), call.ice === 'failed');
 	setStep('step-dtls', call.dtls, call.dtls === 'connected', call.dtls === 'failed');
@@ -216,13 +237,14 @@ function draw() {
 	const { registration, call } = phone.state();
 	const [look, text] = REGISTRATION[registration.state];
 	const inCall = !['idle', 'ended'].includes(call.state) || endedTimer;
-	const signedOut = ['idle', 'refused', 'gone'].includes(registration.state);
+	const signedOut = ['idle', 'refused', 'gone', 'replaced'].includes(registration.state);
 
 	$('registration').className = `chip ${look}`;
 	$('registration-text').textContent = text;
-	$('account-error').hidden = registration.state !== 'refused' && !signInError;
-	$('account-error').textContent = signInError ? `Not signed in: ${signInError}` :
-		`The network refused: ${registration.code || ''} ${registration.reason}`;
+	const error = signInError ? `Not signed in: ${signInError}` : refusal(registration, phone.account);
+
+	$('account-error').hidden = !error;
+	$('account-error').textContent = error;
 	$('account').hidden = inCall || !(signedOut || ['connecting', 'registering'].includes(registration.state) &&
 		!draw.wasRegistered);
 	$('register').disabled = $('sign-in').disabled = ['connecting', 'registering'].includes(registration.state);
@@ -233,7 +255,7 @@ function draw() {
 	$('dialer').hidden = inCall || !$('account').hidden;
 	$('call').disabled = registration.state !== 'registered';
 	$('incall').hidden = !inCall;
-	$('me').textContent = phone.account ? phone.account.impu.replace(/^sip:/, '') : '';
+	$('me').replaceChildren(...breakable(phone.account ? withoutScheme(phone.account.impu) : ''));
 	if (inCall)
 		drawCall(call);
 }
@@ -267,11 +289,20 @@ function drawFigures(s) {
 		const dd = document.createElement('dd');
 
 		dt.textContent = name;
-		dd.textContent = String(value);
+		dd.append(...breakable(String(value)));
 		box.append(dt, dd);
 		return box;
 	}));
 }
+
+const wide = matchMedia('(min-width: 48rem)');
+
+/* On a small screen the figures are in the way of who only wants to dial; the user may still open them. */
+function foldMedia(inCall) {
+	$('media-box').open = inCall || wide.matches;
+}
+
+wide.addEventListener('change', () => foldMedia(!['idle', 'ended'].includes(phone.state().call.state)));
 
 let ringing = null;
 
@@ -313,12 +344,14 @@ phone.addEventListener('change', () => {
 			clearTimeout(endedTimer);
 			endedTimer = setTimeout(() => {
 				endedTimer = 0;
+				foldMedia(false);
 				draw();
 			}, ENDED_SHOWN_MS);
 		} else if (call.state === 'starting') {
 			clearTimeout(endedTimer);
 			endedTimer = 0;
 			plot.reset();
+			foldMedia(true);
 		}
 		ring(call.direction === 'in' && call.state === 'ringing');
 		lastState = call.state;
@@ -354,5 +387,6 @@ setInterval(async () => {
 drawFigures({
 	packetsIn: 0, packetsOut: 0, lostIn: 0, lostOut: 0, jitterInMs: 0, jitterOutMs: 0, roundTripMs: null,
 });
+foldMedia(false);
 window.phone = phone;
 fillAccount().then(draw);

@@ -11,22 +11,22 @@ import { Listener } from './tone.js';
 const AUDIBLE_DB = -55;
 const WATCH_MS = 20;
 
-/* RFC 5626 4.1: the instance outlives the page, so a reload replaces its own binding. */
+/* RFC 5626 4.1: the instance outlives the page, so a reload replaces its own binding; each tab is a phone of its own. */
 function instanceId() {
 	const key = 'w2gw.instance';
-	let id = localStorage.getItem(key);
+	let id = sessionStorage.getItem(key);
 
 	if (!id) {
 		id = crypto.randomUUID();
-		localStorage.setItem(key, id);
+		sessionStorage.setItem(key, id);
 	}
 	return id;
 }
 
 function idleCall() {
 	return {
-		state: 'idle', direction: '', peer: '', peerName: '', muted: false, cause: '', code: 0,
-		reason: '', ice: '', dtls: '', media: 'none', setupMs: null, mediaMs: null, ringMs: null,
+		state: 'idle', direction: '', peer: '', peerName: '', muted: false, held: false, heldByPeer: false, cause: '', code: 0,
+		reason: '', originator: '', ice: '', dtls: '', media: 'none', setupMs: null, mediaMs: null, ringMs: null,
 		startedAt: 0, answeredAt: 0,
 	};
 }
@@ -156,6 +156,12 @@ export class Phone extends EventTarget {
 		});
 		on('disconnected', (e) => {
 			this.setTransport('lost', e.reason || '');
+			if (e.code === 1000 && e.reason === 'replaced') {	/* to come back would throw the other out in turn */
+				this.stop();
+				ua.transport.disconnect();	/* stop() leaves it a while to end its calls: it would reconnect */
+				this.setRegistration('replaced');
+				return;
+			}
 			if (!['refused', 'gone'].includes(this.registration.state))
 				this.setRegistration('lost', e.code || 0, e.reason || 'connection lost');
 		});
@@ -237,6 +243,13 @@ export class Phone extends EventTarget {
 		this.setCall({ muted: on });
 	}
 
+	/** A re-INVITE (RFC 3264 8.4); the page shows it once the session says so. @return {boolean} it is on its way */
+	hold(on) {
+		if (!this.session)
+			return false;
+		return on ? this.session.hold() : this.session.unhold();
+	}
+
 	/** RFC 4733 events in the media, not SIP INFO. */
 	dtmf(keys) {
 		const connection = this.session && this.session.connection;
@@ -274,6 +287,11 @@ export class Phone extends EventTarget {
 		session.on('accepted', () => this.setCall({
 			state: 'active', setupMs: since(), answeredAt: Date.now(),
 		}));
+		for (const on of [true, false])
+			session.on(on ? 'hold' : 'unhold', (e) => {
+				this.log(`${e.originator} ${on ? 'hold' : 'resume'}`);
+				this.setCall(e.originator === 'local' ? { held: on } : { heldByPeer: on });
+			});
 		session.on('ended', (e) => this.end(session, e));
 		session.on('failed', (e) => this.end(session, e));
 		session.on('getusermediafailed', () => this.log('no microphone: allow it and try again'));
@@ -302,8 +320,11 @@ export class Phone extends EventTarget {
 
 			this.audio.srcObject = stream;
 			this.audio.play().catch(() => this.log('tap anywhere to hear the call'));
+			if (this.hearing)	/* the track of a call that was on hold comes anew */
+				this.hearing.close();
 			this.hearing = new Listener(this.context, stream);
-			this.watchMedia();
+			if (this.current.mediaMs === null)
+				this.watchMedia();
 		});
 	}
 
@@ -355,7 +376,7 @@ export class Phone extends EventTarget {
 		this.audio.srcObject = null;
 		this.setCall({
 			state: 'ended', cause: e.cause || '', code: m && m.status_code ? m.status_code : 0, reason,
-			originator: e.originator, media: 'none', muted: false,
+			originator: e.originator || '', media: 'none', muted: false, held: false, heldByPeer: false,
 		});
 	}
 
@@ -386,7 +407,8 @@ export class Phone extends EventTarget {
 
 		Object.assign(this.current, change);
 		if (this.current.state !== before)
-			this.log(`call ${this.current.state} ${this.current.cause}`.trim());
+			this.log(['call', this.current.state, this.current.originator, this.current.code || '', this.current.cause,
+				this.current.reason].filter(Boolean).join(' '));
 		this.changed();
 	}
 

@@ -2,6 +2,16 @@
 /* A strip chart of the last minute: packets a second in and out, lost packets as bars. */
 
 const SECONDS = 60;
+const LINE_PX = 28;	/* at least, between two lines of the grid */
+const MIN_TOP = 60;
+
+/* The smallest of 1, 2, 5, 10, 20, 50... that puts no more than so many lines below top. */
+function gridStep(top, lines) {
+	const least = Math.max(top / lines, 1);
+	const power = 10 ** Math.floor(Math.log10(least));
+
+	return power * [1, 2, 5, 10].find((n) => n * power >= least);
+}
 
 export class Plot {
 	constructor(canvas) {
@@ -46,17 +56,20 @@ export class Plot {
 		canvas.width = width * scale;
 		canvas.height = height * scale;
 		c.scale(scale, scale);
-		const top = Math.max(60, ...points.map((p) => Math.max(p.in, p.out, p.lost))) * 1.1;
-		const x = (i) => 28 + (width - 30) * (i + SECONDS - points.length) / (SECONDS - 1);
+		const top = Math.max(MIN_TOP, ...points.map((p) => Math.max(p.in, p.out, p.lost))) * 1.1;
 		const y = (v) => height - 4 - (height - 12) * v / top;
 
 		c.font = '10px system-ui, sans-serif';
 		c.textBaseline = 'middle';
-		for (let v = 0; v <= top; v += top > 150 ? 50 : 25) {
+		const step = gridStep(top, Math.max(Math.floor(height / LINE_PX), 1));
+		const left = 8 + c.measureText(String(Math.floor(top / step) * step)).width;
+		const x = (i) => left + (width - left - 2) * (i + SECONDS - points.length) / (SECONDS - 1);
+
+		for (let v = 0; v <= top; v += step) {
 			c.fillStyle = colour('muted');
 			c.fillText(String(v), 0, y(v));
 			c.fillStyle = colour('line');
-			c.fillRect(28, y(v), width - 28, 1);
+			c.fillRect(left, y(v), width - left, 1);
 		}
 		c.fillStyle = colour('lost');
 		points.forEach((p, i) => {

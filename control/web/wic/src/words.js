@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the page says to people: SIP's answers in plain words (the codes are in Events), texts that break well. */
+
+const LOCAL_END = { Terminated: 'You hung up', Canceled: 'You hung up', Rejected: 'You declined', 'No Answer': 'Missed call' };
+const REMOTE_END = {
+	Terminated: 'The other side hung up', Canceled: 'The caller hung up', Busy: 'Busy', Rejected: 'Declined',
+	Unavailable: 'Not available', 'Not Found': 'No such name or number', 'Address Incomplete': 'The number is incomplete',
+	'Incompatible SDP': 'The two phones have no codec in common',
+};
+const ANY_END = {
+	'User Denied Media Access': 'No microphone: allow it and try again', 'Request Timeout': 'The network did not answer',
+	'Connection Error': 'The connection was lost', 'RTP Timeout': 'The sound was lost', 'No Answer': 'No answer',
+	'WebRTC Error': 'The browser could not set up the call',
+};
+
+export function withoutScheme(uri) {
+	return uri.replace(/^(sips?|tel):/, '');
+}
+
+/** Nodes of a text that may break before an @ and behind _ and : rather than within a word. */
+export function breakable(text) {
+	const parts = text.match(/@?[^@_:]*[_:]*/g).filter(Boolean);
+
+	return parts.flatMap((part, i) => (i ? [document.createElement('wbr'), part] : [part]));
+}
+
+/* RFC 3326: who ended the call for the user says why; a plain hang-up has no reason or one with a 200. */
+function reasonText(header) {
+	const text = /;\s*text="([^"]*)"/i.exec(header);
+	const code = /;\s*cause=(\d+)/i.exec(header);
+
+	if (/^\s*SIP/i.test(header) && code && code[1] === '200')
+		return /elsewhere/i.test(header) ? 'Answered elsewhere' : '';
+	return text && /^\s*SIP/i.test(header) ? text[1] : '';
+}
+
+/** @param call phone.state().call in state "ended" */
+export function endOfCall({ cause, reason, originator }) {
+	const why = reasonText(reason);
+
+	if (originator === 'remote' && why)
+		return cause === 'Terminated' ? `The network ended the call: ${why}` : why;
+	return (originator === 'local' ? LOCAL_END : REMOTE_END)[cause] || ANY_END[cause] ||
+		(cause ? `Call ended: ${cause}` : 'Call ended');
+}
+
+/** @return '' when the registration was not refused */
+export function refusal({ state, code, reason }, account) {
+	if (state === 'replaced')
+		return 'This phone was taken over by another tab. Sign in to use it here.';
+	if (state !== 'refused')
+		return '';
+	if (!code)
+		return `The identity or the address is ${reason}`;
+	if ([401, 403, 404].includes(code))
+		return account && account.token ? 'The network does not accept this sign-in' : 'Identity or password is wrong';
+	return `The network cannot register you now: ${reason || code}`;
+}
