@@ -1,53 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Iq client: socket, registrations, audits, transactions. */
-#include "control/iq/client.h"
+/* The socket of Iq: messages in, transactions both ways. */
+#include "control/iq/client_int.h"
 
 #include <stdlib.h>
 
 #include "control/app/metrics.h"
 #include "control/transport/conn.h"
-#include "proto/iq/xact.h"
 
-#define VERSION 3
 #define SEEN_MAX 8192
-#define CENSUS_MAX 800u		/* contexts one answer can surely tell: 64 KB, about 60 bytes each */
-#define OUT_BYTES 65536
-#define PROBE_MS 10000u		/* back in service within 60 s (threats Q3, Q4), whatever audit_s is */
-
-/* Steps of our own, beside those of the user (small numbers); 0: nobody waits. */
-enum own_step { OWN_PROBE = 0x100, OWN_CLEAR, OWN_CENSUS };
-
-/*
- * Out of service until it registers; then cleared of contexts nobody owns; only then in service. A
- * Subtract that arrives late, repeated, must not meet a call that has begun since. Where calls have survived a
- * restart of ours the contexts are counted (M-20: AuditValue of all) and the orphans go one by one.
- */
-enum gateway_state { GATEWAY_DOWN, GATEWAY_CLEARING, GATEWAY_UP };
-
-struct gateway {
-	const struct cp_conf_gateway *conf;
-	enum gateway_state state;
-	bool has_xwrtc, has_tlsbsc;
-	bool is_locked;              /* said itself that it leaves: comes back by itself, too */
-	bool is_probing, needs_clear;
-	unsigned version;
-	uint64_t last_heard_ms;
-	struct gw_timer audit;
-	struct cp_iq *q;
-	uint64_t requests, timeouts;
-};
-
-struct cp_iq {
-	const struct cp_conf *conf;
-	struct cp_loop *loop;
-	const struct gw_log *log;
-	struct cp_iq_ops ops;
-	uv_udp_t udp;
-	struct iq_xact xact;
-	struct gateway *gw;
-	unsigned n, next;
-	char out[OUT_BYTES];
-};
 
 struct packet {
 	uv_udp_send_t req;
@@ -77,76 +37,9 @@ static void send_to(struct cp_iq *q, const struct gw_addr *to, struct gw_sv byte
 
 static void xact_send(void *user, void *peer, struct gw_sv bytes)
 {
-	const struct gateway *g = peer;
+	const struct cp_gateway *g = peer;
 
 	send_to(user, &g->conf->address, bytes);
-}
-
-static void subtract_stray(struct cp_iq *q, struct gateway *g, uint32_t context);
-
-static unsigned contexts(const struct cp_iq *q, const struct gateway *g)
-{
-	return q->ops.contexts(q->ops.user, (unsigned)(g - q->gw));
-}
-
-/*
- * The contexts a gateway says it has. false: it does not tell (533: too many for one answer, 501): all calls are
- * believed, and an orphan is found by its heartbeat (F-25).
- */
-static bool take_census(struct cp_iq *q, struct gateway *g, const struct iq_txn *reply)
-{
-	uint32_t *ids = calloc(reply->n_actions ? reply->n_actions : 1, sizeof(*ids));
-	unsigned n = 0, left;
-
-	for (unsigned i = 0; ids && i < reply->n_actions; i++) {
-		const struct iq_action *a = &reply->actions[i];
-		unsigned error = a->error ? a->error : a->n_cmds ? a->cmds[0].error : 0;
-
-		if (error == 431 || error == 411)	/* none is there */
-			continue;
-		if (error || a->context == IQ_CONTEXT_NULL || a->context >= IQ_CONTEXT_CHOOSE) {
-			free(ids);
-			return false;
-		}
-		ids[n++] = a->context;
-	}
-	if (!ids || reply->error) {
-		free(ids);
-		return false;
-	}
-	left = q->ops.census(q->ops.user, (unsigned)(g - q->gw), ids, n);
-	for (unsigned i = 0; i < left; i++) {
-		CP_COUNT(iq_contexts_orphaned);
-		subtract_stray(q, g, ids[i]);
-	}
-	GW_LOG_NOTICE(q->log, "iq.census", "gateway=%s contexts=%u orphans=%u", g->conf->name, n, left);
-	free(ids);
-	return true;
-}
-
-static void gateway_up(struct cp_iq *q, struct gateway *g)
-{
-	g->state = GATEWAY_UP;
-	CP_GAUGE_ADD(iq_gateways_up, 1);
-	GW_LOG_NOTICE(q->log, "iq.gateway_up", "gateway=%s version=%u", g->conf->name, g->version);
-}
-
-static void own_reply(struct cp_iq *q, struct gateway *g, unsigned step, const struct iq_txn *reply)
-{
-	if (step == OWN_PROBE) {
-		g->is_probing = false;
-		return;
-	}
-	if (!reply || g->state != GATEWAY_CLEARING)	/* lost again meanwhile */
-		return;
-	if (step == OWN_CENSUS) {
-		if (!take_census(q, g, reply))
-			GW_LOG_WARN(q->log, "iq.census_failed", "gateway=%s", g->conf->name);
-	} else if (reply->error || (reply->n_actions && reply->actions[0].error)) {
-		CP_COUNT(iq_errors);	/* what is left there is found by its heartbeats (F-25) */
-		GW_LOG_WARN(q->log, "iq.clear_failed", "gateway=%s", g->conf->name);
-	}
-	gateway_up(q, g);
 }
 
 static void finish(struct cp_iq *q, struct cp_iq_ref *w, const struct iq_txn *reply)
@@ -155,35 +48,20 @@ static void finish(struct cp_iq *q, struct cp_iq_ref *w, const struct iq_txn *re
 
 	free(w);
 	if (copy.step >= OWN_PROBE)
-		own_reply(q, &q->gw[copy.gateway], copy.step, reply);
+		cp_gateway_own_reply(q, &q->gw[copy.gateway], copy.step, reply);
 	else if (copy.step)
 		q->ops.reply(q->ops.user, &copy, reply);
 }
 
-static void forget(void *user, void *tag)
+void cp_iq_forget(void *user, void *tag)
 {
 	finish(user, tag, NULL);
-}
-
-static void gateway_down(struct cp_iq *q, struct gateway *g, const char *why)
-{
-	enum gateway_state was = g->state;
-
-	g->state = GATEWAY_DOWN;
-	if (was == GATEWAY_DOWN)
-		return;
-	CP_COUNT(iq_gateway_lost);
-	if (was == GATEWAY_UP)
-		CP_GAUGE_ADD(iq_gateways_up, -1);
-	GW_LOG_WARN(q->log, "iq.gateway_lost", "gateway=%s why=\"%s\"", g->conf->name, why);
-	iq_xact_forget_peer(&q->xact, g, forget);
-	q->ops.lost(q->ops.user, (unsigned)(g - q->gw));
 }
 
 static void xact_timeout(void *user, void *peer, uint32_t tid, void *tag)
 {
 	struct cp_iq *q = user;
-	struct gateway *g = peer;
+	struct cp_gateway *g = peer;
 	bool is_probe = ((struct cp_iq_ref *)tag)->step == OWN_PROBE;
 
 	(void)tid;
@@ -191,7 +69,7 @@ static void xact_timeout(void *user, void *peer, uint32_t tid, void *tag)
 	g->timeouts++;
 	finish(q, tag, NULL);
 	if (!is_probe)		/* else it is down, or has registered and does not care for our word */
-		gateway_down(q, g, "no answer for 30 s");
+		cp_gateway_down(q, g, "no answer for 30 s");
 	else if (g->state == GATEWAY_DOWN)	/* calls from before a restart of ours do not wait for ever */
 		q->ops.lost(q->ops.user, (unsigned)(g - q->gw));
 }
@@ -209,7 +87,7 @@ static uint32_t random_u32(void)
 	return v;
 }
 
-static enum gw_err send_action(struct cp_iq *q, struct gateway *g, const struct iq_action *a,
+enum gw_err cp_iq_send_action(struct cp_iq *q, struct cp_gateway *g, const struct iq_action *a,
 	uint64_t call, unsigned step)
 {
 	struct iq_txn t = { .kind = IQ_REQUEST, .id = iq_xact_tid(&q->xact),
@@ -234,118 +112,9 @@ static enum gw_err send_action(struct cp_iq *q, struct gateway *g, const struct 
 	return GW_OK;
 }
 
-static bool send_command(struct cp_iq *q, struct gateway *g, uint32_t context, struct iq_cmd *c,
-	unsigned step)
-{
-	struct iq_action a = { .context = context, .priority = -1, .cmds = c, .n_cmds = 1 };
-
-	if (send_action(q, g, &a, (uint64_t)(g - q->gw), step) == GW_OK)
-		return true;
-	GW_LOG_ERROR(q->log, "iq.send_failed", "gateway=%s", g->conf->name);
-	return false;
-}
-
-/* A controller that starts, or has lost sight of a gateway, tells it; it registers again (3.3, M-21). */
-static void announce(struct cp_iq *q, struct gateway *g)
-{
-	struct iq_cmd c = { .kind = IQ_SERVICE_CHANGE, .term = IQ_ROOT };
-
-	/* 2.9: a restart; warm (902) when the calls there are still known */
-	c.sc.method = IQ_RESTART;
-	c.sc.reason = contexts(q, g) ? 902 : 901;
-	g->is_probing = send_command(q, g, IQ_CONTEXT_NULL, &c, OWN_PROBE);
-}
-
-/*
- * Liveness (X-16): an empty audit when nothing was heard for a while. A gateway out of service is
- * called all the time, for it may never have noticed that we gave it up.
- */
-static void on_audit(struct gw_timer *timer, uint64_t now_ms)
-{
-	struct gateway *g = GW_CONTAINER(timer, struct gateway, audit);
-	struct iq_cmd c = { .kind = IQ_AUDIT_VALUE, .term = IQ_ROOT, .has_audit = true };
-	uint64_t period = g->q->conf->iq.audit_s * 1000ull;
-
-	if (g->state == GATEWAY_DOWN && !g->is_locked && !g->is_probing) {
-		CP_COUNT(iq_probes);
-		announce(g->q, g);
-	} else if (g->state != GATEWAY_DOWN && now_ms - g->last_heard_ms >= period) {
-		(void)send_command(g->q, g, IQ_CONTEXT_NULL, &c, 0);
-	}
-	if (g->state == GATEWAY_DOWN && period > PROBE_MS)
-		period = PROBE_MS;
-	(void)gw_timer_arm(&g->q->loop->timers, timer, now_ms + period);
-}
-
 /* ---- requests of the gateway ----------------------------------------------------------------------- */
 
-static bool profile_ok(const struct cp_conf *c, struct gw_sv profile)
-{
-	struct gw_sv name, version;
-
-	gw_sv_cut(profile, '/', &name, &version);
-	for (unsigned i = 0; i < c->iq.n_profiles; i++)
-		if (gw_sv_ieq(name, gw_sv_cstr(c->iq.profiles[i])) ||
-			gw_sv_ieq(profile, gw_sv_cstr(c->iq.profiles[i])))
-			return true;
-	return c->iq.n_profiles == 0 || profile.len == 0;	/* M-18: names cannot be relied on */
-}
-
-/* After the reply has gone: what M-21 asks for, and a clean slate where we know of no call. */
-static void greet(struct cp_iq *q, struct gateway *g)
-{
-	struct iq_cmd audit = { .kind = IQ_AUDIT_VALUE, .term = IQ_ROOT, .has_audit = true,
-		.audit = IQ_AUDIT_PACKAGES };
-	unsigned n = contexts(q, g);
-	struct iq_cmd list = { .kind = IQ_AUDIT_VALUE, .term = { IQ_TERM_ALL, GW_SV("*") }, .has_audit = true };
-	struct iq_cmd clear = { .kind = IQ_SUBTRACT, .term = { IQ_TERM_ALL, GW_SV("*") },
-		.is_wildcard_response = true, .has_audit = true };
-
-	(void)send_command(q, g, IQ_CONTEXT_NULL, &audit, 0);
-	if (g->needs_clear && n > CENSUS_MAX)
-		gateway_up(q, g);	/* believed; orphans are found by their heartbeats (F-25) */
-	else if (g->needs_clear && !send_command(q, g, IQ_CONTEXT_ALL, n ? &list : &clear, n ? OWN_CENSUS : OWN_CLEAR))
-		gateway_down(q, g, "cannot be cleared");
-	g->needs_clear = false;
-	(void)gw_timer_arm(&q->loop->timers, &g->audit, cp_loop_now(q->loop) + q->conf->iq.audit_s * 1000ull);
-}
-
-static void service_change(struct cp_iq *q, struct gateway *g, const struct iq_cmd *c, struct iq_cmd *r,
-	bool *registered)
-{
-	unsigned version = c->sc.version && c->sc.version < VERSION ? c->sc.version : VERSION;
-
-	*r = (struct iq_cmd){ .kind = IQ_SERVICE_CHANGE, .term = c->term };
-	if (c->term.kind != IQ_TERM_ROOT || c->sc.method == IQ_GRACEFUL)
-		return;
-	if (c->sc.method == IQ_FORCED) {
-		g->is_locked = true;
-		gateway_down(q, g, "taken out of service");
-		return;
-	}
-	if (!profile_ok(q->conf, c->sc.profile)) {
-		r->error = 459;
-		return;
-	}
-	if (c->sc.method == IQ_RESTART && g->state == GATEWAY_DOWN)
-		q->ops.lost(q->ops.user, (unsigned)(g - q->gw));	/* of calls from before a restart of ours, too */
-	else if (c->sc.method == IQ_RESTART)	/* M-20: its contexts are gone */
-		gateway_down(q, g, "restarted");
-	g->version = version;
-	r->sc.version = version;
-	r->sc.profile = c->sc.profile;
-	g->is_locked = false;
-	g->has_xwrtc = g->has_tlsbsc = false;	/* told anew by the audit that follows */
-	if (g->state == GATEWAY_DOWN) {
-		g->state = GATEWAY_CLEARING;
-		g->needs_clear = true;
-	}
-	GW_LOG_NOTICE(q->log, "iq.gateway_registered", "gateway=%s version=%u reason=%u", g->conf->name, version,
-		c->sc.reason);
-	*registered = true;
-}
-
-static void notify(struct cp_iq *q, struct gateway *g, uint32_t context, const struct iq_cmd *c,
+static void notify(struct cp_iq *q, struct cp_gateway *g, uint32_t context, const struct iq_cmd *c,
 	struct iq_cmd *r)
 {
 	*r = (struct iq_cmd){ .kind = IQ_NOTIFY, .term = c->term };
@@ -356,16 +125,7 @@ static void notify(struct cp_iq *q, struct gateway *g, uint32_t context, const s
 			r->error = 411;
 }
 
-/* F-25: a context nobody here knows is taken down. */
-static void subtract_stray(struct cp_iq *q, struct gateway *g, uint32_t context)
-{
-	struct iq_cmd c = { .kind = IQ_SUBTRACT, .term = { IQ_TERM_ALL, GW_SV("*") },
-		.is_wildcard_response = true, .has_audit = true };
-
-	(void)send_command(q, g, context, &c, 0);
-}
-
-static void request(struct cp_iq *q, struct gateway *g, const struct iq_msg *m, const struct iq_txn *t)
+static void request(struct cp_iq *q, struct cp_gateway *g, const struct iq_msg *m, const struct iq_txn *t)
 {
 	struct iq_cmd result = { .error = 0 };
 	struct iq_action a = { .context = IQ_CONTEXT_NULL, .priority = -1, .cmds = &result, .n_cmds = 1 };
@@ -394,7 +154,7 @@ static void request(struct cp_iq *q, struct gateway *g, const struct iq_msg *m, 
 	} else {
 		a.context = in->context;
 		if (c->kind == IQ_SERVICE_CHANGE)
-			service_change(q, g, c, &result, &registered);
+			cp_gateway_service_change(q, g, c, &result, &registered);
 		else if (c->kind == IQ_NOTIFY)
 			notify(q, g, in->context, c, &result);
 		else
@@ -406,25 +166,12 @@ static void request(struct cp_iq *q, struct gateway *g, const struct iq_msg *m, 
 	iq_xact_answer(&q->xact, m->mid, t->id, gw_buf_sv(&b));
 	send_to(q, &g->conf->address, gw_buf_sv(&b));
 	if (registered)
-		greet(q, g);
+		cp_gateway_greet(q, g);
 	if (stray && a.context != IQ_CONTEXT_NULL)
-		subtract_stray(q, g, a.context);
+		cp_gateway_subtract_stray(q, g, a.context);
 }
 
-static void learn_packages(struct gateway *g, const struct iq_txn *t)
-{
-	for (unsigned i = 0; i < t->n_actions; i++)
-		for (unsigned k = 0; k < t->actions[i].n_cmds; k++) {
-			const struct iq_cmd *c = &t->actions[i].cmds[k];
-
-			for (unsigned p = 0; p < c->n_packages; p++) {
-				g->has_xwrtc |= gw_sv_istarts(c->packages[p], GW_SV("xwrtc-"));
-				g->has_tlsbsc |= gw_sv_istarts(c->packages[p], GW_SV("tlsbsc-"));
-			}
-		}
-}
-
-static void input(struct cp_iq *q, struct gateway *g, struct gw_sv bytes)
+static void input(struct cp_iq *q, struct cp_gateway *g, struct gw_sv bytes)
 {
 	struct gw_arena arena = GW_ARENA_INIT(8u << 20);	/* a census fills a whole datagram with small actions */
 	struct gw_diag diag = { 0, "" };
@@ -454,7 +201,7 @@ static void input(struct cp_iq *q, struct gateway *g, struct gw_sv bytes)
 		case IQ_REPLY:
 			if (iq_xact_reply(&q->xact, t->id, &tag))
 				break;
-			learn_packages(g, t);
+			cp_gateway_learn(g, t);
 			finish(q, tag, t);
 			break;
 		case IQ_PENDING:
@@ -526,8 +273,8 @@ enum gw_err cp_iq_new(struct cp_iq **out, const struct cp_conf *conf, struct cp_
 	for (unsigned i = 0; i < q->n; i++) {
 		q->gw[i].conf = &conf->iq.gateways[i];
 		q->gw[i].q = q;
-		q->gw[i].audit.fn = on_audit;
-		on_audit(&q->gw[i].audit, cp_loop_now(loop));
+		q->gw[i].audit.fn = cp_gateway_on_audit;
+		cp_gateway_on_audit(&q->gw[i].audit, cp_loop_now(loop));
 	}
 	*out = q;
 	return GW_OK;
@@ -600,7 +347,7 @@ enum gw_err cp_iq_request(struct cp_iq *q, unsigned gateway, const struct iq_act
 {
 	if (gateway >= q->n || q->gw[gateway].state != GATEWAY_UP)
 		return GW_ECLOSED;
-	return send_action(q, &q->gw[gateway], a, call, step);
+	return cp_iq_send_action(q, &q->gw[gateway], a, call, step);
 }
 
 size_t cp_iq_waiting(const struct cp_iq *q)
@@ -610,7 +357,7 @@ size_t cp_iq_waiting(const struct cp_iq *q)
 
 bool cp_iq_gateway(const struct cp_iq *q, unsigned gateway, struct cp_iq_gateway_info *out)
 {
-	const struct gateway *g = &q->gw[gateway];
+	const struct cp_gateway *g = &q->gw[gateway];
 
 	if (gateway >= q->n)
 		return false;

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What client.c (socket, transactions) and gateway.c (registration, audits) share. */
+#ifndef CP_IQ_CLIENT_INT_H
+#define CP_IQ_CLIENT_INT_H
+
+#include "control/iq/client.h"
+#include "proto/iq/xact.h"
+
+#include <uv.h>
+
+#define IQ_VERSION_MAX 3
+#define OUT_BYTES 65536
+
+/* Steps of our own, beside those of the user (small numbers); 0: nobody waits. */
+enum own_step { OWN_PROBE = 0x100, OWN_CLEAR, OWN_CENSUS };
+
+/*
+ * Out of service until it registers; then cleared of contexts nobody owns; only then in service. A
+ * Subtract that arrives late, repeated, must not meet a call that has begun since. Where calls have survived a
+ * restart of ours the contexts are counted (M-20: AuditValue of all) and the orphans go one by one.
+ */
+enum gateway_state { GATEWAY_DOWN, GATEWAY_CLEARING, GATEWAY_UP };
+
+struct cp_gateway {
+	const struct cp_conf_gateway *conf;
+	enum gateway_state state;
+	bool has_xwrtc, has_tlsbsc;
+	bool is_locked;              /* said itself that it leaves: comes back by itself, too */
+	bool is_probing, needs_clear;
+	unsigned version;
+	uint64_t last_heard_ms;
+	struct gw_timer audit;
+	struct cp_iq *q;
+	uint64_t requests, timeouts;
+};
+
+struct cp_iq {
+	const struct cp_conf *conf;
+	struct cp_loop *loop;
+	const struct gw_log *log;
+	struct cp_iq_ops ops;
+	uv_udp_t udp;
+	struct iq_xact xact;
+	struct cp_gateway *gw;
+	unsigned n, next;
+	char out[OUT_BYTES];
+};
+
+/* client.c */
+/** One action in a message of its own; step comes back with the reply, 0: nobody waits. */
+enum gw_err cp_iq_send_action(struct cp_iq *q, struct cp_gateway *g, const struct iq_action *a, uint64_t call,
+	unsigned step) GW_NODISCARD;
+/** A request without an answer: who waits for it is told. */
+void cp_iq_forget(void *user, void *tag);
+
+/* gateway.c */
+void cp_gateway_down(struct cp_iq *q, struct cp_gateway *g, const char *why);
+/** The reply to a request of our own, by step; NULL: none. */
+void cp_gateway_own_reply(struct cp_iq *q, struct cp_gateway *g, unsigned step, const struct iq_txn *reply);
+/** ServiceChange of the gateway: r is the answer; *registered: cp_gateway_greet() once that has gone. */
+void cp_gateway_service_change(struct cp_iq *q, struct cp_gateway *g, const struct iq_cmd *c, struct iq_cmd *r,
+	bool *registered);
+void cp_gateway_greet(struct cp_iq *q, struct cp_gateway *g);
+/** What a reply tells of its packages. */
+void cp_gateway_learn(struct cp_gateway *g, const struct iq_txn *t);
+void cp_gateway_subtract_stray(struct cp_iq *q, struct cp_gateway *g, uint32_t context);
+void cp_gateway_on_audit(struct gw_timer *timer, uint64_t now_ms);
+
+#endif
