@@ -84,7 +84,7 @@ cSEQ:
    0012
   INVITE
 v: @VIA@
-NeverHeardOf:  one line
+Organization:  one line
 	and another
 Weird: ;;,,;,;
 s :
