@@ -37,6 +37,7 @@ class Rig:
                    "probe_s": 0},
             "iq": {"bind": f"{LO}:{IQ_PORT}", "gateways": [{"name": "g", "address": f"{LO}:{MG_PORT}"}]},
             "reg": {"subscribe": False},
+            "overload": {"lag_ms": 10000},      # a machine of tests is busy with more than epcscf
             "state": {"file": f"{self.dir}/state.db"},
             "log": {"level": "info", "file": "-"},
             "control_socket": f"{self.dir}/s.sock",
