@@ -11,7 +11,7 @@ import { Listener } from './tone.js';
 const AUDIBLE_DB = -55;
 const WATCH_MS = 20;
 
-/* RFC 5626 4.1: the instance outlives the page, so a reload replaces its own binding; each tab is a phone of its own. */
+/* RFC 5626 4.1: the instance outlives the page, so a reload replaces its own binding; each tab is its own phone. */
 function instanceId() {
 	const key = 'w2gw.instance';
 	let id = sessionStorage.getItem(key);
@@ -25,8 +25,9 @@ function instanceId() {
 
 function idleCall() {
 	return {
-		state: 'idle', direction: '', peer: '', peerName: '', muted: false, held: false, heldByPeer: false, cause: '', code: 0,
-		reason: '', originator: '', ice: '', dtls: '', media: 'none', setupMs: null, mediaMs: null, ringMs: null,
+		state: 'idle', direction: '', peer: '', peerName: '', muted: false, held: false,
+		heldByPeer: false, cause: '', code: 0, reason: '', originator: '',
+		ice: '', dtls: '', media: 'none', setupMs: null, mediaMs: null, ringMs: null,
 		startedAt: 0, answeredAt: 0,
 	};
 }

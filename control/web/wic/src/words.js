@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the page says to people: SIP's answers in plain words (the codes are in Events), texts that break well. */
 
-const LOCAL_END = { Terminated: 'You hung up', Canceled: 'You hung up', Rejected: 'You declined', 'No Answer': 'Missed call' };
+const LOCAL_END = {
+	Terminated: 'You hung up', Canceled: 'You hung up', Rejected: 'You declined', 'No Answer': 'Missed call',
+};
 const REMOTE_END = {
 	Terminated: 'The other side hung up', Canceled: 'The caller hung up', Busy: 'Busy', Rejected: 'Declined',
 	Unavailable: 'Not available', 'Not Found': 'No such name or number', 'Address Incomplete': 'The number is incomplete',
 	'Incompatible SDP': 'The two phones have no codec in common',
+	'SIP Failure Code': 'The network could not set up the call',
 };
+const CODE_END = { 403: 'The network does not allow this call', 408: 'No answer' };
 const ANY_END = {
 	'User Denied Media Access': 'No microphone: allow it and try again', 'Request Timeout': 'The network did not answer',
 	'Connection Error': 'The connection was lost', 'RTP Timeout': 'The sound was lost', 'No Answer': 'No answer',
@@ -35,12 +39,14 @@ function reasonText(header) {
 }
 
 /** @param call phone.state().call in state "ended" */
-export function endOfCall({ cause, reason, originator }) {
+export function endOfCall({ cause, code, reason, originator }) {
 	const why = reasonText(reason);
 
-	if (originator === 'remote' && why)
-		return cause === 'Terminated' ? `The network ended the call: ${why}` : why;
-	return (originator === 'local' ? LOCAL_END : REMOTE_END)[cause] || ANY_END[cause] ||
+	if (originator === 'remote' && why && cause === 'Terminated')
+		return `The network ended the call: ${why}`;
+	if (originator === 'remote' && why && cause === 'Canceled')
+		return why;
+	return CODE_END[code] || (originator === 'local' ? LOCAL_END : REMOTE_END)[cause] || ANY_END[cause] ||
 		(cause ? `Call ended: ${cause}` : 'Call ended');
 }
 
