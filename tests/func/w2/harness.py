@@ -27,7 +27,8 @@ class Rig:
     """epcscf and its neighbours: t.core, t.mg, t.ws(), t.register(), t.metrics(), t.log_wait()."""
     def __init__(self, conf):
         self.dir = tempfile.mkdtemp(prefix="w2gw-")
-        self.core, self.sockets, self.mg = Core(), [], Gateway()
+        self.core = Core() if conf.pop("core", True) else None
+        self.sockets, self.mg = [], Gateway()
         self.lines, self.event = [], threading.Condition()
         self.conf = {
             "w2": {"listen": [f"{LO}:{W2_PORT}"], "host": "localhost", "allow_no_origin": True, "insecure_ws": True,
@@ -181,7 +182,8 @@ class Rig:
             frames = re.findall(r"#\d+ 0x\w+ in (\S+) \S*?/((?:control|proto)/\S+)", self.log())[:5]
             wrong = f"{report.group(0)[:160]} {frames}"
         for x in (*self.sockets, self.core, self.mg):
-            x.close()
+            if x:
+                x.close()
         shutil.rmtree(self.dir, ignore_errors=True)
         return wrong
 
@@ -190,7 +192,8 @@ CASES = []
 
 
 def case(sentence, **conf):
-    """Register a test. conf: sections of the configuration; start=False: no process, t is None."""
+    """Register a test. conf: sections of the configuration; start=False: no process, t is None;
+    core=False: nobody at the core's port, t.core is None."""
     def add(fn):
         CASES.append((sentence, fn, conf))
         return fn
