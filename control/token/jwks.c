@@ -54,6 +54,28 @@ static enum cp_jws_alg alg_of(const json_t *jwk)
 	return CP_JWS_NONE;
 }
 
+bool cp_is_base64url(struct gw_sv part)
+{
+	for (size_t i = 0; i < part.len; i++) {
+		char c = part.p[i], l = gw_lower(c);
+
+		if (!((l >= 'a' && l <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_'))
+			return false;
+	}
+	return true;
+}
+
+/* cjose 0.6.2 asserts on padding within a number, so none gets there. */
+static bool has_numbers(const json_t *jwk, enum cp_jws_alg alg)
+{
+	const json_t *a = json_object_get(jwk, alg == CP_JWS_RS256 ? "n" : "x"),
+		*b = json_object_get(jwk, alg == CP_JWS_RS256 ? "e" : "y");
+
+	return json_is_string(a) && json_string_length(a) && json_is_string(b) && json_string_length(b) &&
+		cp_is_base64url(gw_sv(json_string_value(a), json_string_length(a))) &&
+		cp_is_base64url(gw_sv(json_string_value(b), json_string_length(b)));
+}
+
 /* Public members only, in a fixed order. */
 static char *public_text(const json_t *jwk, enum cp_jws_alg alg)
 {
@@ -83,7 +105,8 @@ static void add_key(struct cp_jwks *k, const json_t *jwk)
 	const json_t *kid = json_object_get(jwk, "kid");
 	struct key *key = &k->keys[k->n];
 
-	if (alg == CP_JWS_NONE || !may_verify(jwk) || (kid && !json_is_string(kid)) || !(key->text = public_text(jwk, alg)))
+	if (alg == CP_JWS_NONE || !may_verify(jwk) || !has_numbers(jwk, alg) || (kid && !json_is_string(kid)) ||
+		!(key->text = public_text(jwk, alg)))
 		return;
 	key->alg = alg;
 	key->jwk = cjose_jwk_import(key->text, strlen(key->text), NULL);

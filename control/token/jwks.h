@@ -26,4 +26,7 @@ const cjose_jwk_t *cp_jwks_next(const struct cp_jwks *k, enum cp_jws_alg alg, st
 /** Does every key of a stand in b too? NULL is the empty set. */
 bool cp_jwks_within(const struct cp_jwks *a, const struct cp_jwks *b);
 
+/** Only letters of base64url (RFC 4648 5), no padding. */
+bool cp_is_base64url(struct gw_sv part);
+
 #endif

@@ -25,17 +25,6 @@ static bool is_canonical(struct gw_sv part)
 	return ok;
 }
 
-static bool is_base64url(struct gw_sv part)
-{
-	for (size_t i = 0; i < part.len; i++) {
-		char c = part.p[i], l = gw_lower(c);
-
-		if (!((l >= 'a' && l <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_'))
-			return false;
-	}
-	return true;
-}
-
 static struct gw_sv text_of(const json_t *o, const char *name)
 {
 	const json_t *v = json_object_get(o, name);
@@ -85,7 +74,7 @@ static bool split(struct gw_sv token, struct gw_sv part[3])
 
 	if (!gw_sv_cut(rest, '.', &part[0], &rest) || !gw_sv_cut(rest, '.', &part[1], &part[2]))
 		return false;
-	return part[0].len && part[1].len && is_base64url(part[0]) && is_base64url(part[1]) && is_base64url(part[2]);
+	return part[0].len && part[1].len && cp_is_base64url(part[0]) && cp_is_base64url(part[1]) && cp_is_base64url(part[2]);
 }
 
 enum gw_err cp_jwt_read(struct cp_jwt *j, struct gw_sv token)

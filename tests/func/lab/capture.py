@@ -68,9 +68,9 @@ class Capture:
 
     def sip_bodies(self):
         """SIP messages with SDP: (source, destination, SDP text)."""
-        rows = self.fields("sdp", "ip.src", "ip.dst", "udp.payload")
-        for src, dst, payload in ((r + ["", "", ""])[:3] for r in rows):
-            text = bytes.fromhex(payload.replace(":", "")).decode("utf-8", "replace")
+        rows = self.fields("sdp", "ip.src", "ip.dst", "udp.payload", "tcp.payload")
+        for src, dst, udp, tcp in ((r + ["", "", "", ""])[:4] for r in rows):
+            text = bytes.fromhex((udp or tcp).replace(":", "")).decode("utf-8", "replace")
             yield src, dst, text.partition("\r\n\r\n")[2]
 
     def webrtc_attributes(self, sender):

@@ -34,7 +34,7 @@ def run(setting):
             check(len(clear) == 2, f"{clear} of {streams}")
         with case("no_webrtc_attribute_in_the_cores_sdp"):
             # SIP runs between addresses of this host: it is seen on the loopback, captured below.
-            loop = lab.capture("lo", "sip", "udp port 5060 or udp port 5062")
+            loop = lab.capture("lo", "sip", "port 5060 or port 5062")
             calls.outgoing(lab, browser, lab.phones["bob"], 2)
             calls.incoming(lab, browser, lab.phones["bob"], 2)
             loop.stop()

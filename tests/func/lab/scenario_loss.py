@@ -44,7 +44,7 @@ def run(setting):
             browser.do("dial", target="bob")
             browser.in_call("active")
             browser.wait("s.call.media === 'heard'")
-            loop = lab.capture("lo", "sip", "udp port 5060 or udp port 5062")
+            loop = lab.capture("lo", "sip", "port 5060 or port 5062")
             mark, began = bob.mark(), time.monotonic()
             browser.kill()
             bob.wait_event("CALL_CLOSED", 42, mark)

@@ -361,7 +361,10 @@ static void key_sets_are_read_for_signatures_only(void **state)
 	static const char *const bad[] = { "", "{}", "[]", "{\"keys\":{}}", "{\"keys\":[]}", "{\"keys\":[7,{},{\"kty\":7}]}",
 		"{\"keys\":[{\"kty\":\"oct\",\"k\":\"AAAA\"}]}", "{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\"}]}",
 		"{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AAAA\",\"y\":\"AAAA\"}]}",
-		"{\"keys\":[{\"kty\":\"RSA\",\"n\":7,\"e\":\"AQAB\"}]}" };
+		"{\"keys\":[{\"kty\":\"RSA\",\"n\":7,\"e\":\"AQAB\"}]}",
+		"{\"keys\":[{\"kty\":\"RSA\",\"n\":\"AAAAA\",\"e\":\"AQAB\"}]}",	/* no length of base64url */
+		"{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"Ir9ZSsRd9OZLF2i_P=30Cp-0ePyO2OdvPSnEyln98bY\","
+		"\"y\":\"JuMiOrk15YQs0Mz0qV05VHqBWgV_4bOMUxckRPxQb64\"}]}" };
 	static const char *const unfit[] = { "\"use\":\"enc\"", "\"key_ops\":[\"sign\"]", "\"alg\":\"ES384\"" };
 	struct cp_jwks *k = NULL;
 	char *text = make_jwks(list, 2, NULL);
