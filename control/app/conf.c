@@ -42,12 +42,7 @@ static struct gw_addr *addrs(struct conf *c, struct conf_node *m, const char *ke
 }
 
 /* A form of values, and how it is said to the operator. */
-struct form {
-	bool (*is)(struct gw_sv v);
-	const char *what;
-};
-
-static const struct form host_form = { cp_conf_is_host, "a host name or an address" },
+static const struct conf_form host_form = { cp_conf_is_host, "a host name or an address" },
 	domain_form = { cp_conf_is_domain, "a domain name" },
 	token_form = { cp_conf_is_token, "a word of letters, digits and -.!%*_+`'~" },
 	quotable_form = { cp_conf_is_quotable, "printable ASCII without quotes and backslashes" },
@@ -62,26 +57,6 @@ static const struct form host_form = { cp_conf_is_host, "a host name or an addre
 	xml_form = { cp_conf_is_plain, "printable ASCII without < > & and quotes" },
 	servers_form = { cp_conf_is_servers, "addresses with or without ports, separated by commas" },
 	codec_form = { cp_conf_is_codec, "of PCMU, PCMA, G722, opus" };
-
-/* The value itself is not repeated: it may hold anything, line ends too. */
-static char *text(struct conf *c, struct conf_node *m, const char *key, const char *dflt, const struct form *f)
-{
-	struct conf_node *n = conf_scalar(c, m, key, false);
-
-	if (n && n->value.len && !f->is(n->value))
-		conf_error(c, n, "must be %s", f->what);
-	return conf_str(c, m, key, dflt, dflt == NULL);
-}
-
-static char **texts(struct conf *c, struct conf_node *m, const char *key, unsigned *n, const struct form *f)
-{
-	struct conf_node *l = conf_list(c, m, key, false);
-
-	for (struct conf_node *e = l ? l->child : NULL; e; e = e->next)
-		if (e->kind == CONF_SCALAR && e->value.len && !f->is(e->value))
-			conf_error(c, e, "each must be %s", f->what);
-	return conf_strs(c, m, key, false, n);
-}
 
 static bool read_node(struct conf *c, struct conf_node *n, struct gw_sv text, struct cp_conf_node *out)
 {
@@ -127,7 +102,7 @@ static struct cp_conf_node *nodes(struct conf *c, struct conf_node *m, const cha
 /* Both forms of a host: with the brackets of an IPv6 address for writing, without for comparing. */
 static void host(struct conf *c, struct conf_node *m, const char *dflt, char **written, char **name)
 {
-	struct gw_sv v = gw_sv_cstr(text(c, m, "host", dflt, &host_form));
+	struct gw_sv v = gw_sv_cstr(conf_text(c, m, "host", dflt, &host_form));
 	char bracketed[GW_ADDR_STR_BYTES + 2];
 	struct gw_buf b = gw_buf(bracketed, sizeof(bracketed));
 	struct gw_addr a;
@@ -166,8 +141,8 @@ static void read_w2(struct conf *c, struct cp_conf *d)
 	d->w2.certificate = conf_str(c, m, "certificate", "/var/lib/w2gw/epcscf.crt", false);
 	d->w2.key = conf_str(c, m, "key", "/var/lib/w2gw/epcscf.key", false);
 	host(c, m, "localhost", &d->w2.host, &d->w2.host_name);
-	d->w2.path = text(c, m, "path", "/w2", &path_form);
-	d->w2.origins = texts(c, m, "origins", &d->w2.n_origins, &origin_form);
+	d->w2.path = conf_text(c, m, "path", "/w2", &path_form);
+	d->w2.origins = conf_texts(c, m, "origins", &d->w2.n_origins, &origin_form);
 	d->w2.allow_no_origin = conf_bool(c, m, "allow_no_origin", false);
 	d->w2.insecure_ws = conf_bool(c, m, "insecure_ws", false);
 	d->w2.ping_interval_s = conf_uint(c, m, "ping_interval_s", 1, 3600, 30);
@@ -200,7 +175,7 @@ static void read_mw(struct conf *c, struct cp_conf *d)
 	static const char *const transports[] = { "udp", "tcp", NULL };
 
 	d->mw.transport = (char *)(uintptr_t)transports[conf_enum(c, m, "transport", transports, 0)];
-	d->mw.home_domain = text(c, m, "home_domain", NULL, &domain_form);
+	d->mw.home_domain = conf_text(c, m, "home_domain", NULL, &domain_form);
 	d->mw.entry = nodes(c, m, "entry", d->mw.home_domain ? d->mw.home_domain : "", &d->mw.n_entry);
 	static const char *const foreign[] = { "overwrite", "refuse", NULL };
 
@@ -209,17 +184,17 @@ static void read_mw(struct conf *c, struct cp_conf *d)
 	d->mw.hide_topology = conf_bool(c, m, "hide_topology", false);
 	d->mw.mmtel = conf_bool(c, m, "mmtel", false);
 	d->mw.response_source = conf_bool(c, m, "response_source", false);
-	d->mw.access_network_info = text(c, m, "access_network_info", "", &access_form);
-	d->mw.dns = text(c, m, "dns", "", &servers_form);
+	d->mw.access_network_info = conf_text(c, m, "access_network_info", "", &access_form);
+	d->mw.dns = conf_text(c, m, "dns", "", &servers_form);
 	d->mw.probe_s = conf_uint(c, m, "probe_s", 0, 3600, 10);
 	d->mw.probe_timeout_ms = conf_uint(c, m, "probe_timeout_ms", 100, 32000, 4000);
-	d->mw.visited_network_id = text(c, m, "visited_network_id", d->mw.home_domain, &quotable_form);
-	d->mw.orig_ioi = text(c, m, "orig_ioi", d->mw.home_domain, &token_form);
+	d->mw.visited_network_id = conf_text(c, m, "visited_network_id", d->mw.home_domain, &quotable_form);
+	d->mw.orig_ioi = conf_text(c, m, "orig_ioi", d->mw.home_domain, &token_form);
 	d->mw.udp_max_bytes = conf_uint(c, m, "udp_max_bytes", 1, 65535, 1300);
 	d->mw.t1_ms = conf_uint(c, m, "t1_ms", 50, 10000, 500);
 	d->mw.timer_c_s = conf_uint(c, m, "timer_c_s", 10, 3600, 180);
-	d->mw.pass_headers = texts(c, m, "pass_headers", &d->mw.n_pass_headers, &token_form);
-	d->mw.trusted = texts(c, m, "trusted", &d->mw.n_trusted, &prefix_form);
+	d->mw.pass_headers = conf_texts(c, m, "pass_headers", &d->mw.n_pass_headers, &token_form);
+	d->mw.trusted = conf_texts(c, m, "trusted", &d->mw.n_trusted, &prefix_form);
 }
 
 static void read_gateways(struct conf *c, struct conf_node *m, struct cp_conf *d)
@@ -237,9 +212,9 @@ static void read_gateways(struct conf *c, struct conf_node *m, struct cp_conf *d
 			conf_error(c, e, "each gateway has a name and an address");
 			continue;
 		}
-		g->name = text(c, e, "name", NULL, &token_form);
+		g->name = conf_text(c, e, "name", NULL, &token_form);
 		g->address = conf_addr(c, e, "address", 2944, NULL);
-		g->mid = text(c, e, "mid", "", &mid_form);
+		g->mid = conf_text(c, e, "mid", "", &mid_form);
 		for (unsigned i = 0; i < d->iq.n_gateways; i++)
 			if (strcmp(d->iq.gateways[i].name, g->name) == 0)
 				conf_error(c, e, "gateway \"%s\" is given twice", g->name);
@@ -261,8 +236,8 @@ static void read_iq(struct conf *c, struct cp_conf *d)
 		snprintf(mid, sizeof(mid), "%s", addr);
 	else
 		snprintf(mid, sizeof(mid), "[%.*s]%s", (int)strcspn(addr, ":"), addr, strchr(addr, ':'));
-	d->iq.mid = text(c, m, "mid", mid, &mid_form);
-	d->iq.profiles = texts(c, m, "profiles", &d->iq.n_profiles, &quotable_form);
+	d->iq.mid = conf_text(c, m, "mid", mid, &mid_form);
+	d->iq.profiles = conf_texts(c, m, "profiles", &d->iq.n_profiles, &quotable_form);
 	d->iq.long_tokens = conf_enum(c, m, "tokens", tokens, 0);
 	d->iq.heartbeat_s = conf_uint(c, m, "heartbeat_s", 5, 86400, 600);
 	d->iq.audit_s = conf_uint(c, m, "audit_s", 1, 3600, 10);
@@ -273,11 +248,11 @@ static void read_emergency(struct conf *c, struct cp_conf *d)
 {
 	struct conf_node *m = conf_map(c, c->root, "emergency", false), *n = conf_scalar(c, m, "ecscf", false);
 
-	d->emergency.numbers = texts(c, m, "numbers", &d->emergency.n_numbers, &number_form);
+	d->emergency.numbers = conf_texts(c, m, "numbers", &d->emergency.n_numbers, &number_form);
 	d->emergency.ecscf = gw_arena_array(c->arena, struct cp_conf_node, 1);
 	if (n && n->value.len && d->emergency.ecscf && read_node(c, n, n->value, d->emergency.ecscf))
 		d->emergency.n_ecscf = 1;
-	d->emergency.reason = text(c, m, "reason", "Emergency calls are not served here", &xml_form);
+	d->emergency.reason = conf_text(c, m, "reason", "Emergency calls are not served here", &xml_form);
 }
 
 static void read_rest(struct conf *c, struct cp_conf *d)
@@ -289,11 +264,11 @@ static void read_rest(struct conf *c, struct cp_conf *d)
 	static const char *const codecs[] = { "PCMU", "PCMA", "G722", "opus" };
 	struct conf_node *m = conf_map(c, c->root, "media", false);
 
-	d->media.access_realm = text(c, m, "access_realm", "access", &quotable_form);
-	d->media.core_realm = text(c, m, "core_realm", "core", &quotable_form);
+	d->media.access_realm = conf_text(c, m, "access_realm", "access", &quotable_form);
+	d->media.core_realm = conf_text(c, m, "core_realm", "core", &quotable_form);
 	d->media.bundle = (enum cp_bundle)conf_enum(c, m, "bundle", bundle, CP_BUNDLE_ACCEPT);
 	d->media.dtls_role = (enum cp_dtls_role)conf_enum(c, m, "dtls_role", role, CP_DTLS_ACTIVE);
-	d->media.codecs = texts(c, m, "codecs", &d->media.n_codecs, &codec_form);
+	d->media.codecs = conf_texts(c, m, "codecs", &d->media.n_codecs, &codec_form);
 	if (d->media.n_codecs == 0) {
 		d->media.codecs = (char **)(uintptr_t)codecs;
 		d->media.n_codecs = 4;
@@ -312,7 +287,7 @@ static void read_rest(struct conf *c, struct cp_conf *d)
 	d->reg.max_per_s = conf_uint(c, m, "max_per_s", 0, 1000000, 2000);
 	d->reg.guard_deregister = conf_bool(c, m, "guard_deregister", true);
 	d->reg.token_key_h = conf_uint(c, m, "token_key_h", 24, 720, 24);
-	d->reg.service_route = text(c, m, "service_route", "", &route_form);
+	d->reg.service_route = conf_text(c, m, "service_route", "", &route_form);
 	d->reg.subscribe = conf_bool(c, m, "subscribe", true);
 	d->reg.subscribe_expires_s = conf_uint(c, m, "subscribe_expires_s", 60, 4000000, 600000);
 	d->reg.close_when_ended = conf_bool(c, m, "close_when_ended", false);
@@ -338,7 +313,7 @@ static void read_state(struct conf *c, struct cp_conf *d)
 
 	d->state.backend = (enum cp_state_backend)conf_enum(c, m, "backend", backends, CP_STATE_SQLITE);
 	d->state.file = conf_str(c, m, "file", "/var/lib/w2gw/epcscf.db", false);
-	d->state.node = text(c, m, "node", "epcscf", &token_form);
+	d->state.node = conf_text(c, m, "node", "epcscf", &token_form);
 	d->state.redis_address = conf_addr(c, m, "redis_address", 6379, "127.0.0.1:6379");
 	d->state.redis_password_file = conf_str(c, m, "redis_password_file", "", false);
 }

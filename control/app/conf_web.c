@@ -7,38 +7,13 @@
 #include "control/app/conf_check.h"
 
 /* A form of values, and how it is said to the operator. */
-struct form {
-	bool (*is)(struct gw_sv v);
-	const char *what;
-};
-
-static const struct form prefix_form = { cp_conf_is_prefix, "address/prefix" },
+static const struct conf_form prefix_form = { cp_conf_is_prefix, "address/prefix" },
 	token_form = { cp_conf_is_token, "a word of letters, digits and -.!%*_+`'~" },
 	quotable_form = { cp_conf_is_quotable, "printable ASCII without quotes and backslashes" },
 	issuer_form = { cp_conf_is_issuer, "https://host[:port], lower case, no path and no slash at the end" },
 	server_form = { cp_conf_is_server, "https://host[:port][/path] without a slash at the end" },
 	redirect_form = { cp_conf_is_redirect, "an https URI, a private scheme with a dot, or http to 127.0.0.1; no fragment" },
 	impu_form = { cp_conf_is_impu_pattern, "a sip: or tel: URI with at most one range like {1..100}" };
-
-/* The value itself is not repeated: it may hold anything, line ends too. */
-static char *text(struct conf *c, struct conf_node *m, const char *key, const char *dflt, const struct form *f)
-{
-	struct conf_node *n = conf_scalar(c, m, key, false);
-
-	if (n && n->value.len && !f->is(n->value))
-		conf_error(c, n, "must be %s", f->what);
-	return conf_str(c, m, key, dflt, dflt == NULL);
-}
-
-static char **texts(struct conf *c, struct conf_node *m, const char *key, unsigned *n, const struct form *f)
-{
-	struct conf_node *l = conf_list(c, m, key, false);
-
-	for (struct conf_node *e = l ? l->child : NULL; e; e = e->next)
-		if (e->kind == CONF_SCALAR && e->value.len && !f->is(e->value))
-			conf_error(c, e, "each must be %s", f->what);
-	return conf_strs(c, m, key, false, n);
-}
 
 static void read_clients(struct conf *c, struct conf_node *m, struct cp_conf_waf *w)
 {
@@ -54,9 +29,9 @@ static void read_clients(struct conf *c, struct conf_node *m, struct cp_conf_waf
 			conf_error(c, e, "each client has an id");
 			continue;
 		}
-		k->id = text(c, e, "id", NULL, &token_form);
-		k->secret = text(c, e, "secret", "", &quotable_form);
-		k->redirect_uris = texts(c, e, "redirect_uris", &k->n_redirect_uris, &redirect_form);
+		k->id = conf_text(c, e, "id", NULL, &token_form);
+		k->secret = conf_text(c, e, "secret", "", &quotable_form);
+		k->redirect_uris = conf_texts(c, e, "redirect_uris", &k->n_redirect_uris, &redirect_form);
 		k->may_introspect = conf_bool(c, e, "introspect", false);
 		if (k->may_introspect && !k->secret[0])
 			conf_error(c, e, "a client that may introspect needs a secret");
@@ -97,11 +72,11 @@ static void read_waf(struct conf *c, struct conf_node *web, struct cp_conf *d)
 		snprintf(issuer, sizeof(issuer), "https://%s:%u", d->w2.host, d->w2.listen[0].port);
 	else
 		snprintf(issuer, sizeof(issuer), "https://%s", d->w2.host);
-	w->issuer = text(c, m, "issuer", issuer, &issuer_form);
-	w->audience = text(c, m, "audience", d->w2.host, &quotable_form);
-	w->scope = text(c, m, "scope", "ims", &token_form);
-	w->waf_id = text(c, m, "waf_id", d->w2.host, &quotable_form);
-	w->wwsf_id = text(c, m, "wwsf_id", d->w2.host, &quotable_form);
+	w->issuer = conf_text(c, m, "issuer", issuer, &issuer_form);
+	w->audience = conf_text(c, m, "audience", d->w2.host, &quotable_form);
+	w->scope = conf_text(c, m, "scope", "ims", &token_form);
+	w->waf_id = conf_text(c, m, "waf_id", d->w2.host, &quotable_form);
+	w->wwsf_id = conf_text(c, m, "wwsf_id", d->w2.host, &quotable_form);
 	w->users_db = conf_str(c, m, "users_db", "/var/lib/w2gw/users.db", false);
 	w->state_db = conf_str(c, m, "state_db", "/var/lib/w2gw/waf.db", false);
 	w->signing_keys = conf_str(c, m, "signing_keys", "/var/lib/w2gw/waf-keys.json", false);
@@ -114,7 +89,7 @@ static void read_waf(struct conf *c, struct conf_node *web, struct cp_conf *d)
 	w->key_overlap_s = conf_uint(c, m, "key_overlap_s", 60, 31536000, 86400);
 	if (w->key_overlap_s < w->access_token_s || w->key_rotation_s < w->key_overlap_s)
 		conf_error(c, m, "access_token_s, key_overlap_s, key_rotation_s: none may be greater than the next");
-	w->guest_impus = texts(c, m, "guest_impus", &w->n_guest_impus, &impu_form);
+	w->guest_impus = conf_texts(c, m, "guest_impus", &w->n_guest_impus, &impu_form);
 	read_clients(c, m, w);
 	if (w->is_enabled)
 		own_page(c, d);
@@ -169,12 +144,12 @@ void cp_conf_read_web(struct conf *c, struct cp_conf *d)
 	struct conf_node *m = conf_map(c, c->root, "web", false);
 
 	d->web.wic_dir = conf_str(c, m, "wic_dir", "", false);
-	d->web.metrics_allow = text(c, m, "metrics_allow", "127.0.0.0/8", &prefix_form);
+	d->web.metrics_allow = conf_text(c, m, "metrics_allow", "127.0.0.0/8", &prefix_form);
 	d->web.connections = conf_uint(c, m, "connections", 1, 100000, 256);
-	d->web.authorization_server = text(c, m, "authorization_server", "", &server_form);
-	d->web.client_id = text(c, m, "client_id", "wic", &token_form);
+	d->web.authorization_server = conf_text(c, m, "authorization_server", "", &server_form);
+	d->web.client_id = conf_text(c, m, "client_id", "wic", &token_form);
 	read_waf(c, m, d);
-	d->web.scope = text(c, m, "scope", d->web.waf.scope, &token_form);
+	d->web.scope = conf_text(c, m, "scope", d->web.waf.scope, &token_form);
 	if (!d->web.authorization_server[0] && d->web.waf.is_enabled)
 		d->web.authorization_server = d->web.waf.issuer;
 	read_sign_in(c, m, d);

@@ -170,16 +170,6 @@ static bool time_ok(const json_t *claims, uint64_t now_s, unsigned skew_s)
 		(!nbf || json_number_value(nbf) <= now + skew_s) && (!iat || json_number_value(iat) <= now + skew_s);
 }
 
-static bool has_word(struct gw_sv list, struct gw_sv wanted)
-{
-	struct gw_sv one;
-
-	while (gw_sv_word(&list, &one))
-		if (gw_sv_eq(one, wanted))
-			return true;
-	return false;
-}
-
 static bool scope_ok(const json_t *v, struct gw_sv wanted)
 {
 	size_t n = json_is_array(v) ? json_array_size(v) : 0;
@@ -188,7 +178,7 @@ static bool scope_ok(const json_t *v, struct gw_sv wanted)
 		if (json_is_string(json_array_get(v, i)) && scope_ok(json_array_get(v, i), wanted))
 			return true;
 	return wanted.len == 0 ||
-		(json_is_string(v) && has_word(gw_sv(json_string_value(v), json_string_length(v)), wanted));
+		(json_is_string(v) && gw_sv_has_word(gw_sv(json_string_value(v), json_string_length(v)), wanted));
 }
 
 enum cp_verdict cp_claims_check(const json_t *claims, const struct cp_conf_issuer *conf, uint64_t now_s,

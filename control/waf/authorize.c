@@ -48,16 +48,6 @@ static const char *redirect_uri_of(const struct cp_conf_client *c, struct gw_sv 
 	return NULL;
 }
 
-static bool has_word(struct gw_sv list, struct gw_sv word)
-{
-	struct gw_sv one;
-
-	while (gw_sv_word(&list, &one))
-		if (gw_sv_eq(one, word))
-			return true;
-	return false;
-}
-
 /* @return NULL, or the error code of RFC 6749 4.1.2.1 to send to the client */
 static const char *check(const struct cp_waf *w, const struct cp_form *f, struct cp_authz *a)
 {
@@ -74,7 +64,7 @@ static const char *check(const struct cp_waf *w, const struct cp_form *f, struct
 		return "invalid_request";
 	if (cp_form_get(f, "request").len || cp_form_get(f, "request_uri").len)
 		return cp_form_get(f, "request").len ? "request_not_supported" : "request_uri_not_supported";
-	if (a->scope.len && !has_word(a->scope, gw_sv_cstr(w->conf->scope)))
+	if (a->scope.len && !gw_sv_has_word(a->scope, gw_sv_cstr(w->conf->scope)))
 		return "invalid_scope";
 	return NULL;
 }

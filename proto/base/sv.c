@@ -135,6 +135,16 @@ bool gw_sv_word(struct gw_sv *s, struct gw_sv *word)
 	return true;
 }
 
+bool gw_sv_has_word(struct gw_sv s, struct gw_sv word)
+{
+	struct gw_sv one;
+
+	while (gw_sv_word(&s, &one))
+		if (gw_sv_eq(one, word))
+			return true;
+	return false;
+}
+
 enum gw_err gw_sv_u64(struct gw_sv s, uint64_t *out)
 {
 	uint64_t v = 0;

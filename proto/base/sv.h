@@ -66,6 +66,8 @@ bool gw_sv_cut(struct gw_sv s, char c, struct gw_sv *head, struct gw_sv *rest);
 bool gw_sv_line(struct gw_sv *s, struct gw_sv *line);
 /** Take the next run of non-blank bytes (space, tab) off *s. */
 bool gw_sv_word(struct gw_sv *s, struct gw_sv *word);
+/** Is word one of the words of s? */
+bool gw_sv_has_word(struct gw_sv s, struct gw_sv word);
 /** Decimal digits only, whole slice, overflow refused; *out only on GW_OK. */
 enum gw_err gw_sv_u32(struct gw_sv s, uint32_t *out) GW_NODISCARD;
 enum gw_err gw_sv_u64(struct gw_sv s, uint64_t *out) GW_NODISCARD;

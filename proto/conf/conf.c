@@ -288,6 +288,25 @@ static void unknown(struct conf *c, const struct conf_node *n)
 	}
 }
 
+char *conf_text(struct conf *c, struct conf_node *map, const char *key, const char *dflt, const struct conf_form *f)
+{
+	struct conf_node *n = conf_scalar(c, map, key, false);
+
+	if (n && n->value.len && !f->is(n->value))
+		conf_error(c, n, "must be %s", f->what);
+	return conf_str(c, map, key, dflt, dflt == NULL);
+}
+
+char **conf_texts(struct conf *c, struct conf_node *map, const char *key, unsigned *n, const struct conf_form *f)
+{
+	struct conf_node *l = conf_list(c, map, key, false);
+
+	for (struct conf_node *e = l ? l->child : NULL; e; e = e->next)
+		if (e->kind == CONF_SCALAR && e->value.len && !f->is(e->value))
+			conf_error(c, e, "each must be %s", f->what);
+	return conf_strs(c, map, key, false, n);
+}
+
 enum gw_err conf_finish(struct conf *c)
 {
 	unknown(c, c->root);

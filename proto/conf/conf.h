@@ -60,6 +60,16 @@ bool conf_node_addr(struct conf *c, const struct conf_node *n, uint16_t dflt_por
 /** List of strings; *n how many. */
 char **conf_strs(struct conf *c, struct conf_node *map, const char *key, bool is_required, unsigned *n);
 
+/** What a value has to be, and how that is said. */
+struct conf_form {
+	bool (*is)(struct gw_sv v);
+	const char *what;
+};
+
+/** As conf_str and conf_strs, of one form. The value itself is not repeated: it may hold anything, line ends too. */
+char *conf_text(struct conf *c, struct conf_node *map, const char *key, const char *dflt, const struct conf_form *f);
+char **conf_texts(struct conf *c, struct conf_node *map, const char *key, unsigned *n, const struct conf_form *f);
+
 /** Report unknown keys. @return GW_OK when there was no mistake at all, else GW_EINVAL */
 enum gw_err conf_finish(struct conf *c) GW_NODISCARD;
 
