@@ -103,13 +103,13 @@ def run_shown(argv, title, log_path, cwd=None):
     line(f"{title}: done", True)
 
 
-def build(root, folder, options=(), targets=(), env=None):
-    """Configures when new, builds what is out of date, bundles the page into folder/wic."""
+def build(root, folder, options=(), targets=(), env=None, before=()):
+    """Configures when new, builds what is out of date; before: words before the commands, such as of nice."""
     os.makedirs(folder, exist_ok=True)
     if not os.path.exists(os.path.join(folder, "build.ninja")):
         argv = ["meson", "setup", folder, root, "-Dwic=false", *options]
-        run_shown(["env", *(env or []), *argv], "configure", os.path.join(folder, "setup.log"))
-    run_shown(["ninja", "-C", folder, *targets], "build", os.path.join(folder, "build.log"))
+        run_shown([*before, "env", *(env or []), *argv], "configure", os.path.join(folder, "setup.log"))
+    run_shown([*before, "ninja", "-C", folder, *targets], "build", os.path.join(folder, "build.log"))
     return folder
 
 
