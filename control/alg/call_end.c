@@ -235,18 +235,7 @@ void cp_call_end(struct cp_call *c, const char *why)
 	gw_map_del_u64(&a->by_id, c->id);
 	if (c->b)
 		c->b->n_calls--;
-	cp_half_clear(&c->w2);
-	cp_half_clear(&c->core);
-	gw_arena_reset(&c->ex.arena);
-	for (unsigned i = 0; i < c->n_forks; i++)
-		free(c->forks[i].tag);
-	free(c->ex.answer_text);
-	free(c->call_id);
-	free(c->term_access);
-	free(c->term_core);
-	free(c->local_access);
-	free(c->local_core);
-	free(c);
+	cp_call_free(c);
 	CP_GAUGE_ADD(calls, -1);
 }
 

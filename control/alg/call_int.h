@@ -148,6 +148,8 @@ void cp_call_on_grace(struct gw_timer *timer, uint64_t now_ms);
 /* call_offer.c */
 /** A call without anything in it; NULL: out of memory. */
 struct cp_call *cp_call_alloc(struct cp_alg *a);
+/** Its memory, and nothing else: no list, map or timer knows it any more. */
+void cp_call_free(struct cp_call *c);
 void cp_call_send_invite(struct cp_call *c);
 void cp_call_on_uac_gone(void *user, struct cp_uac *uac);
 void cp_call_on_uas_gone(void *user, struct cp_uas *u);

@@ -104,6 +104,22 @@ struct cp_call *cp_call_alloc(struct cp_alg *a)
 	return c;
 }
 
+void cp_call_free(struct cp_call *c)
+{
+	cp_half_clear(&c->w2);
+	cp_half_clear(&c->core);
+	gw_arena_reset(&c->ex.arena);
+	for (unsigned i = 0; i < c->n_forks; i++)
+		free(c->forks[i].tag);
+	free(c->ex.answer_text);
+	free(c->call_id);
+	free(c->term_access);
+	free(c->term_core);
+	free(c->local_access);
+	free(c->local_core);
+	free(c);
+}
+
 void cp_call_new(struct cp_alg *a, struct cp_uas *u, struct sip_msg *m, struct cp_binding *b,
 	enum cp_side to)
 {

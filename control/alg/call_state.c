@@ -235,18 +235,6 @@ static bool is_whole(const struct cp_call *c)
 		c->answer_ms;
 }
 
-static void drop(struct cp_call *c)
-{
-	cp_half_clear(&c->w2);
-	cp_half_clear(&c->core);
-	free(c->call_id);
-	free(c->term_access);
-	free(c->term_core);
-	free(c->local_access);
-	free(c->local_core);
-	free(c);
-}
-
 static void restore(void *user, struct gw_sv key, struct gw_sv value)
 {
 	struct cp_alg *a = user;
@@ -263,7 +251,7 @@ static void restore(void *user, struct gw_sv key, struct gw_sv value)
 		CP_COUNT(state_not_restored);
 		cp_store_del(a->s->store, CP_STORE_CALL, key);
 		if (c)
-			drop(c);
+			cp_call_free(c);
 		return;
 	}
 	c->state = CALL_UP;

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "control/app/folder.h"
 #include "control/app/metrics.h"
 #include "proto/base/list.h"
 #include "proto/base/sv.h"
@@ -227,19 +228,6 @@ static void on_connection(uv_stream_t *server, int status)
 		drop(c);
 }
 
-static void make_parent(const char *path)
-{
-	char dir[108];
-	char *slash;
-
-	snprintf(dir, sizeof(dir), "%s", path);
-	slash = strrchr(dir, '/');
-	if (slash && slash != dir) {
-		*slash = '\0';
-		(void)mkdir(dir, 0755);	/* bind tells when it did not help */
-	}
-}
-
 enum gw_err cp_ctl_open(struct cp_ctl **out, const char *path, struct cp_loop *loop,
 	const struct gw_log *log)
 {
@@ -257,7 +245,7 @@ enum gw_err cp_ctl_open(struct cp_ctl **out, const char *path, struct cp_loop *l
 	c->loop = loop;
 	gw_list_init(&c->clients);
 	snprintf(c->path, sizeof(c->path), "%s", path);
-	make_parent(path);
+	cp_make_parent(path, 0755);	/* bind tells when it did not help */
 	(void)unlink(path);	/* of a process that was killed */
 	uv_pipe_init(&loop->uv, c->listener, 0);
 	c->listener->data = c;

@@ -7,6 +7,7 @@
 
 #include <sqlite3.h>
 
+#include "control/app/folder.h"
 #include "control/app/metrics.h"
 #include "control/state/store_int.h"
 
@@ -75,19 +76,6 @@ static int open_db(struct db *d, const char *path)
 	return r;
 }
 
-static void make_parent(const char *path)
-{
-	char dir[4096];
-	char *slash;
-
-	snprintf(dir, sizeof(dir), "%s", path);
-	slash = strrchr(dir, '/');
-	if (slash && slash != dir) {
-		*slash = '\0';
-		(void)mkdir(dir, 0750);	/* opening tells when it did not help */
-	}
-}
-
 /* A file nobody can read any more must not keep the node down: it is put aside for whoever wants to look. */
 static bool put_aside(struct cp_store *s, const char *path)
 {
@@ -115,7 +103,7 @@ static enum gw_err sqlite_open(struct cp_store *s)
 		return GW_ENOMEM;
 	s->db = d;
 	d->work.data = s;
-	make_parent(path);
+	cp_make_parent(path, 0750);	/* opening tells when it did not help */
 	r = open_db(d, path);
 	if (r == SQLITE_CORRUPT || r == SQLITE_NOTADB) {
 		finalize(d);

@@ -99,6 +99,17 @@ enum gw_err cp_sqlite_open(sqlite3 **out, const char *path, unsigned busy_ms, co
 	return err;
 }
 
+enum gw_err cp_sqlite_prepare(sqlite3 *db, const char *const *sql, unsigned n, sqlite3_stmt **out, const char *path,
+	char *why)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (sqlite3_prepare_v3(db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &out[i], NULL) != SQLITE_OK) {
+			snprintf(why, WHY_BYTES, "%s: %s", path, sqlite3_errmsg(db));
+			return GW_EIO;
+		}
+	return GW_OK;
+}
+
 struct gw_sv cp_sqlite_text(sqlite3_stmt *s, int column)
 {
 	const unsigned char *p = sqlite3_column_text(s, column);

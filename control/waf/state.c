@@ -41,12 +41,8 @@ enum gw_err cp_state_open(struct cp_state **out, const char *path, char *why)
 	if ((err = cp_sqlite_open(&s->db, path, 0, schema, why)))
 		goto out;
 	sqlite3_wal_autocheckpoint(s->db, 0);	/* cp_state_checkpoint does it, elsewhere */
-	err = GW_EIO;
-	for (unsigned i = 0; i < QUERIES; i++)
-		if (sqlite3_prepare_v3(s->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &s->q[i], NULL) != SQLITE_OK) {
-			snprintf(why, 256, "%s: %s", path, sqlite3_errmsg(s->db));
-			goto out;
-		}
+	if ((err = cp_sqlite_prepare(s->db, sql, QUERIES, s->q, path, why)))
+		goto out;
 	*out = s;
 	return GW_OK;
 out:

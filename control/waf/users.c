@@ -97,12 +97,8 @@ enum gw_err cp_users_open(struct cp_users **out, const char *path, unsigned busy
 	u->seen_version = -1;
 	if ((err = cp_sqlite_open(&u->db, path, busy_ms, schema, why)))
 		goto out;
-	err = GW_EIO;
-	for (unsigned i = 0; i < QUERIES; i++)
-		if (sqlite3_prepare_v3(u->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &u->q[i], NULL) != SQLITE_OK) {
-			snprintf(why, 256, "%s: %s", path, sqlite3_errmsg(u->db));
-			goto out;
-		}
+	if ((err = cp_sqlite_prepare(u->db, sql, QUERIES, u->q, path, why)))
+		goto out;
 	*out = u;
 	return GW_OK;
 out:

@@ -4,14 +4,9 @@
 
 #include "proto/base/buf.h"
 #include "proto/sip/uri.h"
+#include "tests/fuzz/inside.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void inside(struct gw_sv all, struct gw_sv part)
-{
-	if (part.len && (part.p < all.p || part.p + part.len > all.p + all.len))
-		abort();
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
