@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Calls of a few seconds in both directions and every way they end."""
-from . import call as calls
+from . import call as calls, ends
 from .proc import wait_until
 from .scenarios import check
 
@@ -27,21 +27,9 @@ def run(setting):
         with case("phone_calls_browser_and_the_browser_hangs_up"):
             heard_both(calls.incoming(lab, browser, bob, 2, hang_up="browser"))
         with case("browser_cancels_while_the_phone_rings"):
-            mark = carol.mark()
-            browser.do("dial", target="carol")
-            browser.in_call("ringing")
-            browser.do("click", selector="#hangup")
-            browser.in_call("ended")
-            carol.wait_event("CALL_CLOSED", 5, mark)
-            lab.wait_idle()
+            ends.cancelled(lab, browser, carol, "carol")
         with case("busy_phone_is_shown_as_busy"):
-            mark = carol.mark()
-            browser.do("dial", target="carol")
-            carol.wait_event("CALL_INCOMING", 10, mark)
-            carol.hangup()
-            s = browser.in_call("ended")["call"]
-            check(s["code"] == 486, f"the page shows {s['code']} {s['cause']}")
-            lab.wait_idle()
+            ends.busy(lab, browser, carol, "carol")
         with case("phone_that_does_not_answer_ends_the_call"):
             browser.do("dial", target="carol")
             browser.in_call("ringing")
@@ -60,13 +48,7 @@ def run(setting):
             browser.in_call("ended")
             lab.wait_idle()
         with case("browser_declines"):
-            mark = bob.mark()
-            bob.dial("sip:alice@home1.example")
-            browser.in_call("ringing")
-            browser.do("click", selector="#decline")
-            closed = bob.wait_event("CALL_CLOSED", 10, mark)
-            check(closed["param"].startswith("603"), closed["param"])
-            lab.wait_idle()
+            ends.declined(lab, browser, bob, "alice")
         with case("touch_tones_reach_the_phone"):
             mark = bob.mark()
             browser.do("dial", target="bob")

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from . import call as calls
+from . import call as calls, ends
 from .cut import Relay
 from .gateway import ACCESS_V4, W2_PORT
 from .proc import wait_until
@@ -55,29 +55,11 @@ def ways_calls_go(case, lab, name, browser, bob, carol, user):
     with case(f"{name}_is_called_and_hangs_up"):
         heard_both(calls.incoming(lab, browser, bob, 2, hang_up="browser", user=user))
     with case(f"{name}_cancels"):
-        mark = carol.mark()
-        browser.do("dial", target="carol")
-        browser.in_call("ringing")
-        browser.do("click", selector="#hangup")
-        browser.in_call("ended")
-        carol.wait_event("CALL_CLOSED", 5, mark)
-        lab.wait_idle()
+        ends.cancelled(lab, browser, carol, "carol")
     with case(f"{name}_is_told_that_the_phone_is_busy"):
-        mark = carol.mark()
-        browser.do("dial", target="carol")
-        carol.wait_event("CALL_INCOMING", 10, mark)
-        carol.hangup()
-        s = browser.in_call("ended")["call"]
-        check(s["code"] == 486, f"the program was told {s['code']}")
-        lab.wait_idle()
+        ends.busy(lab, browser, carol, "carol")
     with case(f"{name}_declines"):
-        mark = bob.mark()
-        bob.dial(f"sip:{user}@home1.example")
-        browser.in_call("ringing")
-        browser.do("click", selector="#decline")
-        closed = bob.wait_event("CALL_CLOSED", 10, mark)
-        check(closed["param"].startswith("603"), closed["param"])
-        lab.wait_idle()
+        ends.declined(lab, browser, bob, user)
 
 
 def within_a_call(case, lab, name, browser, bob):
