@@ -115,7 +115,7 @@ void cp_trace_sip(enum cp_trace_dir dir, const struct cp_peer *peer, struct gw_s
 {
 	static const char *const protos[] = { "none", "wss", "ws", "udp", "tcp" };
 	static char text[TEXT_BYTES];
-	bool is_w2 = peer->proto == CP_PROTO_WSS || peer->proto == CP_PROTO_WS;
+	bool is_w2 = cp_peer_is_w2(peer);
 	struct gw_sv call = cp_trace_header(bytes, GW_SV("Call-ID"), 'i'), t = GW_SV_NONE, c;
 	char addr[GW_ADDR_STR_BYTES], conn[24], id[1024];
 	char *line = NULL;

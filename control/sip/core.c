@@ -168,7 +168,7 @@ void cp_core_request(struct cp_sip *s, struct cp_uas *u)
 
 void cp_core_ack(struct cp_sip *s, const struct cp_peer *from, struct sip_msg *m)
 {
-	bool is_w2 = from->proto == CP_PROTO_WSS || from->proto == CP_PROTO_WS;
+	bool is_w2 = cp_peer_is_w2(from);
 	struct gw_sv token = is_w2 ? GW_SV_NONE : cp_core_pop_routes(s, m), icid;
 	struct cp_binding *b = is_w2 ? cp_reg_by_sender(s->reg, from->conn, m) : cp_reg_by_token(s->reg, token);
 	struct cp_peer to;

@@ -40,15 +40,10 @@ static uint64_t now_of(const struct cp_entry *e)
 	return cp_loop_now(e->s->loop);
 }
 
-static bool is_same(const struct cp_peer *a, const struct cp_peer *b)
-{
-	return a->proto == b->proto && gw_addr_eq(&a->addr, &b->addr);
-}
-
 static struct target *find(struct cp_entry *e, const struct cp_peer *p)
 {
 	for (unsigned i = 0; i < e->n; i++)
-		if (is_same(&e->targets[i].peer, p))
+		if (cp_peer_same(&e->targets[i].peer, p))
 			return &e->targets[i];
 	return NULL;
 }
@@ -114,14 +109,6 @@ static unsigned addresses(struct cp_entry *e, const struct cp_conf_node *n, stru
 	return 1;
 }
 
-static bool was_tried(const struct cp_peer *p, const struct cp_peer *tried, unsigned n_tried)
-{
-	for (unsigned i = 0; i < n_tried; i++)
-		if (is_same(p, &tried[i]))
-			return true;
-	return false;
-}
-
 enum gw_err cp_entry_next(struct cp_entry *e, const struct cp_peer *tried, unsigned n_tried, struct cp_peer *to)
 {
 	const struct cp_conf *c = e->s->conf;
@@ -136,7 +123,7 @@ enum gw_err cp_entry_next(struct cp_entry *e, const struct cp_peer *tried, unsig
 		if (is_pending && none == GW_ENOENT)
 			none = GW_EAGAIN;
 		for (unsigned k = 0; k < n; k++) {
-			const struct target *t = was_tried(&list[k], tried, n_tried) ? NULL : learn(e, &list[k]);
+			const struct target *t = cp_peer_in(&list[k], tried, n_tried) ? NULL : learn(e, &list[k]);
 
 			if (!t)
 				continue;
@@ -354,7 +341,7 @@ json_t *cp_entry_show(void *entry)
 
 		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:b, s:I, s:I, s:I}", "entry",
 			gw_addr_str(&t->peer.addr, addr), "transport", t->peer.proto == CP_PROTO_TCP ? "tcp" : "udp",
-			"state", state, "in_use", is_same(&t->peer, &next), "silent_s",
+			"state", state, "in_use", cp_peer_same(&t->peer, &next), "silent_s",
 			(json_int_t)((now - t->answered_ms) / 1000), "retry_after_s",
 			(json_int_t)(now < t->backoff_until_ms ? (t->backoff_until_ms - now) / 1000 : 0), "outages",
 			(json_int_t)t->n_down));

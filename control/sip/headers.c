@@ -106,8 +106,7 @@ struct gw_sv cp_core_icid_of(const struct sip_msg *m)
 	return sip_param_get(sip_msg_value(m, SIP_HDR_P_CHARGING_VECTOR), GW_SV("icid-value"), &p) ? p.value : GW_SV_NONE;
 }
 
-/* W2-SIP-04: the identifier stays that of the dialog. */
-static void charge(const struct cp_sip *s, struct sip_msg *m, struct gw_sv icid)
+void cp_core_charge(const struct cp_sip *s, struct sip_msg *m, struct gw_sv icid)
 {
 	char fresh[64];
 
@@ -176,7 +175,7 @@ void cp_core_edit_to_core(struct cp_sip *s, struct sip_msg *m, const struct cp_b
 		assert_identity(m, b);
 	if (s->conf->mw.mmtel && m->method == SIP_INVITE && m->to_tag.len == 0)
 		name_service(m);
-	charge(s, m, icid);
+	cp_core_charge(s, m, icid);
 }
 
 void cp_core_edit_from_wic(struct cp_uas *u, struct sip_msg *m)

@@ -20,6 +20,8 @@ void cp_core_edit_from_wic(struct cp_uas *u, struct sip_msg *m);
 
 /** Does a WIC claim to be somebody else, in From or P-Preferred-Identity, where that is refused (W2-ERR-17)? */
 bool cp_core_is_foreign(const struct cp_sip *s, const struct sip_msg *m, const struct cp_binding *b);
+/** P-Charging-Vector of a request (W2-REG-13, W2-SIP-04): the icid stays that of the dialog; empty: a fresh one. */
+void cp_core_charge(const struct cp_sip *s, struct sip_msg *m, struct gw_sv icid);
 /** A fresh charging identifier (W2-HDR-04), NUL-terminated. */
 void cp_core_icid(char *dst, size_t cap);
 /** icid-value of a message; empty: none. */

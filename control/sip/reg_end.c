@@ -67,7 +67,7 @@ static void build(struct cp_reg *r, struct sip_msg *m, struct gw_arena *a, const
 	sip_msg_add(m, SIP_HDR_REQUIRE, GW_SV("path"));
 	sip_msg_add(m, SIP_HDR_SUPPORTED, b->has_ob ? GW_SV("path, outbound") : GW_SV("path"));
 	cp_reg_auth_on_behalf(b, m);
-	cp_reg_put_charging(r, m);
+	cp_core_charge(r->s, m, GW_SV_NONE);
 }
 
 static void tell_core(struct cp_binding *b)

@@ -218,7 +218,7 @@ static void build(struct cp_reg_event *e, struct sip_msg *m, struct gw_arena *a,
 	sip_msg_add(m, SIP_HDR_ACCEPT, GW_SV("application/reginfo+xml"));
 	sip_msg_addf(m, SIP_HDR_EXPIRES, "%u", expires_s);
 	sip_msg_addf(m, SIP_HDR_P_ASSERTED_IDENTITY, "<%s>", us);
-	cp_reg_put_charging(e->reg, m);
+	cp_core_charge(e->reg->s, m, GW_SV_NONE);
 }
 
 static enum gw_err new_dialog(struct cp_reg_event *e)

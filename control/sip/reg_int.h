@@ -87,8 +87,6 @@ void cp_binding_forget(const struct cp_binding *b);
 /** Is a REGISTER for this binding under way? */
 bool cp_reg_is_asking(struct cp_reg *r, const struct cp_binding *b);
 void cp_reg_attempts_free(struct cp_reg *r);
-/** P-Charging-Vector of a request outside any session (W2-REG-13). */
-void cp_reg_put_charging(struct cp_reg *r, struct sip_msg *m);
 
 /* reg_end.c */
 /**

@@ -23,22 +23,13 @@ static void put_path(struct cp_reg *r, struct sip_msg *m, const struct cp_reg_at
 		sip_msg_add(m, SIP_HDR_REQUIRE, GW_SV("path"));
 }
 
-void cp_reg_put_charging(struct cp_reg *r, struct sip_msg *m)
-{
-	char icid[64];
-
-	cp_core_icid(icid, sizeof(icid));
-	sip_msg_addf(m, SIP_HDR_P_CHARGING_VECTOR, "icid-value=\"%s\";icid-generated-at=%s;orig-ioi=%s", icid,
-		r->s->conf->mw.host, r->s->conf->mw.orig_ioi);
-}
-
 static enum gw_err edit_register(struct cp_reg *r, struct sip_msg *m, const struct cp_reg_attempt *at)
 {
 	cp_core_strip(r->s, m);		/* W2-REG-03: credentials are Digest without integrity-protected now */
 	sip_msg_del(m, SIP_HDR_ROUTE);
 	sip_msg_del(m, SIP_HDR_P_PREFERRED_IDENTITY);
 	put_path(r, m, at);
-	cp_reg_put_charging(r, m);
+	cp_core_charge(r->s, m, GW_SV_NONE);
 	return cp_reg_auth_to_core(at->u, m);
 }
 

@@ -247,14 +247,6 @@ static enum sip_transport transport_of(const struct sip_uri *u)
 	return gw_sv_ieq(p.value, GW_SV("tcp")) ? SIP_TRANSPORT_TCP : SIP_TRANSPORT_UDP;
 }
 
-static bool is_in(const struct cp_peer *p, const struct cp_peer *list, unsigned n)
-{
-	for (unsigned i = 0; i < n; i++)
-		if (p->proto == list[i].proto && gw_addr_eq(&p->addr, &list[i].addr))
-			return true;
-	return false;
-}
-
 /* The servers of a Route by name, of which the core's nodes count. @return how many there are; *to: the next */
 static unsigned by_name(struct cp_sip *s, const struct sip_uri *u, const struct cp_peer *tried, unsigned n_tried,
 	struct cp_peer *to)
@@ -267,7 +259,7 @@ static unsigned by_name(struct cp_sip *s, const struct sip_uri *u, const struct 
 		if (!cp_entry_is_trusted(s->entry, &list[i].addr))
 			continue;
 		kept++;
-		if (to->proto == CP_PROTO_NONE && !is_in(&list[i], tried, n_tried))
+		if (to->proto == CP_PROTO_NONE && !cp_peer_in(&list[i], tried, n_tried))
 			*to = list[i];
 	}
 	return kept;
@@ -297,7 +289,7 @@ enum gw_err cp_route_next(struct cp_sip *s, const struct sip_msg *m, const struc
 		if (transport_of(&u) != SIP_TRANSPORT_ANY)
 			is_tcp = transport_of(&u) == SIP_TRANSPORT_TCP;
 		literal.proto = is_tcp ? CP_PROTO_TCP : CP_PROTO_UDP;
-		if (is_in(&literal, tried, n_tried))
+		if (cp_peer_in(&literal, tried, n_tried))
 			return GW_ENOENT;
 		*to = literal;
 		return GW_OK;

@@ -17,11 +17,6 @@ struct cp_flow {
 	unsigned n_uas, n_open;      /* open: without a final response */
 };
 
-static inline bool cp_peer_is_w2(const struct cp_peer *p)
-{
-	return p->proto == CP_PROTO_WSS || p->proto == CP_PROTO_WS;
-}
-
 static inline enum sip_framing cp_peer_framing(const struct cp_peer *p)
 {
 	return p->proto == CP_PROTO_UDP ? SIP_DATAGRAM : p->proto == CP_PROTO_TCP ? SIP_STREAM : SIP_WHOLE;

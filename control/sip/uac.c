@@ -313,8 +313,7 @@ void cp_uac_move_all(struct cp_sip *s, const struct cp_peer *from)
 	while (gw_map_next(&s->uac, &it, &v)) {
 		struct cp_uac *c = v;
 
-		if (c->has_final || c->has_provisional || c->peer.proto != from->proto ||
-			!gw_addr_eq(&c->peer.addr, &from->addr) || !cp_uac_move(c))
+		if (c->has_final || c->has_provisional || !cp_peer_same(&c->peer, from) || !cp_uac_move(c))
 			continue;
 		c->has_final = true;
 		sip_txn_transport_error(&c->txn);

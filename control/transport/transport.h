@@ -25,6 +25,25 @@ struct cp_peer {
 	bool is_long;              /* UDP: short ones too go the way of long requests */
 };
 
+static inline bool cp_peer_is_w2(const struct cp_peer *p)
+{
+	return p->proto == CP_PROTO_WSS || p->proto == CP_PROTO_WS;
+}
+
+/** The same server by the same transport, over whichever connection. */
+static inline bool cp_peer_same(const struct cp_peer *a, const struct cp_peer *b)
+{
+	return a->proto == b->proto && gw_addr_eq(&a->addr, &b->addr);
+}
+
+static inline bool cp_peer_in(const struct cp_peer *p, const struct cp_peer *list, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (cp_peer_same(p, &list[i]))
+			return true;
+	return false;
+}
+
 /** Low half of an id no connection ever has: of who is away since before this process began. */
 #define CP_CONN_OF_NOBODY 0xffffffffu
 
