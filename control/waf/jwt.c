@@ -7,7 +7,7 @@
 
 #include <jansson.h>
 
-#define TOKEN_MAX_BYTES 8192
+#include "control/token/jwt.h"
 
 static json_t *claims_of(const struct cp_jwt_claims *c)
 {
@@ -55,34 +55,17 @@ enum gw_err cp_jwt_sign(const struct cp_keys *keys, const struct cp_jwt_claims *
 	return out->overflow ? GW_ENOSPC : GW_OK;
 }
 
-static bool read_jti(const cjose_jws_t *jws, char jti[64])
-{
-	uint8_t *text;
-	size_t len;
-	json_t *j;
-	const char *v;
-	bool ok;
-
-	if (!cjose_jws_get_plaintext(jws, &text, &len, NULL))
-		return false;
-	j = json_loadb((const char *)text, len, 0, NULL);
-	v = json_string_value(json_object_get(j, "jti"));
-	ok = v && snprintf(jti, 64, "%s", v) < 64;
-	json_decref(j);
-	return ok;
-}
-
 bool cp_jwt_is_ours(const struct cp_keys *keys, struct gw_sv token, char jti[64])
 {
-	cjose_jws_t *jws = token.len && token.len <= TOKEN_MAX_BYTES ? cjose_jws_import(token.p, token.len, NULL) : NULL;
-	cjose_header_t *h = jws ? cjose_jws_get_protected(jws) : NULL;
-	const char *alg = h ? cjose_header_get(h, CJOSE_HDR_ALG, NULL) : NULL;
-	const char *kid = h ? cjose_header_get(h, CJOSE_HDR_KID, NULL) : NULL;
-	const cjose_jwk_t *key = kid ? cp_keys_find(keys, gw_sv_cstr(kid)) : NULL;
-	/* the header may not choose how it is verified (RFC 8725 3.1) */
-	bool ok = key && alg && strcmp(alg, CJOSE_HDR_ALG_ES256) == 0 && cjose_jws_verify(jws, key, NULL) &&
-		read_jti(jws, jti);
+	const char *v;
+	struct cp_jwt j;
+	bool ok;
 
-	cjose_jws_release(jws);
+	if (cp_jwt_read(&j, token))
+		return false;
+	v = json_string_value(json_object_get(j.claims, "jti"));
+	ok = v && j.alg == CP_JWS_ES256 && j.kid.len && cp_jwt_verify(&j, cp_keys_set(keys)) &&
+		snprintf(jti, 64, "%s", v) < 64;
+	cp_jwt_free(&j);
 	return ok;
 }

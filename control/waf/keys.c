@@ -28,6 +28,7 @@ struct cp_keys {
 	struct key key[KEYS_MAX];	/* oldest first */
 	unsigned n;
 	char *jwks;
+	struct cp_jwks *set;		/* the same, to verify by */
 };
 
 static void release(struct key *list, unsigned n)
@@ -103,7 +104,8 @@ static bool make_key(struct key *out, uint64_t now_s)
 static enum gw_err save(struct cp_keys *k, const struct key *list, unsigned n)
 {
 	char *secret = dump(list, n, true), *jwks = secret ? dump(list, n, false) : NULL;
-	enum gw_err err = jwks ? GW_OK : GW_ENOMEM;
+	struct cp_jwks *set = NULL;
+	enum gw_err err = jwks ? cp_jwks_parse(&set, gw_sv_cstr(jwks)) : GW_ENOMEM;
 
 	if (err == GW_OK && !write_file(k->path, secret))
 		err = GW_EIO;
@@ -111,11 +113,14 @@ static enum gw_err save(struct cp_keys *k, const struct key *list, unsigned n)
 		OPENSSL_cleanse(secret, strlen(secret));
 	free(secret);
 	if (err) {
+		cp_jwks_free(set);
 		free(jwks);
 		return err;
 	}
 	free(k->jwks);
+	cp_jwks_free(k->set);
 	k->jwks = jwks;
+	k->set = set;
 	return GW_OK;
 }
 
@@ -155,7 +160,7 @@ static enum gw_err read_file(struct cp_keys *k, char *why)
 	json_decref(j);
 	if (err == GW_OK && !(k->jwks = dump(k->key, k->n, false)))
 		err = GW_ENOMEM;
-	return err;
+	return err ? err : cp_jwks_parse(&k->set, gw_sv_cstr(k->jwks));
 }
 
 enum gw_err cp_keys_load(struct cp_keys **out, const char *path, uint64_t rotation_s, uint64_t overlap_s,
@@ -233,12 +238,9 @@ const cjose_jwk_t *cp_keys_signer(const struct cp_keys *k, uint64_t now_s)
 	return k->key[signer(k, now_s)].jwk;
 }
 
-const cjose_jwk_t *cp_keys_find(const struct cp_keys *k, struct gw_sv kid)
+const struct cp_jwks *cp_keys_set(const struct cp_keys *k)
 {
-	for (unsigned i = 0; i < k->n; i++)
-		if (gw_sv_eq(gw_sv_cstr(cjose_jwk_get_kid(k->key[i].jwk, NULL)), kid))
-			return k->key[i].jwk;
-	return NULL;
+	return k->set;
 }
 
 const char *cp_keys_jwks(const struct cp_keys *k)
@@ -257,6 +259,7 @@ void cp_keys_free(struct cp_keys *k)
 		return;
 	release(k->key, k->n);
 	free(k->jwks);
+	cp_jwks_free(k->set);
 	free(k->path);
 	free(k);
 }

@@ -7,8 +7,7 @@
 #ifndef CP_KEYS_H
 #define CP_KEYS_H
 
-#include <cjose/cjose.h>
-
+#include "control/token/jwks.h"
 #include "proto/base/sv.h"
 
 struct cp_keys;
@@ -27,8 +26,8 @@ enum gw_err cp_keys_load(struct cp_keys **out, const char *path, uint64_t rotati
 enum gw_err cp_keys_turn(struct cp_keys *k, uint64_t now_s) GW_NODISCARD;
 /** The key that signs now; its kid is in it. Never NULL. */
 const cjose_jwk_t *cp_keys_signer(const struct cp_keys *k, uint64_t now_s);
-/** A published key by its kid, or NULL. */
-const cjose_jwk_t *cp_keys_find(const struct cp_keys *k, struct gw_sv kid);
+/** The published keys, to verify by; owned by k until the next cp_keys_turn. */
+const struct cp_jwks *cp_keys_set(const struct cp_keys *k);
 /** The public JWK set, with a NUL; owned by k until the next cp_keys_turn. */
 const char *cp_keys_jwks(const struct cp_keys *k);
 unsigned cp_keys_count(const struct cp_keys *k);
