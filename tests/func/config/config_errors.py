@@ -68,6 +68,7 @@ CASES = [
     (CSCF, "introspect: false", "introspect: true", "clients", "needs a secret"),
     (CSCF, "guest_impus: []", 'guest_impus: ["sip:g{2..1}@h"]', "guest_impus", "range"),
     (CSCF, "guest_impus: []", 'guest_impus: ["http://g"]', "guest_impus", "range"),
+    (CSCF, "guest_impus: []", 'guest_impus: ["sip:guest@h{1..3}.example"]', "guest_impus", "range"),
     (CSCF, "sign_in: [oauth]", "sign_in: [basic]", "sign_in", "oauth, digest"),
     (CSCF, "enabled: true ", "enabled: false ", "sign_in", "oauth needs"),
     (CSCF, "insecure_ws: false", "insecure_ws: true", "enabled", "unencrypted"),
