@@ -159,17 +159,16 @@ static void get(struct cp_waf *w, struct cp_web_req *r, const struct cp_authz *a
 
 static void guest(struct cp_waf *w, struct cp_web_req *r, const struct cp_authz *a)
 {
-	char text[64];
-	struct gw_buf b = gw_buf(text, sizeof(text));
-	struct gw_sv source = cp_waf_source(r, &b);
-	uint64_t now = cp_loop_now(w->loop), wait = cp_rate_wait(&w->guests, source, now);
+	char net[CP_NET_BYTES];
+	struct gw_sv source = cp_rate_net(&r->peer, CP_NET_SOURCE, net);
+	uint64_t now = cp_loop_now(w->loop), wait = cp_backoff_wait(&w->guests, source, now);
 
 	if (wait) {
 		CP_COUNT(waf_login_limited);
 		cp_waf_page(w, r, a, CP_NOTE_SLOW, GW_SV_NONE, wait);
 		return;
 	}
-	cp_rate_hit(&w->guests, source, now);
+	cp_backoff_hit(&w->guests, source, now);
 	CP_COUNT(waf_guests_total);
 	cp_waf_accept(w, r, a, NULL);
 }

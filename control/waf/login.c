@@ -37,8 +37,7 @@ static void check(uv_work_t *work)
 static void answer(struct job *j)
 {
 	struct gw_sv login = gw_sv_cstr(j->login);
-	char text[64];
-	struct gw_buf b = gw_buf(text, sizeof(text));
+	char net[CP_NET_BYTES];
 	struct cp_waf *w = j->w;
 
 	if (w->is_stopping) {
@@ -52,8 +51,8 @@ static void answer(struct job *j)
 		return;
 	}
 	CP_COUNT(waf_logins);
-	cp_rate_clear(&w->by_account, login);
-	cp_rate_undo(&w->by_source, cp_waf_source(j->r, &b));
+	cp_backoff_clear(&w->by_account, login);
+	cp_backoff_undo(&w->by_source, cp_rate_net(&j->r->peer, CP_NET_SOURCE, net));
 	cp_waf_accept(w, j->r, &j->a, &j->user);
 }
 
@@ -133,13 +132,12 @@ static void wipe(struct gw_sv v)
 void cp_waf_login(struct cp_waf *w, struct cp_web_req *r, const struct cp_form *form, const struct cp_authz *a)
 {
 	struct gw_sv login = gw_sv_trim(cp_form_get(form, "login")), password = cp_form_get(form, "password"), source;
-	char text[64], lower[CP_LOGIN_MAX];
-	struct gw_buf b = gw_buf(text, sizeof(text));
+	char net[CP_NET_BYTES], lower[CP_LOGIN_MAX];
 	uint64_t now = cp_loop_now(w->loop), wait, other;
 
-	source = cp_waf_source(r, &b);
+	source = cp_rate_net(&r->peer, CP_NET_SOURCE, net);
 	if (!cp_users_is_login(login) || password.len == 0 || password.len > CP_PASSWORD_MAX) {
-		cp_rate_hit(&w->by_source, source, now);
+		cp_backoff_hit(&w->by_source, source, now);
 		CP_COUNT(waf_login_failed);
 		cp_waf_page(w, r, a, CP_NOTE_WRONG, GW_SV_NONE, 0);	/* says nothing about accounts */
 		goto out;
@@ -147,8 +145,8 @@ void cp_waf_login(struct cp_waf *w, struct cp_web_req *r, const struct cp_form *
 	for (size_t i = 0; i < login.len; i++)
 		lower[i] = gw_lower(login.p[i]);
 	login = gw_sv(lower, login.len);
-	wait = cp_rate_wait(&w->by_source, source, now);
-	other = cp_rate_wait(&w->by_account, login, now);
+	wait = cp_backoff_wait(&w->by_source, source, now);
+	other = cp_backoff_wait(&w->by_account, login, now);
 	wait = wait > other ? wait : other;
 	if (wait) {
 		CP_COUNT(waf_login_limited);
@@ -157,8 +155,8 @@ void cp_waf_login(struct cp_waf *w, struct cp_web_req *r, const struct cp_form *
 		CP_COUNT(waf_login_busy);
 		cp_waf_page(w, r, a, CP_NOTE_BUSY, login, 1000);
 	} else {
-		cp_rate_hit(&w->by_source, source, now);
-		cp_rate_hit(&w->by_account, login, now);
+		cp_backoff_hit(&w->by_source, source, now);
+		cp_backoff_hit(&w->by_account, login, now);
 		start(w, r, a, login, password);
 	}
 out:

@@ -69,10 +69,9 @@ static const struct cp_conf_client *client_of(struct cp_waf *w, struct cp_web_re
 /* @return the client; NULL: answered */
 static const struct cp_conf_client *begin(struct cp_waf *w, struct cp_web_req *r, struct cp_form *f)
 {
-	char text[64];
-	struct gw_buf b = gw_buf(text, sizeof(text));
-	struct gw_sv source = cp_waf_source(r, &b);
-	uint64_t now = cp_loop_now(w->loop), wait = cp_rate_wait(&w->by_source, source, now);
+	char net[CP_NET_BYTES];
+	struct gw_sv source = cp_rate_net(&r->peer, CP_NET_SOURCE, net);
+	uint64_t now = cp_loop_now(w->loop), wait = cp_backoff_wait(&w->by_source, source, now);
 	const struct cp_conf_client *c;
 
 	cp_waf_allow_origin(w, r);
@@ -89,7 +88,7 @@ static const struct cp_conf_client *begin(struct cp_waf *w, struct cp_web_req *r
 	c = client_of(w, r, f);
 	if (c)
 		return c;
-	cp_rate_hit(&w->by_source, source, now);
+	cp_backoff_hit(&w->by_source, source, now);
 	cp_web_header(r, "WWW-Authenticate", GW_SV("Basic realm=\"waf\""));
 	error(r, 401, "invalid_client");
 	return NULL;

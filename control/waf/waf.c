@@ -22,16 +22,6 @@ const struct cp_conf_client *cp_waf_client(const struct cp_waf *w, struct gw_sv 
 	return NULL;
 }
 
-struct gw_sv cp_waf_source(const struct cp_web_req *r, struct gw_buf *b)
-{
-	struct gw_addr a = r->peer;
-
-	if (a.family == 6)	/* a subscriber has a /64 */
-		memset(&a.b[8], 0, 8);
-	gw_addr_put_ip(b, &a);
-	return gw_buf_sv(b);
-}
-
 void cp_waf_json(struct cp_web_req *r, unsigned status, const char *text)
 {
 	cp_web_answer(r, status, "application/json", gw_sv_cstr(text));

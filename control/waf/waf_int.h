@@ -4,11 +4,12 @@
 #define CP_WAF_INT_H
 
 #include "control/app/metrics.h"
+#include "control/transport/rate.h"
+#include "control/waf/backoff.h"
 #include "control/waf/form.h"
 #include "control/waf/grants.h"
 #include "control/waf/jwt.h"
 #include "control/waf/password.h"
-#include "control/waf/rate.h"
 #include "control/waf/waf.h"
 
 #define CP_WAF_AUTHORIZE "/oauth/authorize"
@@ -30,7 +31,7 @@ struct cp_waf {
 	struct cp_keys *keys;
 	struct cp_pool *pool;             /* NULL: no guests */
 	struct cp_grants *grants;
-	struct cp_rate by_source, by_account, guests;
+	struct cp_backoff by_source, by_account, guests;
 	unsigned char csrf_key[CP_CSRF_BYTES];
 	char dummy_hash[CP_HASH_BYTES];   /* checked when there is no such user, so that it takes as long */
 	struct gw_list jobs;              /* password checks, waiting or on the thread pool */
@@ -51,8 +52,6 @@ struct cp_authz {
 
 /* waf.c */
 const struct cp_conf_client *cp_waf_client(const struct cp_waf *w, struct gw_sv id);
-/* The key of back-off tables: an IPv4 address, an IPv6 /64. */
-struct gw_sv cp_waf_source(const struct cp_web_req *r, struct gw_buf *b);
 void cp_waf_json(struct cp_web_req *r, unsigned status, const char *text);
 /* Cross-origin readers: only pages of configured clients; NULL: anybody. */
 void cp_waf_allow_origin(struct cp_waf *w, struct cp_web_req *r);

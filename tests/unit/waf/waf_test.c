@@ -5,7 +5,7 @@
 #include "control/waf/keys.h"
 #include "control/waf/pkce.h"
 #include "control/waf/pool.h"
-#include "control/waf/rate.h"
+#include "control/waf/backoff.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -184,43 +184,43 @@ static void pool_patterns_that_make_no_sense_are_refused(void **state)
 
 static void failures_double_the_wait(void **state)
 {
-	struct cp_rate *r = calloc(1, sizeof(*r));
+	struct cp_backoff *r = calloc(1, sizeof(*r));
 
 	(void)state;
-	*r = (struct cp_rate){ .free_hits = 3, .base_ms = 1000, .max_ms = 10000, .forget_ms = 60000 };
+	*r = (struct cp_backoff){ .free_hits = 3, .base_ms = 1000, .max_ms = 10000, .forget_ms = 60000 };
 	for (int i = 0; i < 3; i++)
-		cp_rate_hit(r, GW_SV("k"), 0);
-	assert_int_equal(cp_rate_wait(r, GW_SV("k"), 0), 0);
+		cp_backoff_hit(r, GW_SV("k"), 0);
+	assert_int_equal(cp_backoff_wait(r, GW_SV("k"), 0), 0);
 	for (uint64_t want = 1000; want < 16000; want *= 2) {
-		cp_rate_hit(r, GW_SV("k"), 0);
-		assert_int_equal(cp_rate_wait(r, GW_SV("k"), 0), want < 10000 ? want : 10000);
+		cp_backoff_hit(r, GW_SV("k"), 0);
+		assert_int_equal(cp_backoff_wait(r, GW_SV("k"), 0), want < 10000 ? want : 10000);
 	}
-	cp_rate_hit(r, GW_SV("k"), 0);
-	assert_int_equal(cp_rate_wait(r, GW_SV("k"), 0), 10000);
-	assert_int_equal(cp_rate_wait(r, GW_SV("k"), 9000), 1000);
-	assert_int_equal(cp_rate_wait(r, GW_SV("other"), 0), 0);
-	cp_rate_hit(r, GW_SV("k"), 70001);	/* quiet for longer than forget_ms */
-	assert_int_equal(cp_rate_wait(r, GW_SV("k"), 70001), 0);
+	cp_backoff_hit(r, GW_SV("k"), 0);
+	assert_int_equal(cp_backoff_wait(r, GW_SV("k"), 0), 10000);
+	assert_int_equal(cp_backoff_wait(r, GW_SV("k"), 9000), 1000);
+	assert_int_equal(cp_backoff_wait(r, GW_SV("other"), 0), 0);
+	cp_backoff_hit(r, GW_SV("k"), 70001);	/* quiet for longer than forget_ms */
+	assert_int_equal(cp_backoff_wait(r, GW_SV("k"), 70001), 0);
 	for (int i = 0; i < 9; i++)
-		cp_rate_hit(r, GW_SV("k"), 70001);
-	cp_rate_clear(r, GW_SV("k"));
-	assert_int_equal(cp_rate_wait(r, GW_SV("k"), 70001), 0);
+		cp_backoff_hit(r, GW_SV("k"), 70001);
+	cp_backoff_clear(r, GW_SV("k"));
+	assert_int_equal(cp_backoff_wait(r, GW_SV("k"), 70001), 0);
 	free(r);
 }
 
 static void a_flood_of_keys_pushes_out_the_quietest(void **state)
 {
-	struct cp_rate *r = calloc(1, sizeof(*r));
+	struct cp_backoff *r = calloc(1, sizeof(*r));
 	char key[32];
 
 	(void)state;
-	*r = (struct cp_rate){ .free_hits = 0, .base_ms = 100000000, .max_ms = 100000000, .forget_ms = 60000 };
-	for (int i = 0; i < 10 * CP_RATE_SETS * CP_RATE_WAYS; i++) {
+	*r = (struct cp_backoff){ .free_hits = 0, .base_ms = 100000000, .max_ms = 100000000, .forget_ms = 60000 };
+	for (int i = 0; i < 10 * CP_BACKOFF_SETS * CP_BACKOFF_WAYS; i++) {
 		snprintf(key, sizeof(key), "k%d", i);
-		cp_rate_hit(r, gw_sv_cstr(key), (uint64_t)i);
-		assert_true(cp_rate_wait(r, gw_sv_cstr(key), (uint64_t)i) > 0);
+		cp_backoff_hit(r, gw_sv_cstr(key), (uint64_t)i);
+		assert_true(cp_backoff_wait(r, gw_sv_cstr(key), (uint64_t)i) > 0);
 	}
-	assert_int_equal(cp_rate_wait(r, GW_SV("k0"), 90000), 0);
+	assert_int_equal(cp_backoff_wait(r, GW_SV("k0"), 90000), 0);
 	free(r);
 }
 
