@@ -15,33 +15,11 @@ static bool is_url(struct gw_sv v)
 		gw_sv_chr(v, ' ', 0) == v.len;
 }
 
-static char *text(struct conf *c, struct conf_node *m, const char *key, const char *dflt)
-{
-	struct conf_node *n = conf_scalar(c, m, key, false);
+static const struct conf_form quotable_form = { cp_conf_is_quotable, "printable ASCII without quotes and backslashes" },
+	header_form = { cp_conf_is_token, "the name of a header field" },
+	url_form = { is_url, "a URL that begins with https://" };
 
-	if (n && n->value.len && !cp_conf_is_quotable(n->value))
-		conf_error(c, n, "must be printable ASCII without quotes and backslashes");
-	return conf_str(c, m, key, dflt, dflt == NULL);
-}
-
-static char *header(struct conf *c, struct conf_node *m, const char *key)
-{
-	struct conf_node *n = conf_scalar(c, m, key, false);
-
-	if (n && n->value.len && !cp_conf_is_token(n->value))
-		conf_error(c, n, "must be the name of a header field");
-	return conf_str(c, m, key, "", false);
-}
-
-static char *url(struct conf *c, struct conf_node *m, const char *key)
-{
-	struct conf_node *n = conf_scalar(c, m, key, false);
-
-	if (n && n->value.len && !is_url(n->value))
-		conf_error(c, n, "must be a URL that begins with https://");
-	return conf_str(c, m, key, "", false);
-}
-
+/* Unlike conf_texts: an empty one is an error, for it would name nobody. */
 static char **texts(struct conf *c, struct conf_node *m, const char *key, unsigned *n)
 {
 	struct conf_node *l = conf_list(c, m, key, false);
@@ -89,7 +67,7 @@ static void read_pools(struct conf *c, struct conf_node *m, struct cp_conf_issue
 			conf_error(c, e, "each pool has a wwsf_id and impus");
 			continue;
 		}
-		p->wwsf_id = text(c, e, "wwsf_id", NULL);
+		p->wwsf_id = conf_text(c, e, "wwsf_id", NULL, &quotable_form);
 		p->impus = conf_strs(c, e, "impus", true, &p->n_impus);
 		impus = conf_list(c, e, "impus", false);
 		for (struct conf_node *u = impus ? impus->child : NULL; u; u = u->next)
@@ -103,10 +81,10 @@ static void read_keys(struct conf *c, struct conf_node *e, struct cp_conf_issuer
 {
 	struct conf_node *n;
 
-	i->keys = text(c, e, "keys", "");
-	i->introspection = url(c, e, "introspection");
-	i->client_file = text(c, e, "client_file", "");
-	i->ca_file = text(c, e, "ca_file", "");
+	i->keys = conf_text(c, e, "keys", "", &quotable_form);
+	i->introspection = conf_text(c, e, "introspection", "", &url_form);
+	i->client_file = conf_text(c, e, "client_file", "", &quotable_form);
+	i->ca_file = conf_text(c, e, "ca_file", "", &quotable_form);
 	i->cache_s = conf_uint(c, e, "cache_s", 1, 3600, 60);
 	n = conf_scalar(c, e, "keys", false);
 	if (n && n->value.len && strcmp(i->keys, "own") != 0 && i->keys[0] != '/' && !is_url(n->value))
@@ -121,18 +99,18 @@ static void read_claims(struct conf *c, struct conf_node *e, struct cp_conf_issu
 {
 	struct conf_node *m = conf_map(c, e, "claims", false);
 
-	i->claim_impi = text(c, m, "impi", "impi");
-	i->claim_impu = text(c, m, "impu", "impu");
-	i->claim_waf_id = text(c, m, "waf_id", "waf_id");
-	i->claim_wwsf_id = text(c, m, "wwsf_id", "wwsf_id");
-	i->claim_scope = text(c, m, "scope", "scope");
+	i->claim_impi = conf_text(c, m, "impi", "impi", &quotable_form);
+	i->claim_impu = conf_text(c, m, "impu", "impu", &quotable_form);
+	i->claim_waf_id = conf_text(c, m, "waf_id", "waf_id", &quotable_form);
+	i->claim_wwsf_id = conf_text(c, m, "wwsf_id", "wwsf_id", &quotable_form);
+	i->claim_scope = conf_text(c, m, "scope", "scope", &quotable_form);
 }
 
 static void read_issuer(struct conf *c, struct conf_node *e, struct cp_conf *d, struct cp_conf_issuer *i)
 {
 	bool has_list = e && conf_list(c, e, "audience", false);
 
-	i->scope = text(c, e, "scope", d->tokens.scope);
+	i->scope = conf_text(c, e, "scope", d->tokens.scope, &quotable_form);
 	read_claims(c, e, i);
 	if (has_list)
 		i->audience = texts(c, e, "audience", &i->n_audience);
@@ -165,7 +143,7 @@ static void read_issuers(struct conf *c, struct conf_node *m, struct cp_conf *d)
 			conf_error(c, e, "each issuer has a name and keys or introspection");
 			continue;
 		}
-		i->name = text(c, e, "name", NULL);
+		i->name = conf_text(c, e, "name", NULL, &quotable_form);
 		read_keys(c, e, i);
 		read_issuer(c, e, d, i);
 		read_pools(c, e, i);
@@ -210,7 +188,7 @@ static void read_visited(struct conf *c, struct cp_conf *d)
 	struct conf_node *m = conf_map(c, conf_map(c, c->root, "mw", false), "visited_networks", false);
 
 	for (unsigned i = 0; i < CP_SCENARIO_COUNT; i++)
-		d->tokens.visited[i] = text(c, m, scenario_names[i], d->mw.visited_network_id);
+		d->tokens.visited[i] = conf_text(c, m, scenario_names[i], d->mw.visited_network_id, &quotable_form);
 }
 
 static void read_aka(struct conf *c, struct conf_node *m, struct cp_conf *d)
@@ -229,8 +207,8 @@ void cp_conf_read_tokens(struct conf *c, struct cp_conf *d)
 	static const char *const refused[] = { "403", "500", NULL };
 	struct conf_node *m = conf_map(c, c->root, "tokens", false);
 
-	d->tokens.scope = text(c, m, "scope", "ims");
-	d->tokens.authz_server = url(c, m, "authz_server");
+	d->tokens.scope = conf_text(c, m, "scope", "ims", &quotable_form);
+	d->tokens.authz_server = conf_text(c, m, "authz_server", "", &url_form);
 	d->tokens.max_skew_s = conf_uint(c, m, "max_skew_s", 0, 60, 60);
 	d->tokens.min_life_s = conf_uint(c, m, "min_life_s", 1, 3600, 60);
 	d->tokens.cache_entries = conf_uint(c, m, "cache_entries", 16, 1000000, 20000);
@@ -242,8 +220,8 @@ void cp_conf_read_tokens(struct conf *c, struct cp_conf *d)
 	d->tokens.share_pool = conf_bool(c, m, "share_pool", false);
 	d->tokens.omit_empty = conf_bool(c, m, "omit_empty", false);
 	d->tokens.refused_status = conf_enum(c, m, "core_challenge", refused, 0) ? 500 : 403;
-	d->tokens.waf_header = header(c, m, "waf_header");
-	d->tokens.wwsf_header = header(c, m, "wwsf_header");
+	d->tokens.waf_header = conf_text(c, m, "waf_header", "", &header_form);
+	d->tokens.wwsf_header = conf_text(c, m, "wwsf_header", "", &header_form);
 	read_aka(c, m, d);
 	read_issuers(c, m, d);
 	read_access(c, m, d);

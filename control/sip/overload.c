@@ -158,28 +158,6 @@ unsigned cp_overload_retry_after(const struct cp_overload *o)
 
 /* ---- new work and old ---------------------------------------------------------------------------------- */
 
-static bool is_zero(struct gw_sv v)
-{
-	uint32_t n;
-
-	return gw_sv_u32(v, &n) == GW_OK && n == 0;
-}
-
-/* W2-HDR-15: it makes less work, not more. */
-static bool is_deregistration(const struct sip_msg *m)
-{
-	char text[1024];
-	struct gw_buf key = gw_buf(text, sizeof(text));
-	struct sip_register r;
-	struct sip_param p;
-
-	if (sip_register_read(m, &r, &key))
-		return false;
-	if (sip_param_get(r.contact.params, GW_SV("expires"), &p))
-		return is_zero(p.value);
-	return is_zero(sip_msg_value(m, SIP_HDR_EXPIRES));
-}
-
 /* The answer to a challenge: the first half is paid for, and lost when the second is refused. */
 static bool answers_challenge(const struct sip_msg *m)
 {
@@ -201,7 +179,7 @@ static bool is_old_work(const struct cp_conf *c, const struct sip_msg *m)
 	case SIP_PRACK:
 		return true;
 	case SIP_REGISTER:
-		return is_deregistration(m);
+		return sip_register_is_end(m);
 	case SIP_OTHER:
 	case SIP_INVITE:
 	case SIP_OPTIONS:

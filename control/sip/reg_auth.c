@@ -46,19 +46,6 @@ static void misused(struct cp_uas *u, unsigned status, const char *why)
 
 /* ---- a verified token, in a REGISTER --------------------------------------------------------------------- */
 
-static bool is_deregistration(const struct sip_msg *m)
-{
-	struct sip_elements e = { 0 };
-	struct sip_param p;
-	struct sip_addr a;
-	struct gw_sv v;
-
-	if (sip_msg_element(m, SIP_HDR_CONTACT, &e, &v) && sip_addr_parse(v, &a) == GW_OK && !a.is_star &&
-		sip_param_get(a.params, GW_SV("expires"), &p))
-		return gw_sv_eq(p.value, GW_SV("0"));
-	return gw_sv_eq(sip_msg_value(m, SIP_HDR_EXPIRES), GW_SV("0"));
-}
-
 /* W2-TOK-07: To, From and a stated IMPI are those of the token. */
 static bool speaks_for(const struct cp_identity *id, const struct sip_msg *m, const struct sip_bearer *b)
 {
@@ -96,7 +83,7 @@ static bool claim_impu(struct cp_uas *u, const struct cp_identity *id)
 	struct gw_sv instance = instance_of(&u->req);
 	struct sip_addr to;
 
-	if (!id->is_pool || is_deregistration(&u->req))
+	if (!id->is_pool || sip_register_is_end(&u->req))
 		return true;
 	if (sip_addr_parse(sip_msg_value(&u->req, SIP_HDR_TO), &to))
 		return false;
@@ -110,7 +97,7 @@ static void accept_register(struct cp_uas *u, struct cp_identity *id, const stru
 	uint64_t now = cp_loop_wall_s(), left = id->expires_s > now ? id->expires_s - now : 0;
 	enum cp_scenario scenario = id->is_pool ? CP_SCENARIO_POOL : CP_SCENARIO_WEB;
 
-	if (left < u->sip->conf->tokens.min_life_s && !is_deregistration(&u->req))
+	if (left < u->sip->conf->tokens.min_life_s && !sip_register_is_end(&u->req))
 		cp_reg_auth_challenge(u, "invalid_token", "the token ends too soon");	/* W2-TOK-14 */
 	else if (!(scenarios(u) & 1u << scenario))
 		misused(u, 403, "tokens of this kind are not taken here");

@@ -3,18 +3,12 @@
 #include "control/token/introspect.h"
 
 #include "control/token/jwt.h"
+#include "control/waf/form.h"
 
 void cp_introspect_form(struct gw_buf *b, struct gw_sv token)
 {
 	gw_buf_puts(b, "token=");
-	for (size_t i = 0; i < token.len; i++) {
-		char c = token.p[i], l = gw_lower(c);
-
-		if ((l >= 'a' && l <= 'z') || (c >= '0' && c <= '9') || (c && strchr("-._~", c)))
-			gw_buf_putc(b, c);
-		else
-			gw_buf_printf(b, "%%%02X", (unsigned char)c);
-	}
+	cp_form_put(b, token);
 	gw_buf_puts(b, "&token_type_hint=access_token");
 }
 

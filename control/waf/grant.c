@@ -10,15 +10,6 @@
 
 static const char hex_digits[] = "0123456789abcdef";
 
-static void to_hex(const unsigned char in[32], char out[65])
-{
-	for (int i = 0; i < 32; i++) {
-		out[2 * i] = hex_digits[in[i] >> 4];
-		out[2 * i + 1] = hex_digits[in[i] & 15];
-	}
-	out[64] = '\0';
-}
-
 static bool from_hex(const char *in, unsigned char out[32])
 {
 	if (!in || strlen(in) != 64 || strspn(in, hex_digits) != 64)
@@ -46,6 +37,7 @@ static enum gw_err save(struct cp_grants *g, const struct cp_grant *t)
 	const struct cp_person *p = t->person;
 	json_t *impus = json_array(), *j;
 	char secret[65], *text;
+	struct gw_buf b = gw_buf(secret, sizeof(secret) - 1);
 	enum gw_err err;
 
 	if (!g->state) {
@@ -54,7 +46,8 @@ static enum gw_err save(struct cp_grants *g, const struct cp_grant *t)
 	}
 	for (unsigned i = 0; i < p->n_impus; i++)
 		json_array_append_new(impus, json_string(p->impu[i]));
-	to_hex(t->secret, secret);
+	gw_buf_hex(&b, t->secret, 32);
+	secret[b.len] = '\0';
 	j = json_pack("{s:s, s:s, s:s, s:s, s:o, s:I, s:b, s:s, s:I, s:I, s:o}", "id", t->id, "client", t->client->id, "sub",
 		p->sub, "impi", p->impi, "impus", impus, "stamp", (json_int_t)p->stamp, "guest", (int)p->is_guest, "secret",
 		secret, "idle", (json_int_t)t->idle_s, "end", (json_int_t)t->end_s, "tokens", tokens_to_json(t));

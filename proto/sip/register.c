@@ -30,6 +30,21 @@ enum gw_err sip_register_read(const struct sip_msg *m, struct sip_register *out,
 	return key->overflow ? GW_EBADMSG : GW_OK;
 }
 
+bool sip_register_is_end(const struct sip_msg *m)
+{
+	struct sip_elements e = { 0 };
+	struct sip_param p;
+	struct sip_addr a;
+	struct gw_sv v, more;
+	uint32_t n;
+
+	if (!sip_msg_element(m, SIP_HDR_CONTACT, &e, &v) || sip_addr_parse(v, &a) ||
+		sip_msg_element(m, SIP_HDR_CONTACT, &e, &more))
+		return false;
+	v = !a.is_star && sip_param_get(a.params, GW_SV("expires"), &p) ? p.value : sip_msg_value(m, SIP_HDR_EXPIRES);
+	return gw_sv_u32(v, &n) == GW_OK && n == 0;
+}
+
 uint32_t sip_register_granted(const struct sip_msg *m, struct gw_sv contact, struct gw_sv reg_id,
 	struct sip_addr *out)
 {

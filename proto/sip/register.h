@@ -16,6 +16,8 @@ struct sip_register {
  * @return GW_OK; GW_EBADMSG: not exactly one Contact, or "*" with anything but Expires 0 (W2-REG-19)
  */
 enum gw_err sip_register_read(const struct sip_msg *m, struct sip_register *out, struct gw_buf *key) GW_NODISCARD;
+/** Does a REGISTER end the binding of its one Contact, or of all ("*")? */
+bool sip_register_is_end(const struct sip_msg *m);
 /**
  * Seconds a 2xx grants this contact; 0: it does not list it. Two flows may share a URI: reg_id tells them apart
  * where the registrar repeats it (empty: any).

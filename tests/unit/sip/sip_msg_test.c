@@ -416,6 +416,34 @@ static enum gw_err key_of(const char *contact, char key[256])
 	return err;
 }
 
+static bool is_end(const char *headers)
+{
+	char text[1024];
+	struct parsed p;
+	bool is;
+
+	snprintf(text, sizeof(text), INVITE "%s\r\n\r\n", headers);
+	p = parse(text, SIP_DATAGRAM);
+	is = sip_register_is_end(&p.m);
+	gw_arena_reset(&p.arena);
+	return is;
+}
+
+static void a_register_that_ends_its_binding(void **state)
+{
+	(void)state;
+	assert_true(is_end("Contact: <sip:a@x.invalid>;expires=0"));
+	assert_true(is_end("Contact: <sip:a@x.invalid>\r\nExpires: 0"));
+	assert_true(is_end("Contact: *\r\nExpires: 0"));
+	assert_true(is_end("Contact: <sip:a@x.invalid>;expires=0\r\nExpires: 600"));	/* the Contact's own counts */
+	assert_false(is_end("Contact: <sip:a@x.invalid>;expires=600\r\nExpires: 0"));
+	assert_false(is_end("Contact: <sip:a@x.invalid>"));
+	assert_false(is_end("Contact: *\r\nExpires: 600"));
+	assert_false(is_end("Contact: <sip:a@x.invalid>;expires=0, <sip:b@x.invalid>;expires=0"));
+	assert_false(is_end("Contact: <sip:a@x.invalid>;expires=zero"));
+	assert_false(is_end("Expires: 0"));	/* a query */
+}
+
 static void register_names_its_binding(void **state)
 {
 	char key[256];
@@ -520,6 +548,7 @@ int main(void)
 		cmocka_unit_test(credentials_are_read_by_the_letter),
 		cmocka_unit_test(only_what_a_ue_may_set_is_kept),
 		cmocka_unit_test(np_of_access_network_info_is_ours_alone),
+		cmocka_unit_test(a_register_that_ends_its_binding),
 		cmocka_unit_test(register_names_its_binding),
 		cmocka_unit_test(privacy_is_read_over_all_its_headers),
 		cmocka_unit_test(bearer_has_two_spellings),
