@@ -210,11 +210,11 @@ static bool check_request(struct cp_uas *u, enum gw_err err, const struct gw_dia
 	return false;
 }
 
-static void input_request(struct cp_sip *s, const struct cp_peer *from, struct gw_sv bytes)
+/* err, diag: what the parser said of m. */
+static void input_request(struct cp_sip *s, const struct cp_peer *from, const struct sip_msg *m, enum gw_err err,
+	const struct gw_diag *diag)
 {
-	struct gw_diag diag = { 0, "" };
-	enum gw_err err = GW_OK;
-	struct cp_uas *u = cp_uas_new(s, from, bytes, &diag, &err);
+	struct cp_uas *u = cp_uas_new(s, from, m);
 	uint32_t hops;
 
 	if (!u) {
@@ -223,7 +223,7 @@ static void input_request(struct cp_sip *s, const struct cp_peer *from, struct g
 	}
 	if (err)
 		CP_COUNT(sip_bad_message);
-	if (!check_request(u, err, &diag))
+	if (!check_request(u, err, diag))
 		return;
 	if (u->side == CP_SIDE_W2 && cp_emergency_is(s->conf, &u->req) &&
 		(u->is_stateless || s->conf->emergency.n_ecscf == 0)) {	/* W2-EMG-01: before all else */
@@ -253,6 +253,7 @@ static void on_message(void *user, const struct cp_peer *from, struct gw_sv byte
 	struct gw_arena arena = GW_ARENA_INIT(CP_ARENA_BYTES);
 	char key[CP_KEY_BYTES];
 	struct cp_sip *s = user;
+	struct gw_diag diag = { 0, "" };
 	struct cp_uas *known;
 	struct sip_msg m;
 	enum gw_err err;
@@ -262,7 +263,7 @@ static void on_message(void *user, const struct cp_peer *from, struct gw_sv byte
 	cp_uas_sweep(s);
 	if (!copy)
 		return;
-	err = sip_msg_parse(&m, &arena, gw_sv(copy, bytes.len), cp_peer_framing(from), NULL);
+	err = sip_msg_parse(&m, &arena, gw_sv(copy, bytes.len), cp_peer_framing(from), &diag);
 	if (err && !m.is_request && cp_peer_is_w2(from) && !gw_sv_istarts(bytes, GW_SV("SIP/2.0 "))) {
 		CP_COUNT(sip_bad_message);	/* W2-ERR-05: not even a start line */
 		cp_transport_close(s->transport, from->conn, 1002, "not SIP");
@@ -285,7 +286,7 @@ static void on_message(void *user, const struct cp_peer *from, struct gw_sv byte
 		if (cp_peer_is_w2(from))	/* W2-ERR-05 */
 			cp_transport_close(s->transport, from->conn, 1002, "not SIP");
 	} else {
-		input_request(s, from, bytes);
+		input_request(s, from, &m, err, &diag);
 	}
 	cp_uas_sweep(s);
 	gw_arena_reset(&arena);

@@ -44,8 +44,8 @@ struct cp_flow *cp_flow_get(struct cp_sip *s, cp_conn_id conn);
 void cp_flow_put(struct cp_sip *s, struct cp_flow *f);
 /** A connection of a registered WIC is lost: answers are kept for a while (W2-REG-67). */
 void cp_flow_lost(struct cp_sip *s, cp_conn_id conn);
-struct cp_uas *cp_uas_new(struct cp_sip *s, const struct cp_peer *from, struct gw_sv bytes,
-	struct gw_diag *diag, enum gw_err *err);
+/** Takes over m and what is in its arena, which the caller resets in any case. NULL: out of memory, or no key. */
+struct cp_uas *cp_uas_new(struct cp_sip *s, const struct cp_peer *from, const struct sip_msg *m);
 
 /* uac.c */
 /** What is open at a target that has stopped answering goes on to the next one. */

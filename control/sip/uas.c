@@ -344,25 +344,20 @@ out:
 	return err;
 }
 
-struct cp_uas *cp_uas_new(struct cp_sip *s, const struct cp_peer *from, struct gw_sv bytes,
-	struct gw_diag *diag, enum gw_err *err)
+struct cp_uas *cp_uas_new(struct cp_sip *s, const struct cp_peer *from, const struct sip_msg *m)
 {
 	struct cp_uas *u = calloc(1, sizeof(*u));
-	char *copy;
 
 	if (!u)
 		return NULL;
 	u->sip = s;
 	u->peer = *from;
 	u->side = cp_peer_is_w2(from) ? CP_SIDE_W2 : CP_SIDE_MW;
-	u->arena.limit = CP_ARENA_BYTES;
 	gw_list_init(&u->flow_node);
-	copy = gw_arena_cstr(&u->arena, bytes);
-	if (!copy)
-		goto drop;
-	*err = sip_msg_parse(&u->req, &u->arena, gw_sv(copy, bytes.len), cp_peer_framing(from), diag);
-	if (*err && !sip_msg_answerable(&u->req))
-		goto drop;
+	u->req = *m;
+	u->arena = *m->arena;
+	u->req.arena = &u->arena;
+	*m->arena = (struct gw_arena)GW_ARENA_INIT(CP_ARENA_BYTES);
 	u->away = turn_away(u);
 	u->is_stateless = u->away != CP_AWAY_NOT;
 	if (!u->is_stateless && begin(u))
