@@ -45,6 +45,25 @@ static bool stray(struct cp_uas *u, struct sip_msg *m, bool is_fork)
 	return true;
 }
 
+/*
+ * BYE ends the call, whatever becomes of it. It is forwarded like any request, unless its WIC is away: then it is
+ * answered here, and the WIC hears of it from us when it is back (W2-REG-65). @return answered
+ */
+static bool bye(struct cp_call *c, struct cp_uas *u, const struct sip_msg *m, enum cp_side to)
+{
+	struct cp_fork *f = cp_call_fork(c, c->origin == to ? m->from_tag : m->to_tag);
+	bool is_away = to == CP_SIDE_W2 && !cp_binding_alive(c->b);
+
+	if (f)		/* this one reaches its dialog: no other is needed should a 2xx cross it */
+		f->has_bye = true;
+	if (is_away)
+		cp_call_send_bye(c, CP_SIDE_W2, sip_msg_value(m, SIP_HDR_REASON));
+	cp_call_end(c, to == CP_SIDE_MW ? "BYE from the WIC" : "BYE from the core");
+	if (is_away)
+		cp_sip_refuse(u, 200, NULL);
+	return is_away;
+}
+
 bool cp_alg_request(struct cp_alg *a, struct cp_uas *u, struct sip_msg *m, struct cp_binding *b,
 	enum cp_side to)
 {
@@ -64,18 +83,12 @@ bool cp_alg_request(struct cp_alg *a, struct cp_uas *u, struct sip_msg *m, struc
 	}
 	if (!c)
 		return stray(u, m, is_fork);
+	if (m->method == SIP_BYE)
+		return bye(c, u, m, to);
 	h = to == CP_SIDE_MW ? &c->w2 : &c->core;
 	if (m->cseq.number > h->cseq) {
 		h->cseq = m->cseq.number;
 		cp_call_save(c);
-	}
-	if (m->method == SIP_BYE) {
-		struct cp_fork *f = cp_call_fork(c, c->origin == to ? m->from_tag : m->to_tag);
-
-		if (f)		/* this one reaches its dialog: no other is needed should a 2xx cross it */
-			f->has_bye = true;
-		cp_call_end(c, to == CP_SIDE_MW ? "BYE from the WIC" : "BYE from the core");
-		return false;		/* forwarded like any request */
 	}
 	if ((m->method == SIP_INVITE || m->method == SIP_UPDATE) && cp_has_sdp(m)) {
 		cp_call_reoffer(c, u, m, to);

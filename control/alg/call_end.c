@@ -240,7 +240,7 @@ void cp_call_end(struct cp_call *c, const char *why)
 }
 
 /* A BYE of our own towards one side, in the name of the cp_other (W2-SIP-70). */
-void cp_call_send_bye(struct cp_call *c, enum cp_side to, const char *reason)
+void cp_call_send_bye(struct cp_call *c, enum cp_side to, struct gw_sv reason)
 {
 	struct cp_half *mine = to == CP_SIDE_W2 ? &c->core : &c->w2;
 	struct cp_half *theirs = to == CP_SIDE_W2 ? &c->w2 : &c->core;
@@ -250,7 +250,7 @@ void cp_call_send_bye(struct cp_call *c, enum cp_side to, const char *reason)
 	struct sip_msg m;
 
 	if (!theirs->target || !theirs->identity || !mine->identity ||
-		(to == CP_SIDE_W2 && (!c->b || !cp_binding_alive(c->b))))
+		(to == CP_SIDE_W2 && (!c->b || !cp_binding_may_return(c->b))))
 		return;
 	sip_msg_request(&m, &a, SIP_BYE, gw_sv_cstr(theirs->target));
 	for (unsigned i = 0; to == CP_SIDE_MW && i < theirs->n_routes; i++)
@@ -260,7 +260,8 @@ void cp_call_send_bye(struct cp_call *c, enum cp_side to, const char *reason)
 	sip_msg_add(&m, SIP_HDR_TO, gw_sv_cstr(theirs->identity));
 	sip_msg_add(&m, SIP_HDR_CALL_ID, gw_sv_cstr(c->call_id));
 	sip_msg_addf(&m, SIP_HDR_CSEQ, "%u BYE", mine->cseq + 1);
-	sip_msg_add(&m, SIP_HDR_REASON, gw_sv_cstr(reason));
+	if (reason.len)
+		sip_msg_add(&m, SIP_HDR_REASON, reason);
 	if (to == CP_SIDE_W2)
 		peer = c->b->peer;
 	else
@@ -279,8 +280,8 @@ void cp_call_release(struct cp_call *c, unsigned cause, const char *text)
 	CP_COUNT(call_released_by_gateway);
 	let_go(c, reason);
 	if (c->is_answered) {
-		cp_call_send_bye(c, CP_SIDE_MW, reason);
-		cp_call_send_bye(c, CP_SIDE_W2, reason);
+		cp_call_send_bye(c, CP_SIDE_MW, gw_sv_cstr(reason));
+		cp_call_send_bye(c, CP_SIDE_W2, gw_sv_cstr(reason));
 	}
 	if (u)
 		cp_sip_refuse(u, cause, text);

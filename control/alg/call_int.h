@@ -131,8 +131,8 @@ enum gw_err cp_call_copy(struct sip_msg *dst, struct gw_arena *arena, const stru
 void cp_call_end(struct cp_call *c, const char *why);
 /** End the call from our side: BYE, CANCEL or a final response to both, Reason as W2-SIP-71. */
 void cp_call_release(struct cp_call *c, unsigned cause, const char *text);
-/** A BYE of our own towards one side, in the name of the other (W2-SIP-72). */
-void cp_call_send_bye(struct cp_call *c, enum cp_side to, const char *reason);
+/** A BYE of our own towards one side, in the name of the other (W2-SIP-72); a WIC that is away gets it when back. */
+void cp_call_send_bye(struct cp_call *c, enum cp_side to, struct gw_sv reason);
 /** ACK a 2xx the caller will not acknowledge, in its name (W2-SIP-70). */
 void cp_call_ack(struct cp_call *c, const struct sip_msg *ok);
 /** The same, and BYE, once, to the dialog it has made. */

@@ -66,6 +66,8 @@ struct cp_binding *cp_reg_by_token(struct cp_reg *r, struct gw_sv token);
 /** Did we make this token? With no binding to it, its flow is dead (430). */
 bool cp_reg_is_our_token(const struct cp_reg *r, struct gw_sv token);
 bool cp_binding_alive(const struct cp_binding *b);
+/** Is its WIC there, or may it come back within the guard (W2-REG-65)? */
+bool cp_binding_may_return(const struct cp_binding *b);
 void cp_reg_connection_lost(struct cp_reg *r, cp_conn_id conn);
 /**
  * End all registrations of this identity, at the core where we may speak for them, their calls and sockets.

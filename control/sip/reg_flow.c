@@ -39,6 +39,11 @@ bool cp_reg_is_our_token(const struct cp_reg *r, struct gw_sv token)
 	return cp_flow_token_read(&r->keys, token, &id, &conn) == GW_OK;
 }
 
+bool cp_binding_may_return(const struct cp_binding *b)
+{
+	return cp_binding_alive(b) || (b->is_registered && b->guard_ms > cp_loop_now(b->reg->s->loop));
+}
+
 void cp_binding_guard(struct cp_binding *b)
 {
 	struct cp_reg *r = b->reg;

@@ -178,6 +178,8 @@ void cp_sip_flow_move(struct cp_sip *s, cp_conn_id old, const struct cp_peer *pe
 		gw_list_append(&to->uac, &c->flow_node);
 		c->flow = to;
 		c->peer = *peer;
+		if (!c->has_final && c->txn.last_len)	/* it may never have arrived; if it has, its branch is known */
+			(void)!cp_transport_send(s->transport, peer, gw_sv(c->txn.last, c->txn.last_len));
 		cp_flow_put(s, f);
 	}
 	while (to && (f = gw_map_get_u64(&s->flows, old)) && !gw_list_empty(&f->uas)) {

@@ -10,6 +10,7 @@
 #include "control/app/folder.h"
 #include "control/app/metrics.h"
 #include "control/state/store_int.h"
+#include "control/waf/sqlite.h"
 
 #define SCHEMA_VERSION 1
 #define BUSY_MS 2000		/* a predecessor that is just ending */
@@ -121,15 +122,6 @@ static void bind_blob(sqlite3_stmt *q, int i, struct gw_sv v)
 	sqlite3_bind_blob64(q, i, v.p ? v.p : "", v.len, SQLITE_STATIC);
 }
 
-static int step(sqlite3_stmt *q)
-{
-	int r = sqlite3_step(q);
-
-	sqlite3_reset(q);
-	sqlite3_clear_bindings(q);
-	return r;
-}
-
 static int apply(struct db *d, const struct cp_change *c)
 {
 	sqlite3_stmt *q = c->value.p ? d->put : d->del;
@@ -140,7 +132,7 @@ static int apply(struct db *d, const struct cp_change *c)
 		bind_blob(q, 3, c->value);
 		sqlite3_bind_int64(q, 4, (sqlite3_int64)c->expires_s);
 	}
-	return step(q);
+	return cp_sqlite_step(q);
 }
 
 static enum gw_err commit(struct cp_store *s)
@@ -200,7 +192,7 @@ static enum gw_err sqlite_secret(struct cp_store *s, const char *name, void *dst
 	sqlite3_bind_int(q, 1, CP_STORE_META);
 	bind_blob(q, 2, gw_sv_cstr(name));
 	bind_blob(q, 3, gw_sv(fresh, n));
-	step(q);
+	cp_sqlite_step(q);
 	sqlite3_finalize(q);
 	explicit_bzero(fresh, sizeof(fresh));
 	if (sqlite3_prepare_v2(d->sql, "SELECT value FROM state WHERE kind=?1 AND key=?2", -1, &q, NULL))

@@ -110,6 +110,15 @@ enum gw_err cp_sqlite_prepare(sqlite3 *db, const char *const *sql, unsigned n, s
 	return GW_OK;
 }
 
+int cp_sqlite_step(sqlite3_stmt *s)
+{
+	int r = sqlite3_step(s);
+
+	sqlite3_reset(s);
+	sqlite3_clear_bindings(s);
+	return r;
+}
+
 struct gw_sv cp_sqlite_text(sqlite3_stmt *s, int column)
 {
 	const unsigned char *p = sqlite3_column_text(s, column);

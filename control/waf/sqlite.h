@@ -19,6 +19,8 @@ enum gw_err cp_sqlite_open(sqlite3 **out, const char *path, unsigned busy_ms, co
 /** Prepare n statements for the life of the connection. GW_EIO: why tells; those before are in out. */
 enum gw_err cp_sqlite_prepare(sqlite3 *db, const char *const *sql, unsigned n, sqlite3_stmt **out, const char *path,
 	char *why) GW_NODISCARD;
+/** Run a statement to its first row or its end, and make it ready for the next time: its row, if any, is gone. */
+int cp_sqlite_step(sqlite3_stmt *s);
 /** A column as a slice; valid until the statement is stepped or reset. */
 struct gw_sv cp_sqlite_text(sqlite3_stmt *s, int column);
 /** Bind a slice; the bytes must live until the statement is reset. */

@@ -52,11 +52,7 @@ out:
 
 static enum gw_err finish(sqlite3_stmt *q)
 {
-	int r = sqlite3_step(q);
-
-	sqlite3_reset(q);
-	sqlite3_clear_bindings(q);
-	return r == SQLITE_DONE ? GW_OK : GW_EIO;
+	return cp_sqlite_step(q) == SQLITE_DONE ? GW_OK : GW_EIO;
 }
 
 enum gw_err cp_state_put(struct cp_state *s, const char *id, const char *json, uint64_t until_s)

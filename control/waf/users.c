@@ -145,10 +145,8 @@ enum gw_err cp_users_get(struct cp_users *u, struct gw_arena *a, struct gw_sv lo
 /* A statement that changes rows: its outcome, and whether there was a row. */
 static enum gw_err change(struct cp_users *u, enum query q)
 {
-	int r = sqlite3_step(u->q[q]);
+	int r = cp_sqlite_step(u->q[q]);
 
-	sqlite3_reset(u->q[q]);
-	sqlite3_clear_bindings(u->q[q]);
 	if (r == SQLITE_DONE)
 		return sqlite3_changes(u->db) ? GW_OK : GW_ENOENT;
 	return r == SQLITE_CONSTRAINT ? GW_EEXIST : GW_EIO;

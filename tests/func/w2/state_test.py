@@ -136,6 +136,43 @@ def _(t):
     t.metric("iq_contexts", 0)
 
 
+def bye_in(t, w, cid, cseq=7, frm=f"<{BOB}>;tag=ct", to=f"<{ALICE}>;tag=a1"):
+    t.core.send(request("BYE", "sip:alice@abc.invalid;transport=ws", cid=cid, cseq=cseq, via=t.core.via, frm=frm, to=to,
+                        contact="", extra=f"Route: {w.path}\nReason: Q.850;cause=16"))
+
+
+@case("the core hangs up while the WIC is away: 200 at once, media released, and the WIC is told when it is back")
+def _(t):
+    w = t.register()
+    call_out(t, w, "c1")
+    w.close()
+    until(lambda: not t.show("registrations")[0]["connected"], "connection lost")
+    bye_in(t, w, "c1")
+    t.core.get(200)
+    t.mg.wait("sub")
+    t.metric("calls", 0)
+    w2 = t.register(cseq=2)
+    b = w2.get("BYE")
+    check(b.header("CSeq") == "1 BYE" and b.header("From") == f"<{BOB}>;tag=ct", b)
+    check(b.header("Reason") == "Q.850;cause=16", b)
+    w2.send(response(b, 200))
+
+
+@case("the same after a kill: the call of a WIC that is not back yet is ended by the core")
+def _(t):
+    w = t.register()
+    call_out(t, w, "c1")
+    written(t)
+    killed(t)
+    before = t.metrics()["state_puts"]
+    bye_in(t, w, "c1")
+    t.core.get(200)
+    t.mg.wait("sub")
+    check(t.metrics()["calls"] == 0 and t.metrics()["state_puts"] == before, "a call that ends is written once")
+    w2 = t.register(cseq=2)
+    w2.send(response(w2.get("BYE"), 200))
+
+
 @case("a BYE of our own after a kill has the next CSeq of each direction")
 def _(t):
     w = t.register()
