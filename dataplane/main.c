@@ -87,8 +87,11 @@ static enum gw_err make_engine(struct gateway *g)
 	const struct dp_conf *c = g->conf;
 	struct dp_srtp_burst_conf b = { .device = c->crypto_device, .workers = g->eal.workers,
 		.max_sessions = c->max_contexts * 3 + 64, .replay_window = (uint16_t)c->replay_window,
-		.max_ssrc = (uint8_t)c->max_ssrc };
+		.max_ssrc = (uint8_t)c->max_ssrc, .is_cm_only = true };
 
+	for (unsigned i = 0; i < c->dtls.n_profiles; i++)
+		b.is_cm_only &= c->dtls.profiles[i] != DP_SRTP_AEAD_AES_128_GCM &&
+			c->dtls.profiles[i] != DP_SRTP_AEAD_AES_256_GCM;
 	g->srtp = dp_engine_start(c->engine, &b, &g->log);
 	return g->srtp ? GW_OK : GW_EUNSUPP;
 }

@@ -8,7 +8,6 @@
 
 #include <rte_branch_prediction.h>
 #include <rte_malloc.h>
-#include <rte_mempool.h>
 #include <rte_prefetch.h>
 
 #include "dataplane/backend/crypt.h"
@@ -50,8 +49,14 @@ _Static_assert((sizeof(struct dp_srtp_session) + UINT8_MAX * (sizeof(struct srtp
 _Static_assert(sizeof(struct dp_srtp_session) + sizeof(struct srtp_stream) + WINDOW_DEFAULT / 8 <=
 	RTE_CACHE_LINE_SIZE, "header and first stream on one line");
 
+/* A session nobody has. */
+struct unused {
+	struct unused *next;
+};
+
 struct engine {
-	struct rte_mempool *pool;
+	uint8_t *sessions;                     /* [max_sessions] of elem_bytes: cache lines, nothing between them */
+	struct unused *unused;
 	uint32_t elem_bytes;
 	bool has_device;
 	struct crypt_hot hot[CRYPT_ALGS][2];   /* [alg][is_protect] */
@@ -97,13 +102,21 @@ static enum crypt_alg alg_of(const struct srtp_session_keys *k)
 	return !k->is_aead ? CRYPT_CM_SHA1 : k->enc_len == 32 ? CRYPT_GCM_256 : CRYPT_GCM_128;
 }
 
+static void give_back(void *session)
+{
+	struct unused *u = session;
+
+	u->next = engine.unused;
+	engine.unused = u;
+}
+
 static void session_free(struct dp_srtp_session *s)
 {
 	if (!s)
 		return;
 	crypt_dev_session_free(rare_of(s)->dev_session);
 	explicit_bzero(s, engine.elem_bytes);
-	rte_mempool_put(engine.pool, s);
+	give_back(s);
 }
 
 static enum gw_err session_new(struct dp_srtp_session **out, const struct dp_srtp_keys *master,
@@ -112,15 +125,15 @@ static enum gw_err session_new(struct dp_srtp_session **out, const struct dp_srt
 	struct srtp_session_keys keys;
 	struct dp_srtp_session *s;
 	enum gw_err err = srtp_kdf(master, &keys);
-	void *p;
 
 	if (err)
 		return err;
-	if (rte_mempool_get(engine.pool, &p)) {
+	if (!engine.unused) {
 		explicit_bzero(&keys, sizeof(keys));
 		return GW_ENOMEM;
 	}
-	s = p;
+	s = (struct dp_srtp_session *)(void *)engine.unused;
+	engine.unused = engine.unused->next;
 	memset(s, 0, engine.elem_bytes);
 	s->alg = (uint8_t)alg_of(&keys);
 	s->is_protect = is_protect;
@@ -134,8 +147,8 @@ static enum gw_err session_new(struct dp_srtp_session **out, const struct dp_srt
 	if ((size_t)s->keys_line * RTE_CACHE_LINE_SIZE + crypt_mb_key_bytes(alg_of(&keys)) + sizeof(struct rare) >
 		engine.elem_bytes) {
 		explicit_bzero(&keys, sizeof(keys));
-		rte_mempool_put(engine.pool, s);
-		return GW_EINVAL;	/* a larger window or more SSRCs than the engine was started for */
+		give_back(s);
+		return GW_EINVAL;	/* a larger window, more SSRCs or larger keys than the engine was started for */
 	}
 	crypt_mb_expand(alg_of(&keys), &keys, keys_of(s));
 	if (engine.has_device)
@@ -367,8 +380,9 @@ static uint32_t elem_bytes(const struct dp_srtp_burst_conf *c)
 	size_t head = sizeof(struct dp_srtp_session) + (c->max_ssrc ? c->max_ssrc : SSRC_DEFAULT) *
 		(sizeof(struct srtp_stream) + (1u << window_log2(c->replay_window)) / 8);
 
-	return (uint32_t)RTE_ALIGN(RTE_ALIGN(head, RTE_CACHE_LINE_SIZE) + crypt_mb_key_bytes(CRYPT_GCM_256) +
-		sizeof(struct rare), RTE_CACHE_LINE_SIZE);
+	return (uint32_t)RTE_ALIGN(RTE_ALIGN(head, RTE_CACHE_LINE_SIZE) +
+		crypt_mb_key_bytes(c->is_cm_only ? CRYPT_CM_SHA1 : CRYPT_GCM_256) + sizeof(struct rare),
+		RTE_CACHE_LINE_SIZE);
 }
 
 enum gw_err dp_srtp_burst_start(const struct dp_srtp_burst_conf *conf)
@@ -376,10 +390,11 @@ enum gw_err dp_srtp_burst_start(const struct dp_srtp_burst_conf *conf)
 	enum gw_err err;
 
 	engine.elem_bytes = elem_bytes(conf);
-	engine.pool = rte_mempool_create("w2gw_srtp", conf->max_sessions, engine.elem_bytes, 0, 0, NULL,
-		NULL, NULL, NULL, (int)rte_socket_id(), RTE_MEMPOOL_F_SP_PUT | RTE_MEMPOOL_F_SC_GET);
+	engine.sessions = rte_malloc("w2gw_srtp", (size_t)conf->max_sessions * engine.elem_bytes, RTE_CACHE_LINE_SIZE);
+	for (uint32_t i = conf->max_sessions; engine.sessions && i-- > 0;)
+		give_back(engine.sessions + (size_t)i * engine.elem_bytes);
 	engine.jobs = rte_zmalloc("w2gw_jobs", sizeof(*engine.jobs) * conf->workers, RTE_CACHE_LINE_SIZE);
-	err = engine.pool && engine.jobs ? crypt_mb_start(conf->workers) : GW_ENOMEM;
+	err = engine.sessions && engine.jobs ? crypt_mb_start(conf->workers) : GW_ENOMEM;
 	for (unsigned a = 0; !err && a < CRYPT_ALGS; a++)
 		for (unsigned is_protect = 0; is_protect < 2; is_protect++)
 			engine.hot[a][is_protect] = crypt_mb_hot((enum crypt_alg)a, is_protect);
@@ -398,6 +413,6 @@ void dp_srtp_burst_stop(void)
 		crypt_dev_stop();
 	crypt_mb_stop();
 	rte_free(engine.jobs);
-	rte_mempool_free(engine.pool);
+	rte_free(engine.sessions);
 	engine = (struct engine){ 0 };
 }

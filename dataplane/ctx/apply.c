@@ -355,7 +355,7 @@ static void commit_remote(struct dp_term *t, const struct plan *p)
 		return;
 	/* lengths and characters were checked when the model was read */
 	if (l->ice_ufrag.len && dp_ice_set_remote(&t->ice, l->ice_ufrag))
-		t->ice.cred[0].remote_ufrag[0] = '\0';
+		(void)!dp_ice_set_remote(&t->ice, GW_SV_NONE);
 	if (p->n_fps)
 		(void)!dp_dtls_set_fingerprints(t->dtls, p->fps, p->n_fps);
 	/* F-35..F-37: the peer's role, once it has chosen, gives ours */
@@ -371,7 +371,7 @@ static void clear_remote(struct dp_term *t)
 	t->has_remote = false;
 	free(t->remote_sdp);
 	t->remote_sdp = NULL;
-	t->ice.cred[0].remote_ufrag[0] = '\0';
+	(void)!dp_ice_set_remote(&t->ice, GW_SV_NONE);
 }
 
 static void commit_codecs(struct dp_term *t, const struct sdp_line *l)
@@ -448,8 +448,8 @@ static enum gw_err complete_local(struct dp_ctx *c, struct dp_term *t, struct pl
 		return refuse(p, 533, "Local does not fit");
 	ch.addr.port = t->port;
 	if (t->is_access) {
-		ch.ufrag = gw_sv_cstr(p->ufrag[0] ? p->ufrag : t->ice.cred[0].ufrag);
-		ch.pwd = gw_sv_cstr(p->ufrag[0] ? p->pwd : t->ice.cred[0].pwd);
+		ch.ufrag = gw_sv_cstr(p->ufrag[0] ? p->ufrag : t->ice.cred.ufrag);
+		ch.pwd = gw_sv_cstr(p->ufrag[0] ? p->pwd : t->ice.cred.pwd);
 		ch.ice_lite = true;
 		gw_addr_put_ip(&ib, &ch.addr);
 		/* 2130706431 = 126 << 24 | 65535 << 8 | 255: RFC 8445 5.1.2.1, host candidate */
@@ -476,20 +476,16 @@ static void new_credentials(struct plan *p)
 	random_text(p->pwd, PWD_CHARS);
 }
 
-static void commit_credentials(struct dp_ctx *c, struct dp_term *t, struct plan *p, bool is_new)
+static enum gw_err commit_credentials(struct dp_ctx *c, struct dp_term *t, struct plan *p, bool is_new)
 {
-	const struct dp_ice_cred in_use = t->ice.cred[1];
-	bool was_selected = !t->ice.has_previous;
+	enum gw_err err = GW_OK;
 
-	if (is_new) {
+	if (is_new)
 		dp_ice_init(&t->ice, p->ufrag, p->pwd, c->c.consent_timeout_ms);
-	} else {
-		dp_ice_restart(&t->ice, p->ufrag, p->pwd);
-		/* no pair of the last restart was selected: media goes by the credentials before it (F-61) */
-		if (!was_selected)
-			t->ice.cred[1] = in_use;
-	}
+	else if ((err = dp_ice_restart(&t->ice, p->ufrag, p->pwd)))
+		err = refuse(p, 510, "no memory for ICE credentials");
 	explicit_bzero(p->pwd, sizeof(p->pwd));
+	return err;
 }
 
 enum gw_err dp_ctx_apply(struct dp_ctx *c, struct dp_context *cx, struct dp_term *t,
@@ -513,13 +509,13 @@ enum gw_err dp_ctx_apply(struct dp_ctx *c, struct dp_context *cx, struct dp_term
 			t = NULL;
 		}
 	}
+	if (err == GW_OK && p.ufrag[0])
+		err = commit_credentials(c, t, &p, is_new);
 	if (err) {
 		*code = p.code;
 		*text = p.text;
 		return err;
 	}
-	if (p.ufrag[0])
-		commit_credentials(c, t, &p, is_new);
 	commit(c, t, &p, now_ms);
 	*out = t;
 	return GW_OK;

@@ -187,7 +187,7 @@ void dp_ctx_subtract(struct dp_ctx *c, struct dp_term *t, uint64_t now_ms)
 		dp_publish(c, peer, now_ms);
 	free(t->local_sdp);
 	free(t->remote_sdp);
-	explicit_bzero(&t->ice, sizeof(t->ice));
+	dp_ice_clear(&t->ice);
 	t->local_sdp = t->remote_sdp = NULL;
 	t->is_used = false;
 	c->n_terms--;

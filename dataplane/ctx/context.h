@@ -43,7 +43,7 @@ struct dp_ctx_conf {
 	struct dp_fast *fast;
 	struct dp_neigh *neigh;
 	struct dp_dtls_ctx *dtls;
-	uint32_t dtls_keep_ms;           /* TLS state is kept so long after the handshake; 0: as long as the call */
+	uint32_t dtls_keep_ms;           /* TLS state is kept so long at most after the handshake; 0: as long as the call */
 	struct dp_ice_msg *ice;
 	struct rte_mempool *pool;
 	struct gw_timers *timers;

@@ -48,12 +48,29 @@ static void dtls_send(void *user, struct gw_sv datagram)
 		send_udp(t->tables, &t->dtls_path, datagram);
 }
 
+#define HEARD_EVERY_MS 1000u	/* so often it is looked whether the peer uses the new keys */
+
+static void forget_tls(struct dp_term *t)
+{
+	t->dtls_forget_ms = UINT64_MAX;
+	dp_dtls_forget(t->dtls);
+}
+
+/* A server keeps its last flight until something that authenticated with the new keys shows that it has arrived. */
+static bool is_heard(struct dp_ctx *c, const struct dp_term *t)
+{
+	struct dp_flow_stats in;
+
+	return t->has_flow[0] && dp_flow_stats_read(c->c.fast, t->flow[0], &in) == GW_OK && in.rx_packets;
+}
+
 static void arm_dtls(struct dp_ctx *c, struct dp_term *t, uint64_t now_ms)
 {
 	uint64_t due = dp_dtls_deadline(t->dtls, now_ms);
 
 	if (dp_dtls_state(t->dtls) == DP_DTLS_UP)
-		due = t->dtls_forget_ms;
+		due = t->dtls_forget_ms < now_ms + HEARD_EVERY_MS || t->dtls_forget_ms == UINT64_MAX ?
+			t->dtls_forget_ms : now_ms + HEARD_EVERY_MS;
 	if (due == UINT64_MAX)
 		gw_timer_stop(c->c.timers, &t->dtls_timer);
 	else
@@ -137,10 +154,14 @@ void dp_media_check_dtls(struct dp_ctx *c, struct dp_term *t, uint64_t now_ms)
 			return;
 		}
 		c->ctr[ctx_dtls_up]++;
-		t->dtls_forget_ms = c->c.dtls_keep_ms ? now_ms + c->c.dtls_keep_ms : UINT64_MAX;
+		t->dtls_forget_ms = UINT64_MAX;
 		GW_LOG_INFO(c->c.log, "dtls.up", "ctx=%u term=%s role=%s profile=%s", t->ctx->id, t->id,
 			dp_dtls_is_client(t->dtls) ? "client" : "server",
 			profile_name(dp_dtls_profile(t->dtls)));
+		if (c->c.dtls_keep_ms && dp_dtls_is_client(t->dtls))
+			forget_tls(t);	/* the server's Finished is here: there is nothing left to repeat */
+		else if (c->c.dtls_keep_ms)
+			t->dtls_forget_ms = now_ms + c->c.dtls_keep_ms;
 		dp_publish(c, t, now_ms);
 		notify(c, t, IQ_EV_X_DTLS, "state", "up");
 		break;
@@ -168,9 +189,10 @@ static void on_dtls_timer(struct gw_timer *timer, uint64_t now_ms)
 
 	if (dp_dtls_state(t->dtls) == DP_DTLS_FAILED)
 		return;
-	if (dp_dtls_state(t->dtls) == DP_DTLS_UP && now_ms >= t->dtls_forget_ms) {
-		t->dtls_forget_ms = UINT64_MAX;
-		dp_dtls_forget(t->dtls);
+	if (dp_dtls_state(t->dtls) == DP_DTLS_UP) {
+		if (t->dtls_forget_ms != UINT64_MAX && (now_ms >= t->dtls_forget_ms || is_heard(c, t)))
+			forget_tls(t);
+		arm_dtls(c, t, now_ms);
 		return;
 	}
 	(void)!dp_dtls_tick(t->dtls, now_ms);	/* the state tells */
@@ -273,8 +295,11 @@ static bool rtcp_to_core(struct dp_ctx *c, struct dp_term *t, const struct dp_pu
 	if (!pair || !gw_addr_eq(&pair->remote, &i->src) || !t->srtcp || !core || !core->has_remote ||
 		t->ice.consent != DP_ICE_CONSENT_VALID || core->remote_rtcp.port == 0)
 		return false;
-	if (dp_srtcp_unprotect(t->srtcp, rte_pktmbuf_mtod(m, void *), &len) ||
-		!rtcp_is_valid(rte_pktmbuf_mtod(m, const uint8_t *), len))
+	if (dp_srtcp_unprotect(t->srtcp, rte_pktmbuf_mtod(m, void *), &len))
+		return false;
+	if (t->dtls_forget_ms != UINT64_MAX)	/* as good a sign as media */
+		forget_tls(t);
+	if (!rtcp_is_valid(rte_pktmbuf_mtod(m, const uint8_t *), len))
 		return false;
 	rte_pktmbuf_trim(m, (uint16_t)(m->data_len - len));
 	if (!path_to(c, core, &core->remote_rtcp, now_ms, &path))

@@ -71,6 +71,7 @@ struct dp_srtp_burst_conf {
 	uint32_t max_sessions;    /* protect and unprotect together; memory is taken here */
 	uint16_t replay_window;   /* largest any session asks for; 0: 128 */
 	uint8_t max_ssrc;         /* largest any session asks for; 0: 8 */
+	bool is_cm_only;          /* no session will ask for GCM, whose keys take five times the room */
 };
 
 /** Service thread, after rte_eal_init. GW_EUNSUPP: no such device, or it cannot do what SRTP needs. */

@@ -18,26 +18,33 @@
 #define RECORD_ALERT 21
 #define RECORD_HANDSHAKE 22
 
-struct dp_dtls {
-	SSL_CTX *ssl_ctx;          /* reference: keeps the certificate of the start */
+/* What only a handshake, and what may still be said about it, needs: some 40 KB with OpenSSL's part. */
+struct tls {
 	SSL *ssl;
-	bool is_client;
-	unsigned mtu;
-	enum dp_dtls_state state;
-	const char *why;
 	dp_dtls_send_fn send;
 	void *user;
+	unsigned mtu;
 	struct gw_sv in;           /* the datagram being read; consumed by the read BIO */
 	struct dp_fingerprint fps[DP_FINGERPRINTS_MAX];
 	unsigned n_fps;
-	struct dp_fingerprint peer[DP_HASH_SHA512];   /* of the certificate that came, by hash - 1 */
 	uint64_t life_until_ms;    /* UINT64_MAX: clock not started */
 	uint64_t restart_at_ms;    /* client: when to send a new ClientHello after a restart */
 	uint64_t deaf_until_ms;    /* what comes before is not looked at */
 	unsigned restarts;
 	size_t handshake_bytes;
-	enum dp_srtp_profile profile;
 	struct dp_srtp_keys local, remote;
+};
+
+/* What stays as long as the call. */
+struct dp_dtls {
+	SSL_CTX *ssl_ctx;          /* reference: keeps the certificate of the start */
+	struct tls *tls;           /* NULL: forgotten */
+	const char *why;
+	uint16_t profile;          /* enum dp_srtp_profile */
+	uint8_t state;             /* enum dp_dtls_state */
+	bool is_client, has_peer;
+	/* of the certificate that came, by each hash */
+	uint8_t peer256[32], peer384[48], peer512[64];
 };
 
 /* ---- BIOs: OpenSSL reads at most one datagram, and each write of it is one ------------------ */
@@ -47,14 +54,14 @@ static int bio_write(BIO *bio, const char *p, int len)
 	struct dp_dtls *d = BIO_get_data(bio);
 
 	if (len > 0)
-		d->send(d->user, gw_sv(p, (size_t)len));
+		d->tls->send(d->tls->user, gw_sv(p, (size_t)len));
 	return len;
 }
 
 static int bio_read(BIO *bio, char *p, int cap)
 {
 	struct dp_dtls *d = BIO_get_data(bio);
-	size_t n = d->in.len;
+	size_t n = d->tls->in.len;
 
 	BIO_clear_retry_flags(bio);
 	if (n == 0 || cap <= 0) {
@@ -63,8 +70,8 @@ static int bio_read(BIO *bio, char *p, int cap)
 	}
 	if (n > (size_t)cap)
 		n = (size_t)cap;	/* the rest of an oversized datagram is lost, as on a socket */
-	memcpy(p, d->in.p, n);
-	d->in = GW_SV_NONE;
+	memcpy(p, d->tls->in.p, n);
+	d->tls->in = GW_SV_NONE;
 	return (int)n;
 }
 
@@ -79,7 +86,7 @@ static long bio_ctrl(BIO *bio, int cmd, long num, void *ptr)
 		return 1;
 	case BIO_CTRL_DGRAM_QUERY_MTU:
 	case BIO_CTRL_DGRAM_GET_FALLBACK_MTU:
-		return (long)d->mtu;
+		return (long)d->tls->mtu;
 	case BIO_CTRL_WPENDING:
 	case BIO_CTRL_PENDING:
 	default:
@@ -125,7 +132,7 @@ static SSL *ssl_new(struct dp_dtls *d)
 	BIO_set_data(bio, d);
 	BIO_set_init(bio, 1);
 	SSL_set_bio(ssl, bio, bio);
-	SSL_set_mtu(ssl, d->mtu);
+	SSL_set_mtu(ssl, d->tls->mtu);
 	DTLS_set_timer_cb(ssl, retransmit_after_us);
 	if (d->is_client)
 		SSL_set_connect_state(ssl);
@@ -140,19 +147,24 @@ enum gw_err dp_dtls_new(struct dp_dtls **out, struct dp_dtls_ctx *ctx, bool is_c
 	dp_dtls_send_fn send, void *user)
 {
 	struct dp_dtls *d = calloc(1, sizeof(*d));
+	struct tls *tls = calloc(1, sizeof(*tls));
 
-	if (!d)
+	if (!d || !tls) {
+		free(d);
+		free(tls);
 		return GW_ENOMEM;
+	}
+	d->tls = tls;
 	d->ssl_ctx = ctx->ssl_ctx;
 	SSL_CTX_up_ref(d->ssl_ctx);
 	d->is_client = is_client;
-	d->mtu = ctx->conf.mtu;
-	d->send = send;
-	d->user = user;
-	d->life_until_ms = d->restart_at_ms = UINT64_MAX;
+	tls->mtu = ctx->conf.mtu;
+	tls->send = send;
+	tls->user = user;
+	d->tls->life_until_ms = d->tls->restart_at_ms = UINT64_MAX;
 	d->why = "";
-	d->ssl = ssl_new(d);
-	if (!d->ssl) {
+	d->tls->ssl = ssl_new(d);
+	if (!d->tls->ssl) {
 		dp_dtls_free(d);
 		return GW_ENOMEM;
 	}
@@ -160,14 +172,22 @@ enum gw_err dp_dtls_new(struct dp_dtls **out, struct dp_dtls_ctx *ctx, bool is_c
 	return GW_OK;
 }
 
+static void tls_free(struct dp_dtls *d)
+{
+	if (!d->tls)
+		return;
+	SSL_free(d->tls->ssl);
+	OPENSSL_cleanse(d->tls, sizeof(*d->tls));
+	free(d->tls);
+	d->tls = NULL;
+}
+
 void dp_dtls_free(struct dp_dtls *d)
 {
 	if (!d)
 		return;
-	SSL_free(d->ssl);
+	tls_free(d);
 	SSL_CTX_free(d->ssl_ctx);
-	OPENSSL_cleanse(&d->local, sizeof(d->local));
-	OPENSSL_cleanse(&d->remote, sizeof(d->remote));
 	free(d);
 }
 
@@ -176,7 +196,7 @@ enum gw_err dp_dtls_set_role(struct dp_dtls *d, bool is_client)
 	bool before = d->is_client;
 	SSL *fresh;
 
-	if (d->state != DP_DTLS_NEW || d->restarts)
+	if (d->state != DP_DTLS_NEW || d->tls->restarts)
 		return before == is_client ? GW_OK : GW_ESTATE;
 	d->is_client = is_client;
 	fresh = ssl_new(d);
@@ -184,8 +204,8 @@ enum gw_err dp_dtls_set_role(struct dp_dtls *d, bool is_client)
 		d->is_client = before;
 		return GW_ENOMEM;
 	}
-	SSL_free(d->ssl);
-	d->ssl = fresh;
+	SSL_free(d->tls->ssl);
+	d->tls->ssl = fresh;
 	return GW_OK;
 }
 
@@ -193,28 +213,33 @@ static enum gw_err fail(struct dp_dtls *d, enum gw_err err, const char *why)
 {
 	d->state = DP_DTLS_FAILED;
 	d->why = why;
-	d->restart_at_ms = d->life_until_ms = UINT64_MAX;
-	OPENSSL_cleanse(&d->local, sizeof(d->local));
-	OPENSSL_cleanse(&d->remote, sizeof(d->remote));
+	if (!d->tls)
+		return err;
+	d->tls->restart_at_ms = d->tls->life_until_ms = UINT64_MAX;
+	OPENSSL_cleanse(&d->tls->local, sizeof(d->tls->local));
+	OPENSSL_cleanse(&d->tls->remote, sizeof(d->tls->remote));
 	return err;
 }
 
 /* ---- after the handshake: certificate and keys ------------------------------------------------ */
 
-static enum gw_err check_fingerprint(struct dp_dtls *d)
+static uint8_t *peer_digest(struct dp_dtls *d, enum dp_hash hash)
+{
+	return hash == DP_HASH_SHA256 ? d->peer256 : hash == DP_HASH_SHA384 ? d->peer384 : d->peer512;
+}
+
+static enum gw_err check_fingerprint(struct dp_dtls *d, const struct dp_fingerprint *fps, unsigned n)
 {
 	enum dp_hash best = DP_HASH_NONE;
-	const struct dp_fingerprint *fp;
 
-	for (unsigned i = 0; i < d->n_fps; i++)
-		if (d->fps[i].hash > best)
-			best = d->fps[i].hash;	/* the enum is in order of strength */
-	if (best == DP_HASH_NONE)
+	for (unsigned i = 0; i < n; i++)
+		if (fps[i].hash > best)
+			best = fps[i].hash;	/* the enum is in order of strength */
+	if (best == DP_HASH_NONE || !d->has_peer)
 		return GW_EAUTH;
-	fp = &d->peer[best - 1];
-	for (unsigned i = 0; i < d->n_fps; i++)
-		if (d->fps[i].hash == best && d->fps[i].len == fp->len &&
-			CRYPTO_memcmp(d->fps[i].bytes, fp->bytes, fp->len) == 0)
+	for (unsigned i = 0; i < n; i++)
+		if (fps[i].hash == best && fps[i].len == dp_hash_bytes(best) &&
+			CRYPTO_memcmp(fps[i].bytes, peer_digest(d, best), fps[i].len) == 0)
 			return GW_OK;
 	return GW_EAUTH;
 }
@@ -222,12 +247,17 @@ static enum gw_err check_fingerprint(struct dp_dtls *d)
 /* By all hashes, so that it can be compared whenever fingerprints come, the TLS state being there or not. */
 static enum gw_err note_certificate(struct dp_dtls *d)
 {
-	X509 *cert = SSL_get1_peer_certificate(d->ssl);
+	X509 *cert = SSL_get1_peer_certificate(d->tls->ssl);
+	struct dp_fingerprint fp;
 	enum gw_err err = GW_OK;
 
-	for (unsigned h = DP_HASH_SHA256; h <= DP_HASH_SHA512 && !err; h++)
-		err = dp_fingerprint_of(cert, (enum dp_hash)h, &d->peer[h - 1]);
+	for (unsigned h = DP_HASH_SHA256; h <= DP_HASH_SHA512 && !err; h++) {
+		err = dp_fingerprint_of(cert, (enum dp_hash)h, &fp);
+		if (!err)
+			memcpy(peer_digest(d, (enum dp_hash)h), fp.bytes, fp.len);
+	}
 	X509_free(cert);
+	d->has_peer = !err;
 	return err;
 }
 
@@ -242,19 +272,19 @@ static bool profile_sizes(enum dp_srtp_profile p, size_t *key, size_t *salt)
 static enum gw_err export_keys(struct dp_dtls *d)
 {
 	static const char label[] = "EXTRACTOR-dtls_srtp";
-	const SRTP_PROTECTION_PROFILE *p = SSL_get_selected_srtp_profile(d->ssl);
+	const SRTP_PROTECTION_PROFILE *p = SSL_get_selected_srtp_profile(d->tls->ssl);
 	uint8_t material[2 * (DP_SRTP_KEY_MAX + DP_SRTP_SALT_MAX)];
-	struct dp_srtp_keys *client = d->is_client ? &d->local : &d->remote;
-	struct dp_srtp_keys *server = d->is_client ? &d->remote : &d->local;
+	struct dp_srtp_keys *client = d->is_client ? &d->tls->local : &d->tls->remote;
+	struct dp_srtp_keys *server = d->is_client ? &d->tls->remote : &d->tls->local;
 	size_t key, salt;
 
 	if (!p || !profile_sizes((enum dp_srtp_profile)p->id, &key, &salt))
 		return GW_EUNSUPP;	/* no use_srtp: no media (threat M9) */
-	if (SSL_export_keying_material(d->ssl, material, 2 * (key + salt), label,
+	if (SSL_export_keying_material(d->tls->ssl, material, 2 * (key + salt), label,
 		    sizeof(label) - 1, NULL, 0, 0) != 1)
 		return GW_EIO;
-	d->profile = (enum dp_srtp_profile)p->id;
-	client->profile = server->profile = d->profile;
+	d->profile = (uint16_t)p->id;
+	client->profile = server->profile = (enum dp_srtp_profile)p->id;
 	memcpy(client->key, material, key);
 	memcpy(server->key, material + key, key);
 	memcpy(client->salt, material + 2 * key, salt);
@@ -269,26 +299,26 @@ static enum gw_err export_keys(struct dp_dtls *d)
  */
 static void rest(struct dp_dtls *d)
 {
-	(void)SSL_free_buffers(d->ssl);	/* refused while something lies in them: the next use tries again */
+	(void)SSL_free_buffers(d->tls->ssl);	/* refused while something lies in them: the next use tries again */
 }
 
 static bool wake(struct dp_dtls *d)
 {
-	return SSL_alloc_buffers(d->ssl) == 1;
+	return SSL_alloc_buffers(d->tls->ssl) == 1;
 }
 
 /* RFC 8122 6.2: a certificate that does not match ends the association with bad_certificate. */
 static enum gw_err refuse_certificate(struct dp_dtls *d)
 {
-	if (d->ssl && wake(d))
-		SSL_shutdown(d->ssl);
+	if (d->tls && wake(d))
+		SSL_shutdown(d->tls->ssl);
 	ERR_clear_error();
 	return fail(d, GW_EAUTH, "certificate does not match a=fingerprint");
 }
 
 static enum gw_err verified(struct dp_dtls *d)
 {
-	if (check_fingerprint(d))
+	if (check_fingerprint(d, d->tls->fps, d->tls->n_fps))
 		return refuse_certificate(d);
 	d->state = DP_DTLS_UP;
 	rest(d);
@@ -303,36 +333,40 @@ static enum gw_err finished(struct dp_dtls *d)
 		return fail(d, GW_EAUTH, "no common SRTP profile (use_srtp)");
 	if (note_certificate(d))
 		return fail(d, GW_ENOMEM, "out of memory");
-	d->restart_at_ms = UINT64_MAX;
-	if (d->n_fps == 0) {
+	d->tls->restart_at_ms = UINT64_MAX;
+	if (d->tls->n_fps == 0) {
 		d->state = DP_DTLS_HELD;
 		return GW_OK;
 	}
-	d->life_until_ms = UINT64_MAX;
+	d->tls->life_until_ms = UINT64_MAX;
 	return verified(d);
 }
 
 enum gw_err dp_dtls_set_fingerprints(struct dp_dtls *d, const struct dp_fingerprint *fp, unsigned n)
 {
-	unsigned kept = 0;
+	struct dp_fingerprint kept[DP_FINGERPRINTS_MAX];
+	unsigned n_kept = 0;
 
-	for (unsigned i = 0; i < n && kept < DP_FINGERPRINTS_MAX; i++)
+	for (unsigned i = 0; i < n && n_kept < DP_FINGERPRINTS_MAX; i++)
 		if (fp[i].hash != DP_HASH_NONE)
-			d->fps[kept++] = fp[i];
-	d->n_fps = kept;
-	if (kept == 0)
+			kept[n_kept++] = fp[i];
+	if (d->tls) {
+		memcpy(d->tls->fps, kept, n_kept * sizeof(*kept));
+		d->tls->n_fps = n_kept;
+	}
+	if (n_kept == 0)
 		return GW_EUNSUPP;
 	if (d->state == DP_DTLS_HELD) {
-		d->life_until_ms = UINT64_MAX;
+		d->tls->life_until_ms = UINT64_MAX;
 		return verified(d);
 	}
 	/* other ones in the middle of a call (threat D5): what is up must still be with that peer */
-	return d->state == DP_DTLS_UP && check_fingerprint(d) ? refuse_certificate(d) : GW_OK;
+	return d->state == DP_DTLS_UP && check_fingerprint(d, kept, n_kept) ? refuse_certificate(d) : GW_OK;
 }
 
 enum gw_err dp_dtls_fingerprint(const struct dp_dtls *d, enum dp_hash hash, struct dp_fingerprint *out)
 {
-	return d->ssl ? dp_fingerprint_of(SSL_get_certificate(d->ssl), hash, out) : GW_ESTATE;
+	return dp_fingerprint_of(SSL_CTX_get0_certificate(d->ssl_ctx), hash, out);
 }
 
 /* ---- the handshake ---------------------------------------------------------------------------- */
@@ -345,27 +379,27 @@ static enum gw_err start_over(struct dp_dtls *d, uint64_t now_ms)
 {
 	SSL *fresh;
 
-	if (++d->restarts % RESTARTS_IN_A_ROW == 0)
-		d->deaf_until_ms = now_ms + RESTART_PAUSE_MS;
+	if (++d->tls->restarts % RESTARTS_IN_A_ROW == 0)
+		d->tls->deaf_until_ms = now_ms + RESTART_PAUSE_MS;
 	fresh = ssl_new(d);
 	if (!fresh)
 		return fail(d, GW_ENOMEM, "out of memory");
-	SSL_free(d->ssl);
-	d->ssl = fresh;
+	SSL_free(d->tls->ssl);
+	d->tls->ssl = fresh;
 	d->state = DP_DTLS_NEW;
-	d->handshake_bytes = 0;
+	d->tls->handshake_bytes = 0;
 	if (d->is_client)	/* linear back-off, so that an alert storm does not become a hello storm */
-		d->restart_at_ms = now_ms + (d->restarts < 10 ? 100u * d->restarts : RESTART_LATEST_MS);
+		d->tls->restart_at_ms = now_ms + (d->tls->restarts < 10 ? 100u * d->tls->restarts : RESTART_LATEST_MS);
 	return GW_EBADMSG;
 }
 
 static enum gw_err advance(struct dp_dtls *d, uint64_t now_ms)
 {
-	int r = SSL_do_handshake(d->ssl), e;
+	int r = SSL_do_handshake(d->tls->ssl), e;
 
 	if (r == 1)
 		return finished(d);
-	e = SSL_get_error(d->ssl, r);
+	e = SSL_get_error(d->tls->ssl, r);
 	ERR_clear_error();
 	if (e == SSL_ERROR_WANT_READ || e == SSL_ERROR_WANT_WRITE) {
 		d->state = DP_DTLS_HANDSHAKE;
@@ -378,8 +412,8 @@ enum gw_err dp_dtls_start(struct dp_dtls *d, uint64_t now_ms)
 {
 	if (d->state != DP_DTLS_NEW)
 		return GW_ESTATE;
-	if (d->life_until_ms == UINT64_MAX)
-		d->life_until_ms = now_ms + DP_DTLS_LIFE_MS;
+	if (d->tls->life_until_ms == UINT64_MAX)
+		d->tls->life_until_ms = now_ms + DP_DTLS_LIFE_MS;
 	return d->is_client ? advance(d, now_ms) : GW_OK;
 }
 
@@ -389,10 +423,10 @@ static enum gw_err drain(struct dp_dtls *d)
 	uint8_t junk[APPLICATION_READ_BYTES];
 	int r, e;
 
-	if (!d->ssl || !wake(d))
-		return GW_EBADMSG;	/* forgotten; or no memory, as if the datagram were lost */
-	r = SSL_read(d->ssl, junk, sizeof(junk));
-	e = r > 0 ? SSL_ERROR_NONE : SSL_get_error(d->ssl, r);
+	if (!wake(d))
+		return GW_EBADMSG;	/* no memory: as if the datagram were lost */
+	r = SSL_read(d->tls->ssl, junk, sizeof(junk));
+	e = r > 0 ? SSL_ERROR_NONE : SSL_get_error(d->tls->ssl, r);
 	ERR_clear_error();
 	if (d->state == DP_DTLS_UP)
 		rest(d);
@@ -432,26 +466,28 @@ enum gw_err dp_dtls_input(struct dp_dtls *d, struct gw_sv datagram, uint64_t now
 
 	if (datagram.len < RECORD_HEADER_BYTES || (unsigned char)datagram.p[0] < 20 || (unsigned char)datagram.p[0] > 63)
 		return GW_EBADMSG;
-	switch (d->state) {
+	switch ((enum dp_dtls_state)d->state) {
 	case DP_DTLS_NEW:
 	case DP_DTLS_HANDSHAKE:
 		if (d->is_client && d->state == DP_DTLS_NEW)
 			return GW_EBADMSG;	/* nothing asked yet */
 		if (!d->is_client && d->state == DP_DTLS_NEW && datagram.p[0] != RECORD_HANDSHAKE)
 			return GW_EBADMSG;	/* only a handshake record begins one */
-		if (now_ms < d->deaf_until_ms || has_clear_alert(datagram))
+		if (now_ms < d->tls->deaf_until_ms || has_clear_alert(datagram))
 			return GW_EBADMSG;
-		d->handshake_bytes += datagram.len;
-		if (d->handshake_bytes > HANDSHAKE_BYTES_MAX)
+		d->tls->handshake_bytes += datagram.len;
+		if (d->tls->handshake_bytes > HANDSHAKE_BYTES_MAX)
 			return start_over(d, now_ms);
-		if (d->life_until_ms == UINT64_MAX)
-			d->life_until_ms = now_ms + DP_DTLS_LIFE_MS;
-		d->in = datagram;
+		if (d->tls->life_until_ms == UINT64_MAX)
+			d->tls->life_until_ms = now_ms + DP_DTLS_LIFE_MS;
+		d->tls->in = datagram;
 		err = advance(d, now_ms);
 		break;
 	case DP_DTLS_HELD:
 	case DP_DTLS_UP:
-		d->in = datagram;
+		if (!d->tls)
+			return GW_EBADMSG;	/* forgotten */
+		d->tls->in = datagram;
 		err = drain(d);
 		break;
 	case DP_DTLS_CLOSED:
@@ -459,16 +495,20 @@ enum gw_err dp_dtls_input(struct dp_dtls *d, struct gw_sv datagram, uint64_t now
 	default:
 		return GW_ESTATE;
 	}
-	d->in = GW_SV_NONE;
+	if (d->tls)
+		d->tls->in = GW_SV_NONE;
 	return err;
 }
 
 uint64_t dp_dtls_deadline(const struct dp_dtls *d, uint64_t now_ms)
 {
-	uint64_t due = d->life_until_ms < d->restart_at_ms ? d->life_until_ms : d->restart_at_ms;
+	uint64_t due;
 	struct timeval tv;
 
-	if (d->state == DP_DTLS_HANDSHAKE && DTLSv1_get_timeout(d->ssl, &tv) == 1) {
+	if (!d->tls)
+		return UINT64_MAX;
+	due = d->tls->life_until_ms < d->tls->restart_at_ms ? d->tls->life_until_ms : d->tls->restart_at_ms;
+	if (d->state == DP_DTLS_HANDSHAKE && DTLSv1_get_timeout(d->tls->ssl, &tv) == 1) {
 		uint64_t t = now_ms + (uint64_t)tv.tv_sec * 1000 + (uint64_t)(tv.tv_usec + 999) / 1000;
 
 		if (t < due)
@@ -481,14 +521,14 @@ enum gw_err dp_dtls_tick(struct dp_dtls *d, uint64_t now_ms)
 {
 	if (d->state == DP_DTLS_FAILED || d->state == DP_DTLS_CLOSED || d->state == DP_DTLS_UP)
 		return GW_OK;
-	if (now_ms >= d->life_until_ms)
+	if (now_ms >= d->tls->life_until_ms)
 		return fail(d, GW_ETIMEOUT,
 			d->state == DP_DTLS_HELD ? "remote fingerprint never came" : "handshake timed out");
-	if (d->state == DP_DTLS_NEW && now_ms >= d->restart_at_ms) {
-		d->restart_at_ms = UINT64_MAX;
+	if (d->state == DP_DTLS_NEW && now_ms >= d->tls->restart_at_ms) {
+		d->tls->restart_at_ms = UINT64_MAX;
 		return advance(d, now_ms);
 	}
-	if (d->state == DP_DTLS_HANDSHAKE && DTLSv1_handle_timeout(d->ssl) < 0) {
+	if (d->state == DP_DTLS_HANDSHAKE && DTLSv1_handle_timeout(d->tls->ssl) < 0) {
 		ERR_clear_error();
 		return start_over(d, now_ms);
 	}
@@ -499,7 +539,7 @@ enum gw_err dp_dtls_tick(struct dp_dtls *d, uint64_t now_ms)
 
 enum dp_dtls_state dp_dtls_state(const struct dp_dtls *d)
 {
-	return d->state;
+	return (enum dp_dtls_state)d->state;
 }
 
 const char *dp_dtls_why(const struct dp_dtls *d)
@@ -514,35 +554,29 @@ bool dp_dtls_is_client(const struct dp_dtls *d)
 
 enum dp_srtp_profile dp_dtls_profile(const struct dp_dtls *d)
 {
-	return d->profile;
+	return (enum dp_srtp_profile)d->profile;
 }
 
 enum gw_err dp_dtls_keys(const struct dp_dtls *d, struct dp_srtp_keys *local,
 	struct dp_srtp_keys *remote)
 {
-	if (d->state != DP_DTLS_UP || !d->ssl)
+	if (d->state != DP_DTLS_UP || !d->tls)
 		return GW_ESTATE;
-	*local = d->local;
-	*remote = d->remote;
+	*local = d->tls->local;
+	*remote = d->tls->remote;
 	return GW_OK;
 }
 
 void dp_dtls_forget(struct dp_dtls *d)
 {
-	if (d->state != DP_DTLS_UP)
-		return;
-	SSL_free(d->ssl);
-	d->ssl = NULL;
-	SSL_CTX_free(d->ssl_ctx);	/* the certificate of a rotation long ago */
-	d->ssl_ctx = NULL;
-	OPENSSL_cleanse(&d->local, sizeof(d->local));
-	OPENSSL_cleanse(&d->remote, sizeof(d->remote));
+	if (d->state == DP_DTLS_UP)
+		tls_free(d);
 }
 
 void dp_dtls_close(struct dp_dtls *d)
 {
-	if (d->ssl && (d->state == DP_DTLS_UP || d->state == DP_DTLS_HELD) && wake(d)) {
-		SSL_shutdown(d->ssl);
+	if (d->tls && (d->state == DP_DTLS_UP || d->state == DP_DTLS_HELD) && wake(d)) {
+		SSL_shutdown(d->tls->ssl);
 		ERR_clear_error();
 	}
 	if (d->state != DP_DTLS_FAILED)

@@ -25,6 +25,8 @@ struct dp_fingerprint {
 
 /** "sha-256" -> DP_HASH_SHA256, case-insensitive; weaker hashes -> DP_HASH_NONE (W2-SEC-03). */
 enum dp_hash dp_hash_parse(struct gw_sv name);
+/** Length of its digests. */
+unsigned dp_hash_bytes(enum dp_hash hash);
 
 struct dp_dtls_conf {
 	enum dp_srtp_profile profiles[4];   /* in order of preference */
@@ -75,7 +77,7 @@ enum gw_err dp_dtls_set_role(struct dp_dtls *d, bool is_client) GW_NODISCARD;
 enum gw_err dp_dtls_set_fingerprints(struct dp_dtls *d, const struct dp_fingerprint *fp,
 	unsigned n) GW_NODISCARD;
 
-/** Digest of our certificate in this association, which a rotation does not change. GW_ESTATE when forgotten. */
+/** Digest of our certificate in this association, which a rotation does not change. */
 enum gw_err dp_dtls_fingerprint(const struct dp_dtls *d, enum dp_hash hash, struct dp_fingerprint *out) GW_NODISCARD;
 
 /** Start the clock of the handshake, and as client send the ClientHello; once a pair is selected. */
@@ -103,7 +105,9 @@ enum gw_err dp_dtls_keys(const struct dp_dtls *d, struct dp_srtp_keys *local,
 	struct dp_srtp_keys *remote) GW_NODISCARD;
 /**
  * An association that is UP gives its TLS state back, some 40 KB: the keys are taken, and what the peer still sends on it
- * is ignored from now on. Its close_notify too: the end of a call shows in the signalling and in consent.
+ * is ignored from now on. Its close_notify too: the end of a call shows in the signalling and in consent. A client can
+ * forget at once: who has the server's Finished has nothing to repeat. A server when the peer showed that it has ours,
+ * by anything that is protected with the new keys.
  */
 void dp_dtls_forget(struct dp_dtls *d);
 /** Send close_notify (best effort). */

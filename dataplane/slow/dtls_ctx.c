@@ -39,6 +39,11 @@ static const EVP_MD *md_of(enum dp_hash hash)
 	return NULL;
 }
 
+unsigned dp_hash_bytes(enum dp_hash hash)
+{
+	return hash == DP_HASH_SHA256 ? 32 : hash == DP_HASH_SHA384 ? 48 : hash == DP_HASH_SHA512 ? 64 : 0;
+}
+
 enum gw_err dp_fingerprint_of(const X509 *cert, enum dp_hash hash, struct dp_fingerprint *out)
 {
 	struct dp_fingerprint fp = { .hash = hash };

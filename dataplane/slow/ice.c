@@ -2,9 +2,19 @@
 /* ICE-lite: pairs are learnt from authenticated checks, selected by the peer, kept by consent. */
 #include "dataplane/slow/ice.h"
 
+#include <stdlib.h>
+
+#define PAIRS_FIRST 2u
+
+static void cred_clear(struct dp_ice_cred *c)
+{
+	free(c->remote_ufrag);
+	explicit_bzero(c, sizeof(*c));
+}
+
+/* Of a c that holds nothing. */
 static void cred_set(struct dp_ice_cred *c, const char *ufrag, const char *pwd)
 {
-	memset(c, 0, sizeof(*c));
 	/* ours and made of our own constants: what does not fit is a mistake of the caller */
 	if (gw_sv_copy(gw_sv_cstr(ufrag), c->ufrag, sizeof(c->ufrag)) ||
 		gw_sv_copy(gw_sv_cstr(pwd), c->pwd, sizeof(c->pwd)))
@@ -14,62 +24,99 @@ static void cred_set(struct dp_ice_cred *c, const char *ufrag, const char *pwd)
 void dp_ice_init(struct dp_ice *ice, const char *ufrag, const char *pwd, uint32_t consent_timeout_ms)
 {
 	memset(ice, 0, sizeof(*ice));
-	cred_set(&ice->cred[0], ufrag, pwd);
+	cred_set(&ice->cred, ufrag, pwd);
 	ice->selected = -1;
 	ice->consent_timeout_ms = consent_timeout_ms ? consent_timeout_ms : DP_ICE_CONSENT_MS;
 	ice->consent_until_ms = UINT64_MAX;
 }
 
-void dp_ice_restart(struct dp_ice *ice, const char *ufrag, const char *pwd)
+static void drop_previous(struct dp_ice *ice)
 {
-	ice->cred[1] = ice->cred[0];
-	ice->has_previous = true;
-	cred_set(&ice->cred[0], ufrag, pwd);
+	if (ice->previous)
+		cred_clear(ice->previous);
+	free(ice->previous);
+	ice->previous = NULL;
+}
+
+void dp_ice_clear(struct dp_ice *ice)
+{
+	drop_previous(ice);
+	cred_clear(&ice->cred);
+	free(ice->pairs);
+	memset(ice, 0, sizeof(*ice));
+	ice->selected = -1;
+}
+
+enum gw_err dp_ice_restart(struct dp_ice *ice, const char *ufrag, const char *pwd)
+{
+	if (ice->previous) {	/* no pair of the last restart was selected: media goes by the ones before it */
+		cred_clear(&ice->cred);
+	} else {
+		ice->previous = malloc(sizeof(*ice->previous));
+		if (!ice->previous)
+			return GW_ENOMEM;
+		*ice->previous = ice->cred;
+		memset(&ice->cred, 0, sizeof(ice->cred));
+	}
+	cred_set(&ice->cred, ufrag, pwd);
 	ice->generation++;
+	return GW_OK;
 }
 
 enum gw_err dp_ice_set_remote(struct dp_ice *ice, struct gw_sv remote_ufrag)
 {
-	struct dp_ice_cred *c = &ice->cred[0];
+	char *copy = NULL;
 
-	if (remote_ufrag.len < 4 || remote_ufrag.len >= sizeof(c->remote_ufrag))
-		return GW_EBADMSG;
-	return gw_sv_copy(remote_ufrag, c->remote_ufrag, sizeof(c->remote_ufrag));
+	if (remote_ufrag.len) {
+		if (remote_ufrag.len < 4 || remote_ufrag.len > DP_ICE_REMOTE_UFRAG_MAX)
+			return GW_EBADMSG;
+		copy = gw_sv_dup(remote_ufrag);
+		if (!copy)
+			return GW_ENOMEM;
+	}
+	free(ice->cred.remote_ufrag);
+	ice->cred.remote_ufrag = copy;
+	return GW_OK;
 }
 
 static struct gw_sv password_of(void *user, struct gw_sv local_ufrag)
 {
 	const struct dp_ice *ice = user;
 
-	for (int i = 0; i < 1 + ice->has_previous; i++) {
-		const struct dp_ice_cred *c = &ice->cred[i];
-
+	for (const struct dp_ice_cred *c = &ice->cred; c; c = c == &ice->cred ? ice->previous : NULL)
 		if (c->ufrag[0] && gw_sv_eq(local_ufrag, gw_sv_cstr(c->ufrag)))
 			return gw_sv_cstr(c->pwd);
-	}
 	return GW_SV_NONE;
 }
 
 static int find_pair(const struct dp_ice *ice, const struct gw_addr *src)
 {
-	for (int i = 0; i < DP_ICE_PAIRS_MAX; i++)
-		if (ice->pairs[i].is_used && gw_addr_eq(&ice->pairs[i].remote, src))
+	for (int i = 0; i < ice->n_pairs; i++)
+		if (gw_addr_eq(&ice->pairs[i].remote, src))
 			return i;
 	return -1;
 }
 
-/* A free slot, or that of the unselected pair that was silent longest. */
+/* A free slot, or that of the unselected pair that was silent longest; -1: no memory. */
 static int take_slot(struct dp_ice *ice)
 {
 	int oldest = -1;
 
-	for (int i = 0; i < DP_ICE_PAIRS_MAX; i++) {
-		if (!ice->pairs[i].is_used)
-			return i;
+	if (ice->n_pairs == ice->cap_pairs && ice->cap_pairs < DP_ICE_PAIRS_MAX) {
+		uint8_t cap = ice->cap_pairs ? (uint8_t)(ice->cap_pairs * 2) : PAIRS_FIRST;
+		struct dp_ice_pair *p = realloc(ice->pairs, cap * sizeof(*p));
+
+		if (!p)
+			return -1;
+		ice->pairs = p;
+		ice->cap_pairs = cap;
+	}
+	if (ice->n_pairs < ice->cap_pairs)
+		return ice->n_pairs++;
+	for (int i = 0; i < ice->n_pairs; i++)
 		if (i != ice->selected &&
 			(oldest < 0 || ice->pairs[i].last_check_ms < ice->pairs[oldest].last_check_ms))
 			oldest = i;
-	}
 	return oldest;
 }
 
@@ -101,36 +148,43 @@ static void renew_consent(struct dp_ice *ice, uint64_t now_ms)
 /* Everything older than the generation of the new pair is void. */
 static void forget_previous(struct dp_ice *ice)
 {
-	for (int i = 0; i < DP_ICE_PAIRS_MAX; i++)
-		if (ice->pairs[i].is_used && ice->pairs[i].generation != ice->generation)
-			ice->pairs[i].is_used = false;
-	memset(&ice->cred[1], 0, sizeof(ice->cred[1]));
-	ice->has_previous = false;
+	uint8_t kept = 0;
+
+	for (uint8_t i = 0; i < ice->n_pairs; i++) {
+		if (ice->pairs[i].generation != ice->generation)
+			continue;
+		if (i == ice->selected)
+			ice->selected = (int8_t)kept;
+		ice->pairs[kept++] = ice->pairs[i];
+	}
+	ice->n_pairs = kept;
+	drop_previous(ice);
 }
 
 static enum dp_ice_event select_pair(struct dp_ice *ice, int i, uint64_t now_ms)
 {
 	bool is_same = ice->selected == i && ice->consent == DP_ICE_CONSENT_VALID;
 
-	ice->selected = i;
-	if (ice->has_previous && ice->pairs[i].generation == ice->generation)
+	ice->selected = (int8_t)i;
+	if (ice->previous && ice->pairs[i].generation == ice->generation)
 		forget_previous(ice);
 	renew_consent(ice, now_ms);
 	return is_same ? DP_ICE_EV_CONSENT : DP_ICE_EV_SELECTED;
 }
 
-static enum dp_ice_event accept_check(struct dp_ice *ice, const struct dp_ice_check *c,
-	const struct gw_addr *src, uint16_t laddr, bool is_current, uint64_t now_ms)
+static enum gw_err accept_check(struct dp_ice *ice, const struct dp_ice_check *c,
+	const struct gw_addr *src, uint16_t laddr, bool is_current, uint64_t now_ms, enum dp_ice_event *ev)
 {
-	enum dp_ice_event ev = DP_ICE_EV_NONE;
 	int i = find_pair(ice, src);
 	struct dp_ice_pair *p;
 	uint64_t before;
 
 	if (i < 0) {
 		i = take_slot(ice);
-		ice->pairs[i] = (struct dp_ice_pair){ .remote = *src, .is_used = true };
-		ev = DP_ICE_EV_VALID;
+		if (i < 0)
+			return GW_ENOMEM;
+		ice->pairs[i] = (struct dp_ice_pair){ .remote = *src };
+		*ev = DP_ICE_EV_VALID;
 	}
 	p = &ice->pairs[i];
 	p->laddr = laddr;
@@ -144,15 +198,13 @@ static enum dp_ice_event accept_check(struct dp_ice *ice, const struct dp_ice_ch
 		/* 0 means never; a check in the first millisecond of the clock counts as the second */
 		p->last_nominated_ms = now_ms ? now_ms : 1;
 		if (i == ice->selected || should_select(ice, i, before))
-			return select_pair(ice, i, now_ms);
-	} else if (i == ice->selected) {
+			*ev = select_pair(ice, i, now_ms);
+	} else if (i == ice->selected && ice->consent == DP_ICE_CONSENT_VALID) {
 		/* consent comes back only with a nomination or a restart once it was lost (F-65) */
-		if (ice->consent == DP_ICE_CONSENT_VALID) {
-			renew_consent(ice, now_ms);
-			return DP_ICE_EV_CONSENT;
-		}
+		renew_consent(ice, now_ms);
+		*ev = DP_ICE_EV_CONSENT;
 	}
-	return ev;
+	return GW_OK;
 }
 
 enum gw_err dp_ice_input(struct dp_ice *ice, struct dp_ice_msg *im, struct gw_sv datagram,
@@ -178,16 +230,18 @@ enum gw_err dp_ice_input(struct dp_ice *ice, struct dp_ice_msg *im, struct gw_sv
 		ice->n_role_conflicts += c.role_conflict;
 		return GW_OK;	/* answered with an error: not a check */
 	}
-	is_current = gw_sv_eq(c.local_ufrag, gw_sv_cstr(ice->cred[0].ufrag));
-	cred = is_current ? &ice->cred[0] : &ice->cred[1];
-	if (cred->remote_ufrag[0] && !gw_sv_eq(c.remote_ufrag, gw_sv_cstr(cred->remote_ufrag))) {
+	is_current = gw_sv_eq(c.local_ufrag, gw_sv_cstr(ice->cred.ufrag));
+	cred = is_current ? &ice->cred : ice->previous;
+	if (cred->remote_ufrag && !gw_sv_eq(c.remote_ufrag, gw_sv_cstr(cred->remote_ufrag))) {
 		ice->n_auth_failures++;
 		reply->len = 0;
 		return GW_EAUTH;
 	}
 	ice->n_checks++;
-	*ev = accept_check(ice, &c, src, laddr, is_current, now_ms);
-	return GW_OK;
+	err = accept_check(ice, &c, src, laddr, is_current, now_ms, ev);
+	if (err)
+		reply->len = 0;
+	return err;
 }
 
 bool dp_ice_is_valid(const struct dp_ice *ice, const struct gw_addr *src)

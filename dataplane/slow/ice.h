@@ -2,46 +2,48 @@
 /*
  * ICE-lite agent of one transport (RFC 8445 2.5, TS 23.334 5.18): answers checks, learns
  * peer-reflexive remotes from authenticated checks only, follows nomination, watches consent.
- * Pure but for the STUN codec: no socket, no clock, no allocation.
+ * Pure but for the STUN codec: no socket, no clock.
  */
 #ifndef DP_ICE_H
 #define DP_ICE_H
 
 #include "dataplane/slow/ice_msg.h"
 
-#define DP_ICE_UFRAG_MAX 32
-#define DP_ICE_PWD_MAX 64
+#define DP_ICE_UFRAG_MAX 11     /* ours are 8 and 24 characters */
+#define DP_ICE_PWD_MAX 31
+#define DP_ICE_REMOTE_UFRAG_MAX 256
 #define DP_ICE_PAIRS_MAX 16     /* remote addresses remembered; the oldest unused gives way (M12) */
 #define DP_ICE_CONSENT_MS 30000 /* RFC 7675 5.1 */
 
 struct dp_ice_cred {
-	char ufrag[DP_ICE_UFRAG_MAX + 1], pwd[DP_ICE_PWD_MAX + 1];          /* ours */
-	char remote_ufrag[256 + 1];                     /* of the peer; empty: not known yet */
+	char ufrag[DP_ICE_UFRAG_MAX + 1], pwd[DP_ICE_PWD_MAX + 1];   /* ours */
+	char *remote_ufrag;          /* of the peer; NULL: not known yet */
 };
 
 struct dp_ice_pair {
 	struct gw_addr remote;
 	uint16_t laddr;              /* local address index the check arrived on */
+	bool is_nominated;
+	uint8_t generation;          /* of the credentials it was checked with */
 	uint32_t priority;           /* PRIORITY of the check: the peer-reflexive candidate's */
 	uint64_t last_check_ms;
 	uint64_t last_nominated_ms;  /* 0 = never */
-	bool is_used, is_nominated;
-	uint8_t generation;          /* of the credentials it was checked with */
 };
 
 enum dp_ice_consent { DP_ICE_CONSENT_NONE, DP_ICE_CONSENT_VALID, DP_ICE_CONSENT_LOST };
 
-/** Owned by the termination; service thread. Zero-initialise, then dp_ice_init. */
+/** Owned by the stream; service thread. Zero-initialise, then dp_ice_init; dp_ice_clear gives all back. */
 struct dp_ice {
-	struct dp_ice_cred cred[2];  /* [0] current, [1] previous, valid until a new pair is selected (F-61) */
-	bool has_previous;
+	struct dp_ice_cred cred;
+	struct dp_ice_cred *previous; /* valid until a new pair is selected (F-61); NULL: none */
+	struct dp_ice_pair *pairs;    /* [n_pairs], room for cap_pairs: a browser has two or three */
+	uint8_t n_pairs, cap_pairs;
+	int8_t selected;              /* index into pairs, -1 = none */
 	uint8_t generation;
-	struct dp_ice_pair pairs[DP_ICE_PAIRS_MAX];
-	int selected;                /* index into pairs, -1 = none */
-	enum dp_ice_consent consent;
-	uint64_t consent_until_ms;
+	uint8_t consent;              /* enum dp_ice_consent */
 	uint32_t consent_timeout_ms;
-	uint64_t n_checks, n_auth_failures, n_bad, n_role_conflicts;
+	uint64_t consent_until_ms;
+	uint32_t n_checks, n_auth_failures, n_bad, n_role_conflicts;
 };
 
 enum dp_ice_event {
@@ -53,9 +55,13 @@ enum dp_ice_event {
 
 /** ufrag and pwd are random text made by the caller (>= 24 and >= 128 bits, W2-ICE-03). */
 void dp_ice_init(struct dp_ice *ice, const char *ufrag, const char *pwd, uint32_t consent_timeout_ms);
-/** ICE restart (F-61, W2-ICE-09): new credentials, the old ones live on until a pair is selected. */
-void dp_ice_restart(struct dp_ice *ice, const char *ufrag, const char *pwd);
-/** The peer's ufrag; checks that name another one are refused from then on. GW_EBADMSG: too long. */
+void dp_ice_clear(struct dp_ice *ice);
+/**
+ * ICE restart (F-61, W2-ICE-09): new credentials, the old ones live on until a pair is selected. When that had not happened
+ * after the restart before, those that media goes by now are kept. GW_ENOMEM: nothing has changed.
+ */
+enum gw_err dp_ice_restart(struct dp_ice *ice, const char *ufrag, const char *pwd) GW_NODISCARD;
+/** The peer's ufrag; checks that name another one are refused from then on. Empty: any. GW_EBADMSG: length. GW_ENOMEM. */
 enum gw_err dp_ice_set_remote(struct dp_ice *ice, struct gw_sv remote_ufrag) GW_NODISCARD;
 
 /**
@@ -63,7 +69,7 @@ enum gw_err dp_ice_set_remote(struct dp_ice *ice, struct gw_sv remote_ufrag) GW_
  *
  * @param reply  what to send back to src from the address it came in on; empty: nothing
  * @param ev     what happened; DP_ICE_EV_SELECTED implies consent was renewed
- * @return GW_OK; GW_EAUTH and GW_EBADMSG as dp_ice_msg_check: counted, nothing changed
+ * @return GW_OK; GW_EAUTH and GW_EBADMSG as dp_ice_msg_check: counted, nothing changed; GW_ENOMEM: as if it were lost
  */
 enum gw_err dp_ice_input(struct dp_ice *ice, struct dp_ice_msg *im, struct gw_sv datagram,
 	const struct gw_addr *src, uint16_t laddr, uint64_t now_ms, struct gw_buf *reply,

@@ -33,8 +33,8 @@ struct rx_stream {
 struct dp_srtcp {
 	struct srtp_session_keys tx, rx;
 	uint32_t tx_index;          /* one for all SSRCs: receivers take gaps, and no SSRC needs a memory */
-	unsigned n_rx;
-	struct rx_stream streams[SSRC_MAX];
+	uint8_t n_rx, cap_rx;
+	struct rx_stream *streams;  /* as many as there are SSRCs: mostly one */
 };
 
 enum gw_err dp_srtcp_new(struct dp_srtcp **out, const struct dp_srtp_keys *local,
@@ -58,6 +58,7 @@ void dp_srtcp_free(struct dp_srtcp *s)
 {
 	if (!s)
 		return;
+	free(s->streams);
 	OPENSSL_cleanse(s, sizeof(*s));
 	free(s);
 }
@@ -73,6 +74,23 @@ static struct srtp_stream *find(struct dp_srtcp *s, uint32_t ssrc)
 		if (stream_at(s, i)->ssrc == ssrc)
 			return stream_at(s, i);
 	return NULL;
+}
+
+/* Room for one more; authenticated packets only come here. */
+static bool has_room(struct dp_srtcp *s)
+{
+	uint8_t cap = s->cap_rx ? (uint8_t)(s->cap_rx * 2) : 1;
+	struct rx_stream *grown;
+
+	if (s->n_rx < s->cap_rx)
+		return true;
+	grown = realloc(s->streams, cap * sizeof(*grown));
+	if (!grown)
+		return false;
+	memset(&grown[s->n_rx], 0, (cap - s->n_rx) * sizeof(*grown));
+	s->streams = grown;
+	s->cap_rx = cap;
+	return true;
 }
 
 static void put_be32(uint8_t *p, uint32_t v)
@@ -206,6 +224,8 @@ enum gw_err dp_srtcp_unprotect(struct dp_srtcp *s, void *packet, size_t *len)
 	if (err)
 		return err;
 	if (!st) {	/* stored after authentication only */
+		if (!has_room(s))
+			return GW_ENOMEM;
 		st = stream_at(s, s->n_rx++);
 		st->ssrc = ssrc;
 	}

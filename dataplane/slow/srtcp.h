@@ -15,7 +15,7 @@ enum gw_err dp_srtcp_new(struct dp_srtcp **out, const struct dp_srtp_keys *local
 void dp_srtcp_free(struct dp_srtcp *s);
 /** In place; *len is in bytes, cap the room behind p. GW_ENOSPC, GW_EBADMSG, GW_ELIMIT (key used up). */
 enum gw_err dp_srtcp_protect(struct dp_srtcp *s, void *p, size_t *len, size_t cap) GW_NODISCARD;
-/** In place. GW_EAUTH; GW_EEXIST (replay); GW_EBADMSG; GW_ELIMIT (SSRCs). Nothing is learned on failure. */
+/** In place. GW_EAUTH; GW_EEXIST (replay); GW_EBADMSG; GW_ELIMIT (SSRCs); GW_ENOMEM. Nothing is learned on failure. */
 enum gw_err dp_srtcp_unprotect(struct dp_srtcp *s, void *p, size_t *len) GW_NODISCARD;
 
 #endif
