@@ -196,6 +196,7 @@ static void publish_one(struct dp_ctx *c, struct dp_term *t, uint64_t now_ms)
 	cmd.flow = t->flow[1];
 	cmd.spec.kind = DP_FLOW_CORE_RTCP;
 	cmd.spec.local_port = (uint16_t)(t->port + 1);
+	cmd.spec.source = t->has_remote ? t->remote_rtcp : (struct gw_addr){ 0 };
 	cmd.spec.srtp = NULL;
 	send_cmd(c, &cmd, now_ms);
 }

@@ -86,6 +86,36 @@ struct dp_path {
 	struct gw_addr remote;
 	uint16_t nexthop;          /* index set by DP_CMD_NEXTHOP */
 	uint8_t dscp;              /* 0..63, written into every packet */
+	bool keep_dscp;            /* ds/tb: forwarded media keeps the DSCP it came with (F-26) */
+};
+
+/**
+ * Where a flow learns its peer's address from packets (ipnapt/latch, F-14 to F-17). A packet teaches only if the source
+ * filter lets it in and it is valid: RTP of a negotiated payload type through an open gate, with keys only after its tag
+ * verified; on a DP_FLOW_CORE_RTCP a valid compound. From then on no other address and port is taken, and what the flow
+ * `reverse` sends goes there. RTP has nothing that authenticates it: without a filter the first one wins (threat M1).
+ */
+enum dp_latch {
+	DP_LATCH_OFF,              /* spec.source and reverse's out.remote hold */
+	DP_LATCH_FIRST,            /* LATCH: the first packet; until then `reverse` sends nothing */
+	DP_LATCH_AGAIN,            /* RELATCH: the first packet from elsewhere than now, once; until then all stays as it is */
+};
+
+/**
+ * tman (H.248.53, F-21, F-22): what may come in, in bytes of IP packets, IP header included. Excess is dropped
+ * (DP_DROP_RATE). STUN, DTLS and what is in it are not charged: they have budgets of their own (F-23). What does not
+ * change with a FLOW_SET keeps its state.
+ */
+struct dp_police {
+	uint32_t sdr, mbs;         /* bytes/s, bytes; sdr 0: no sustained rate; mbs 0: 0.1 s of sdr, but 1500 at least */
+	uint32_t pdr;              /* bytes/s; 0: no peak rate. Neither: not policed */
+	uint64_t dvt_ns;           /* how much too early a packet may be by pdr */
+	/**
+	 * What RTCP may take, bytes/s; 0: 5 % of sdr, or of pdr. On a port of its own that is all there is to it. On the
+	 * port of RTP it is charged to the rates above too: they are of the whole, and what nothing has authenticated
+	 * yet takes no more than its share of them.
+	 */
+	uint32_t rtcp;
 };
 
 struct dp_flow_spec {
@@ -93,12 +123,20 @@ struct dp_flow_spec {
 	uint16_t laddr;            /* what the flow listens on */
 	uint16_t local_port;
 	/**
-	 * Media is taken from this address only (family 0: none yet, media dropped with
-	 * DP_DROP_SOURCE). With check_port false the port is not compared (core side, F-18).
+	 * RTP and RTCP are taken from this address only (family 0: none yet, all dropped with DP_DROP_SOURCE), or from
+	 * this prefix; with check_port from this port only, or from this range (gm, F-18). A latch, once it has
+	 * learned, replaces the filter (F-19).
 	 */
 	struct gw_addr source;
 	bool check_source;
 	bool check_port;
+	uint8_t source_prefix;     /* bits of source that count; 0: all */
+	uint16_t source_port_last; /* of the range that begins with source.port; 0: that port alone */
+	enum dp_latch latch;
+	uint8_t latch_order;       /* another number is a new order: what was learned by the old one is unlearned */
+	struct gw_addr latched;    /* DP_LATCH_AGAIN: where the peer is now, if the flow itself has not learned it */
+	dp_flow_id reverse;        /* the flow that sends to where this one's peer is; 0: none. Same worker */
+	struct dp_police police;
 	bool is_open;              /* gate of this direction (H.248 Mode of both terminations) */
 	uint64_t open_until_tsc;   /* deadline of the gate; UINT64_MAX = no deadline (F-65) */
 	bool out_is_open;          /* for CORE_RTP: the access side's consent bounds sending too, */
@@ -110,7 +148,11 @@ struct dp_flow_spec {
 	uint64_t cookie;           /* given back with every punted packet and event of the flow */
 };
 
-/** Counters of a flow; written by the owner only, read by anyone with relaxed loads. */
+/**
+ * Counters of a flow; written by the owner only, read by anyone with relaxed loads. Media stopped coming in (adid, F-31)
+ * when last_rx_tsc stands still; it stopped going out when tx_packets does, and the last one left at the last_rx_tsc
+ * read with the last change. STUN, DTLS and RTCP do not move them.
+ */
 struct dp_flow_stats {
 	uint64_t rx_packets, rx_bytes;   /* accepted media, RTP packet sizes as received */
 	uint64_t tx_packets, tx_bytes;   /* sent on */
@@ -123,6 +165,9 @@ struct dp_flow_stats {
 	uint64_t first_rx_tsc;
 	uint64_t drops;                  /* media of this flow dropped, any reason */
 	uint64_t auth_fail, replay;      /* of these: SRTP authentication, SRTP replay */
+	uint64_t policed;                /* above the rate (tman) */
+	uint64_t filtered;               /* not from the source allowed, or latched to (gm) */
+	uint64_t gated;                  /* gate closed, or its deadline over */
 	uint32_t clock_hz;               /* 0 = not known, jitter not computed */
 };
 
@@ -177,12 +222,18 @@ enum dp_ev_type {
 	DP_EV_FLOW_SET,     /* acknowledgement of FLOW_SET: *old_srtp* is no longer referred to */
 	DP_EV_FLOW_GONE,    /* acknowledgement of FLOW_DEL: the owner holds nothing of it any more */
 	DP_EV_NAK,          /* command for an unknown id, or a (laddr, port) in use */
+	/**
+	 * The flow has learned its peer's address from a packet. What `reverse` sends goes there already, if it had a
+	 * destination, by the next hop it had: a FLOW_SET of it with the way to this address is due.
+	 */
+	DP_EV_LATCHED,
 };
 
 struct dp_event {
 	enum dp_ev_type type;
 	dp_flow_id flow;
 	uint64_t cookie;
+	struct gw_addr latched;           /* DP_EV_LATCHED */
 	struct dp_srtp_session *old_srtp; /* session replaced or dropped; the receiver frees it */
 };
 
@@ -209,7 +260,7 @@ struct dp_punt_info {
 	uint16_t local_port;
 	uint16_t ethdev, vlan;
 	uint8_t src_mac[6];
-	uint8_t ecn;               /* bits of the IP header */
+	uint8_t tos;               /* traffic class: DSCP and, in the lowest two bits, ECN */
 };
 
 /** Private area of every mbuf of the pool must be at least this (rte_pktmbuf_pool_create). */

@@ -8,12 +8,18 @@
 #include "dataplane/fast/fast_int.h"
 
 #define HOP_LIMIT 64
+#define ECN_BITS 3u
+
+static uint8_t tos_of(const struct dp_path *p)
+{
+	return p->keep_dscp ? 0 : (uint8_t)(p->dscp << 2);
+}
 
 static void make_ipv4(struct rte_ipv4_hdr *ip, const struct dp_laddr *l, const struct dp_path *p)
 {
 	*ip = (struct rte_ipv4_hdr){
 		.version_ihl = 0x45,
-		.type_of_service = (uint8_t)(p->dscp << 2),
+		.type_of_service = tos_of(p),
 		/* RFC 6864: an atomic datagram (DF set) needs no identification */
 		.fragment_offset = rte_cpu_to_be_16(RTE_IPV4_HDR_DF_FLAG),
 		.time_to_live = HOP_LIMIT,
@@ -26,7 +32,7 @@ static void make_ipv4(struct rte_ipv4_hdr *ip, const struct dp_laddr *l, const s
 static void make_ipv6(struct rte_ipv6_hdr *ip, const struct dp_laddr *l, const struct dp_path *p)
 {
 	*ip = (struct rte_ipv6_hdr){
-		.vtc_flow = rte_cpu_to_be_32(6u << 28 | (uint32_t)p->dscp << 22),
+		.vtc_flow = rte_cpu_to_be_32(6u << 28 | (uint32_t)tos_of(p) << 20),
 		.proto = IPPROTO_UDP,
 		.hop_limits = HOP_LIMIT,
 	};
@@ -74,6 +80,7 @@ void dp_encap_make(const struct dp_fast *f, const struct dp_nexthop *nh, const s
 	if (e->why != dp_drop_COUNT)
 		return;
 	e->is_v4 = is_v4;
+	e->keep_tos = path->keep_dscp ? UINT8_MAX : ECN_BITS;
 	e->is_nic_sum = f->has_nic_sum[nh->ethdev];
 	e->ethdev = nh->ethdev;
 	e->room = (uint16_t)(f->mtu[nh->ethdev] - ip_bytes - sizeof(*udp));
@@ -108,7 +115,7 @@ static uint16_t ask_nic(const struct dp_encap *e, struct rte_mbuf *m, rte_be16_t
 	return dp_sum_fold((uint64_t)e->udp_sum + udp_len);
 }
 
-enum dp_drop dp_encap_put(const struct dp_encap *e, struct rte_mbuf *m)
+enum dp_drop dp_encap_put(const struct dp_encap *e, struct rte_mbuf *m, uint8_t tos)
 {
 	uint16_t payload = m->data_len;
 	rte_be16_t udp_len = rte_cpu_to_be_16((uint16_t)(payload + sizeof(struct rte_udp_hdr)));
@@ -133,6 +140,7 @@ enum dp_drop dp_encap_put(const struct dp_encap *e, struct rte_mbuf *m)
 	udp = (struct rte_udp_hdr *)(p + e->n_bytes - sizeof(*udp));
 	udp->dgram_len = udp_len;
 	m->ol_flags = 0;
+	tos &= e->keep_tos;	/* there the template has zeros */
 	if (unlikely(e->is_nic_sum))
 		udp->dgram_cksum = ask_nic(e, m, udp_len);
 	else
@@ -140,10 +148,14 @@ enum dp_drop dp_encap_put(const struct dp_encap *e, struct rte_mbuf *m)
 	if (e->is_v4) {
 		struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)(p + e->l2_bytes);
 
+		ip->type_of_service |= tos;
 		ip->total_length = rte_cpu_to_be_16((uint16_t)(payload + sizeof(*udp) + sizeof(*ip)));
-		ip->hdr_checksum = (uint16_t)~dp_sum_fold((uint64_t)e->ip_sum + ip->total_length);
+		ip->hdr_checksum = (uint16_t)~dp_sum_fold((uint64_t)e->ip_sum + ip->total_length + rte_cpu_to_be_16(tos));
 	} else {
-		((struct rte_ipv6_hdr *)(p + e->l2_bytes))->payload_len = udp_len;
+		struct rte_ipv6_hdr *ip = (struct rte_ipv6_hdr *)(p + e->l2_bytes);
+
+		ip->vtc_flow |= rte_cpu_to_be_32((uint32_t)tos << 20);
+		ip->payload_len = udp_len;
 	}
 	m->port = e->ethdev;
 	return dp_drop_COUNT;

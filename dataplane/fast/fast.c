@@ -258,7 +258,7 @@ void dp_tx_udp(struct dp_fast *f, struct rte_mbuf *m, const struct dp_path *path
 	enum dp_drop why;
 
 	dp_encap_make(f, &f->nexthops[path->nexthop % DP_NEXTHOPS_MAX], path, &e);
-	why = dp_encap_put(&e, m);
+	why = dp_encap_put(&e, m, (uint8_t)(path->dscp << 2));
 	if (why != dp_drop_COUNT) {
 		f->svc_drops[why]++;
 		rte_pktmbuf_free(m);

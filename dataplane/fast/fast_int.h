@@ -6,10 +6,13 @@
 #include <rte_branch_prediction.h>
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
+#include <rte_ip.h>
 #include <rte_ring.h>
+#include <rte_udp.h>
 
 #include "dataplane/fast/api.h"
 #include "dataplane/fast/encap.h"
+#include "dataplane/fast/police.h"
 #include "proto/rtp/rtp.h"
 
 #define DP_RING_CMDS 4096
@@ -27,17 +30,25 @@ enum dp_allowance {
 	DP_ALLOWANCES
 };
 
+/* How a source is looked at. */
+enum dp_source_check {
+	DP_SOURCE_ANY,
+	DP_SOURCE_EXACT,   /* it is the one in line 0 */
+	DP_SOURCE_WIDE,    /* if it is not that one, dp_source_admits() knows: a prefix, a range of ports, a latch */
+};
+
 /* One flow. Owned by its worker; stats are read by others with relaxed loads. */
 struct dp_flow {
 	/* line 0: may this packet pass, and what are its keys */
 	struct dp_srtp_session *srtp;
 	uint64_t until_tsc;        /* both gates and both deadlines in one; 0: closed */
 	uint64_t pt_mask[2];
-	uint8_t source_ip[16];
+	uint8_t source_ip[16];     /* of DP_SOURCE_WIDE the last one let in */
 	rte_be16_t source_port;    /* 0: not compared */
 	uint8_t source_family;     /* 0: none known */
 	uint8_t kind;              /* enum dp_flow_kind */
-	bool check_source, is_used;
+	uint8_t source_check;      /* enum dp_source_check */
+	bool is_policed;
 	uint16_t left[DP_ALLOWANCES];
 	/* line 1, and with IPv6 or a VLAN the next one */
 	struct dp_encap encap __rte_cache_aligned;
@@ -48,10 +59,15 @@ struct dp_flow {
 	uint64_t jitter_q4;
 	uint64_t ts_per_tsc_q40;   /* RTP time-stamp units a cycle */
 	uint32_t lost_before;      /* of SSRCs that are gone */
-	bool has_seq;
+	bool has_seq, is_used;
+	bool is_latching;          /* the next valid packet from elsewhere teaches the source */
+	bool is_latched;           /* the source was learned from a packet */
 	/* line 3 */
 	struct dp_flow_stats stats __rte_cache_aligned;
+	/* of policed flows alone */
+	struct dp_policer policer __rte_cache_aligned;
 	/* cold */
+	struct dp_bucket rtcp_share;
 	struct dp_flow_spec spec;
 } __rte_cache_aligned;
 
@@ -144,16 +160,22 @@ static inline uint32_t dp_id_generation(dp_flow_id id)
 	return (uint32_t)(id >> 32) & 0xffffff;
 }
 
+static inline dp_flow_id dp_flow_id_of(const struct dp_worker *w, const struct dp_flow *fl)
+{
+	return (uint64_t)w->id << 56 | (uint64_t)fl->generation << 32 | (uint64_t)(fl - w->flows);
+}
+
 /* parse.c: what came in. */
 struct dp_pkt {
 	struct rte_mbuf *m;
 	struct dp_flow *flow;
 	uint16_t laddr, local_port;
 	uint16_t vlan;
-	uint16_t ip_off;           /* of the IP header */
 	uint16_t payload_off, payload_len;
+	const uint8_t *ip;         /* header; there also after the payload was moved to the front */
 	bool is_v4;
 	bool is_l2;                /* ARP, ND, ICMP: for the service core as a whole frame */
+	bool is_elsewhere;         /* let in, but not from the address in line 0: dp_source_commit() when it proved valid */
 	bool is_known;             /* from where this flow's peer is; of L2: ARP or ND, without which nothing leaves */
 	struct rtp_view rtp;
 };
@@ -162,7 +184,24 @@ enum dp_drop dp_parse(struct dp_worker *w, struct dp_pkt *p);
 bool dp_udp_sum_ok(const struct dp_pkt *p);
 /* Source of the datagram. */
 void dp_pkt_source(const struct dp_pkt *p, struct gw_addr *out);
-uint8_t dp_pkt_ecn(const struct dp_pkt *p);
+
+static inline const struct rte_udp_hdr *dp_pkt_udp(const struct dp_pkt *p)
+{
+	return (const struct rte_udp_hdr *)(p->ip +
+		(p->is_v4 ? sizeof(struct rte_ipv4_hdr) : sizeof(struct rte_ipv6_hdr)));
+}
+
+static inline uint8_t dp_pkt_tos(const struct dp_pkt *p)
+{
+	return p->is_v4 ? p->ip[1] : (uint8_t)(p->ip[0] << 4 | p->ip[1] >> 4);
+}
+
+/* Of the IP packet; what the link padded it with does not count. */
+static inline uint32_t dp_pkt_ip_bytes(const struct dp_pkt *p)
+{
+	return p->payload_len + (uint32_t)sizeof(struct rte_udp_hdr) +
+		(uint32_t)(p->is_v4 ? sizeof(struct rte_ipv4_hdr) : sizeof(struct rte_ipv6_hdr));
+}
 
 /* flow.c: commands and statistics, on the worker. */
 unsigned dp_flow_commands(struct dp_worker *w);
@@ -171,6 +210,31 @@ void dp_flow_account(struct dp_flow *fl, const struct rtp_view *v, uint32_t byte
 bool dp_flow_allow(const struct dp_fast *f, struct dp_flow *fl, enum dp_allowance a, uint64_t tsc);
 /* Headers again after the next hop changed. */
 void dp_flow_encap(struct dp_worker *w, struct dp_flow *fl);
+
+/* source.c: filters wider than one address, and latches. */
+/* Of a flow and a packet that is not from the address in line 0. */
+bool dp_source_admits(const struct dp_flow *fl, const struct dp_pkt *p);
+/* p, let in by dp_source_admits(), is valid. false: it has no business here after all, another one was first. */
+bool dp_source_commit(struct dp_worker *w, struct dp_flow *fl, const struct dp_pkt *p);
+/* By the flow's new specification; is_same_order: a latch goes on where it is. */
+void dp_source_set(struct dp_flow *fl, bool is_same_order);
+/* Where what fl sends goes, once the latch of the other flow had its say. */
+struct gw_addr dp_source_remote(struct dp_worker *w, const struct dp_flow *fl);
+/* The flow that sends to where this one's peer is, or NULL. */
+struct dp_flow *dp_flow_reverse(struct dp_worker *w, const struct dp_flow *fl);
+/* Puts an event on the ring to the service core. false: no room. */
+bool dp_event_put(struct dp_worker *w, const struct dp_event *ev);
+/* Exactly the address in line 0. */
+static inline bool dp_is_from_source(const struct dp_flow *fl, const struct dp_pkt *p)
+{
+	if (fl->source_port && fl->source_port != dp_pkt_udp(p)->src_port)
+		return false;
+	if (p->is_v4)
+		return fl->source_family == 4 &&
+			memcmp(p->ip + offsetof(struct rte_ipv4_hdr, src_addr), fl->source_ip, 4) == 0;
+	return fl->source_family == 6 &&
+		memcmp(p->ip + offsetof(struct rte_ipv6_hdr, src_addr), fl->source_ip, 16) == 0;
+}
 
 /* punt.c */
 void dp_punt(struct dp_worker *w, struct dp_pkt *p, enum dp_punt_class cls, uint64_t tsc);

@@ -11,12 +11,17 @@ static uint32_t *port_slot(struct dp_worker *w, const struct dp_flow_spec *s)
 	return &w->by_port[(size_t)s->laddr * 65536 + s->local_port];
 }
 
+bool dp_event_put(struct dp_worker *w, const struct dp_event *ev)
+{
+	return rte_ring_sp_enqueue_elem(w->event, (void *)(uintptr_t)ev, sizeof(*ev)) == 0;
+}
+
 static void reply(struct dp_worker *w, enum dp_ev_type type, dp_flow_id id, uint64_t cookie,
 	struct dp_srtp_session *old)
 {
 	struct dp_event ev = { .type = type, .flow = id, .cookie = cookie, .old_srtp = old };
 
-	(void)rte_ring_sp_enqueue_elem(w->event, &ev, sizeof(ev));	/* has room: dp_flow_commands() looked */
+	(void)dp_event_put(w, &ev);	/* has room: dp_flow_commands() looked */
 }
 
 static struct dp_flow *slot_of(struct dp_worker *w, dp_flow_id id)
@@ -24,9 +29,25 @@ static struct dp_flow *slot_of(struct dp_worker *w, dp_flow_id id)
 	return dp_id_slot(id) < w->fast->flows_per_worker ? &w->flows[dp_id_slot(id)] : NULL;
 }
 
+/* NULL: stale, or not this worker's. */
+static struct dp_flow *used_slot(struct dp_worker *w, dp_flow_id id)
+{
+	struct dp_flow *fl = slot_of(w, id);
+
+	return fl && fl->is_used && fl->generation == dp_id_generation(id) && dp_id_worker(id) == w->id ? fl : NULL;
+}
+
+struct dp_flow *dp_flow_reverse(struct dp_worker *w, const struct dp_flow *fl)
+{
+	return fl->spec.reverse ? used_slot(w, fl->spec.reverse) : NULL;
+}
+
 void dp_flow_encap(struct dp_worker *w, struct dp_flow *fl)
 {
-	dp_encap_make(w->fast, &w->nexthops[fl->spec.out.nexthop % DP_NEXTHOPS_MAX], &fl->spec.out, &fl->encap);
+	struct dp_path out = fl->spec.out;
+
+	out.remote = dp_source_remote(w, fl);
+	dp_encap_make(w->fast, &w->nexthops[out.nexthop % DP_NEXTHOPS_MAX], &out, &fl->encap);
 }
 
 static uint64_t until(const struct dp_flow_spec *s)
@@ -37,9 +58,10 @@ static uint64_t until(const struct dp_flow_spec *s)
 }
 
 /* From the specification, as the service core thinks of it, to what a packet is held against. */
-static void warm(struct dp_worker *w, struct dp_flow *fl)
+static void warm(struct dp_worker *w, struct dp_flow *fl, bool is_same_order)
 {
 	const struct dp_flow_spec *s = &fl->spec;
+	struct dp_flow *reverse = dp_flow_reverse(w, fl);
 
 	fl->srtp = s->srtp;
 	fl->until_tsc = until(s);
@@ -48,13 +70,17 @@ static void warm(struct dp_worker *w, struct dp_flow *fl)
 	if ((fl->pt_mask[0] | fl->pt_mask[1]) == 0)
 		fl->pt_mask[0] = fl->pt_mask[1] = UINT64_MAX;
 	fl->kind = (uint8_t)s->kind;
-	fl->check_source = s->check_source;
-	fl->source_family = s->source.family;
-	memcpy(fl->source_ip, s->source.b, sizeof(fl->source_ip));
-	fl->source_port = s->check_port ? rte_cpu_to_be_16(s->source.port) : 0;
+	dp_source_set(fl, is_same_order);
+	fl->is_policed = s->police.sdr || s->police.pdr;
+	if (fl->is_policed) {
+		dp_policer_set(&fl->policer, &s->police, w->fast->hz, rte_rdtsc());
+		dp_rtcp_share_set(&fl->rtcp_share, &s->police, w->fast->hz, rte_rdtsc());
+	}
 	fl->stats.clock_hz = s->clock_hz;
 	fl->ts_per_tsc_q40 = ((uint64_t)s->clock_hz << 40) / w->fast->hz;
 	dp_flow_encap(w, fl);
+	if (reverse && s->latch != DP_LATCH_OFF)
+		dp_flow_encap(w, reverse);
 }
 
 static void set(struct dp_worker *w, const struct dp_cmd *c)
@@ -63,6 +89,7 @@ static void set(struct dp_worker *w, const struct dp_cmd *c)
 	const struct dp_flow_spec *s = &c->spec;
 	struct dp_srtp_session *old = NULL;
 	uint32_t *at = port_slot(w, s);
+	bool is_same_order = false;
 
 	if (!fl || (*at && *at != dp_id_slot(c->flow) + 1) ||
 		(fl->is_used && fl->generation != dp_id_generation(c->flow))) {
@@ -80,18 +107,19 @@ static void set(struct dp_worker *w, const struct dp_cmd *c)
 		*port_slot(w, &fl->spec) = 0;
 		if (fl->spec.srtp != s->srtp)
 			old = fl->spec.srtp;
+		is_same_order = fl->spec.latch == s->latch && fl->spec.latch_order == s->latch_order;
 	}
 	fl->spec = *s;
-	warm(w, fl);
+	warm(w, fl, is_same_order);
 	*at = dp_id_slot(c->flow) + 1;
 	reply(w, DP_EV_FLOW_SET, c->flow, s->cookie, old);
 }
 
 static void del(struct dp_worker *w, const struct dp_cmd *c)
 {
-	struct dp_flow *fl = slot_of(w, c->flow);
+	struct dp_flow *fl = used_slot(w, c->flow);
 
-	if (!fl || !fl->is_used || fl->generation != dp_id_generation(c->flow)) {
+	if (!fl) {
 		reply(w, DP_EV_NAK, c->flow, 0, NULL);
 		return;
 	}
@@ -103,9 +131,9 @@ static void del(struct dp_worker *w, const struct dp_cmd *c)
 
 static void gate(struct dp_worker *w, const struct dp_cmd *c)
 {
-	struct dp_flow *fl = slot_of(w, c->flow);
+	struct dp_flow *fl = used_slot(w, c->flow);
 
-	if (!fl || !fl->is_used || fl->generation != dp_id_generation(c->flow)) {
+	if (!fl) {
 		reply(w, DP_EV_NAK, c->flow, 0, NULL);
 		return;
 	}

@@ -1,43 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A burst of packets of known flows: demultiplex, gate, source, SRTP, new headers, out. */
-#include <rte_ip.h>
 #include <rte_prefetch.h>
-#include <rte_udp.h>
 
 #include "dataplane/fast/fast_int.h"
 #include "proto/rtp/demux.h"
 
 static void refuse(struct dp_worker *w, struct dp_pkt *p, enum dp_drop why)
 {
-	p->flow->stats.drops++;
-	p->flow->stats.auth_fail += why == DP_DROP_SRTP_AUTH;
-	p->flow->stats.replay += why == DP_DROP_SRTP_REPLAY;
+	struct dp_flow_stats *s = &p->flow->stats;
+
+	s->drops++;
+	s->auth_fail += why == DP_DROP_SRTP_AUTH;
+	s->replay += why == DP_DROP_SRTP_REPLAY;
+	s->policed += why == DP_DROP_RATE;
+	s->filtered += why == DP_DROP_SOURCE;
+	s->gated += why == DP_DROP_GATE || why == DP_DROP_CONSENT;
 	dp_drop(w, p->m, why);
 }
 
-static bool is_from_source(const struct dp_flow *fl, const struct dp_pkt *p)
+/* Threat M1: where it may come from is decided by the service core, never by the packet. */
+static bool source_ok(const struct dp_flow *fl, struct dp_pkt *p)
 {
-	const uint8_t *ip = rte_pktmbuf_mtod_offset(p->m, const uint8_t *, p->ip_off);
-	rte_be16_t port;
-
-	memcpy(&port, rte_pktmbuf_mtod_offset(p->m, const uint8_t *, p->payload_off - sizeof(struct rte_udp_hdr)),
-		sizeof(port));
-	if (fl->source_port && fl->source_port != port)
+	if (fl->source_check == DP_SOURCE_ANY || dp_is_from_source(fl, p))
+		return true;
+	if (fl->source_check == DP_SOURCE_EXACT || !dp_source_admits(fl, p))
 		return false;
-	if (p->is_v4)
-		return fl->source_family == 4 &&
-			memcmp(ip + offsetof(struct rte_ipv4_hdr, src_addr), fl->source_ip, 4) == 0;
-	return fl->source_family == 6 &&
-		memcmp(ip + offsetof(struct rte_ipv6_hdr, src_addr), fl->source_ip, 16) == 0;
+	p->is_elsewhere = true;
+	return true;
 }
 
-/* Threat M1: where it came from is decided by the service core, never by the packet. */
-static bool source_ok(const struct dp_flow *fl, const struct dp_pkt *p)
-{
-	return !fl->check_source || is_from_source(fl, p);
-}
-
-static enum dp_drop admit(const struct dp_flow *fl, struct dp_pkt *p, uint64_t tsc)
+static enum dp_drop admit(struct dp_worker *w, struct dp_flow *fl, struct dp_pkt *p, uint64_t tsc)
 {
 	if (unlikely(!source_ok(fl, p)))
 		return DP_DROP_SOURCE;
@@ -53,7 +45,34 @@ static enum dp_drop admit(const struct dp_flow *fl, struct dp_pkt *p, uint64_t t
 	/* the tag of SRTP covers what the checksum would; an empty allowance refuses before the work is done */
 	if (fl->kind == DP_FLOW_ACCESS)
 		return unlikely(fl->left[DP_ALLOW_BAD_TAG] == 0) ? DP_DROP_AUTH_BUDGET : dp_drop_COUNT;
-	return unlikely(!dp_udp_sum_ok(p)) ? DP_DROP_UDP_CHECKSUM : dp_drop_COUNT;
+	if (unlikely(!dp_udp_sum_ok(p)))
+		return DP_DROP_UDP_CHECKSUM;
+	return unlikely(p->is_elsewhere) && !dp_source_commit(w, fl, p) ? DP_DROP_SOURCE : dp_drop_COUNT;
+}
+
+static bool police_rtcp(struct dp_flow *fl, uint32_t bytes, uint64_t tsc)
+{
+	if (!dp_bucket_fits(&fl->rtcp_share, bytes, tsc) ||
+		(fl->kind != DP_FLOW_CORE_RTCP && !dp_policer_take(&fl->policer, bytes, tsc)))
+		return false;
+	dp_bucket_charge(&fl->rtcp_share, bytes, tsc);
+	return true;
+}
+
+/* The service core opens it and looks into it; source and rate are looked at here. It teaches no flow of RTP an address. */
+static enum dp_drop admit_rtcp(struct dp_worker *w, struct dp_flow *fl, struct dp_pkt *p, uint64_t tsc)
+{
+	if (!source_ok(fl, p))
+		return DP_DROP_SOURCE;
+	if (fl->is_policed && !police_rtcp(fl, dp_pkt_ip_bytes(p), tsc))
+		return DP_DROP_RATE;
+	if (!p->is_elsewhere || !fl->is_latching)
+		return dp_drop_COUNT;
+	if (fl->kind != DP_FLOW_CORE_RTCP ||
+		!rtcp_is_valid(rte_pktmbuf_mtod_offset(p->m, const uint8_t *, p->payload_off), p->payload_len) ||
+		!dp_source_commit(w, fl, p))
+		return DP_DROP_SOURCE;
+	return dp_drop_COUNT;
 }
 
 static void to_service(struct dp_worker *w, struct dp_pkt *p, enum rtp_class cls, uint64_t tsc)
@@ -64,13 +83,23 @@ static void to_service(struct dp_worker *w, struct dp_pkt *p, enum rtp_class cls
 	} as[] = { [RTP_CLASS_STUN] = { DP_PUNT_STUN, DP_ALLOW_STUN }, [RTP_CLASS_DTLS] = { DP_PUNT_DTLS, DP_ALLOW_DTLS },
 		[RTP_CLASS_RTCP] = { DP_PUNT_RTCP, DP_ALLOW_RTCP } };
 
-	p->is_known = is_from_source(p->flow, p);
-	if (!dp_flow_allow(w->fast, p->flow, p->is_known ? DP_ALLOW_PEER : as[cls].allowance, tsc))
+	enum dp_drop why = dp_drop_COUNT;
+
+	p->is_known = dp_is_from_source(p->flow, p);
+	if (!dp_flow_allow(w->fast, p->flow, p->is_known ? DP_ALLOW_PEER : as[cls].allowance, tsc)) {
 		dp_drop(w, p->m, DP_DROP_FLOW_BUDGET);
-	else if (!dp_udp_sum_ok(p))
+		return;
+	}
+	if (!dp_udp_sum_ok(p)) {
 		dp_drop(w, p->m, DP_DROP_UDP_CHECKSUM);
-	else
+		return;
+	}
+	if (cls == RTP_CLASS_RTCP)
+		why = admit_rtcp(w, p->flow, p, tsc);
+	if (why == dp_drop_COUNT)
 		dp_punt(w, p, as[cls].punt, tsc);
+	else
+		refuse(w, p, why);
 }
 
 /* true: the packet is media and goes on */
@@ -94,7 +123,7 @@ static bool dispatch(struct dp_worker *w, struct dp_pkt *p, uint64_t tsc)
 		refuse(w, p, DP_DROP_CLASS);
 		return false;
 	}
-	why = admit(fl, p, tsc);
+	why = admit(w, fl, p, tsc);
 	if (unlikely(why != dp_drop_COUNT)) {
 		if (why == DP_DROP_AUTH_BUDGET)
 			(void)dp_flow_allow(w->fast, fl, DP_ALLOW_BAD_TAG, tsc);	/* a new window gives anew */
@@ -107,16 +136,26 @@ static bool dispatch(struct dp_worker *w, struct dp_pkt *p, uint64_t tsc)
 	return true;
 }
 
+/* SRTP whose tag verified: only now it may teach an address, or use up what the flow may have. */
+static enum dp_drop admit_authentic(struct dp_worker *w, struct dp_flow *fl, const struct dp_pkt *p, uint64_t tsc)
+{
+	if (p->is_elsewhere && !dp_source_commit(w, fl, p))
+		return DP_DROP_SOURCE;
+	return fl->is_policed && !dp_policer_take(&fl->policer, dp_pkt_ip_bytes(p), tsc) ? DP_DROP_RATE : dp_drop_COUNT;
+}
+
 static void forward(struct dp_worker *w, struct dp_pkt *p, enum dp_drop why, uint64_t tsc)
 {
 	struct dp_flow *fl = p->flow;
 	uint32_t bytes = p->m->data_len;
 
+	if (why == dp_drop_COUNT && unlikely(p->is_elsewhere || fl->is_policed) && fl->kind == DP_FLOW_ACCESS)
+		why = admit_authentic(w, fl, p, tsc);
 	if (likely(why == dp_drop_COUNT)) {
 		dp_flow_account(fl, &p->rtp, p->payload_len, tsc);
 		if (unlikely(fl->encap.version != w->nexthops[fl->encap.nexthop].version))
 			dp_flow_encap(w, fl);
-		why = dp_encap_put(&fl->encap, p->m);
+		why = dp_encap_put(&fl->encap, p->m, dp_pkt_tos(p));
 	} else if (why == DP_DROP_SRTP_AUTH) {
 		(void)dp_flow_allow(w->fast, fl, DP_ALLOW_BAD_TAG, tsc);
 	}
@@ -153,6 +192,27 @@ static void transform(struct dp_worker *w, struct dp_pkt **p, uint16_t n, bool i
 	dp_stage(w, DP_STAGE_HEADERS);
 }
 
+/*
+ * Holds the flows that are policed against their rates. What SRTP has not authenticated is not charged yet, but work for
+ * what is over the rate anyway is saved.
+ */
+static uint16_t police(struct dp_worker *w, struct dp_pkt **p, uint16_t n, uint64_t tsc)
+{
+	uint16_t k = 0;
+
+	for (uint16_t i = 0; i < n; i++) {
+		struct dp_flow *fl = p[i]->flow;
+		uint32_t bytes = dp_pkt_ip_bytes(p[i]);
+
+		if (!fl->is_policed || (fl->kind == DP_FLOW_ACCESS ? dp_policer_fits(&fl->policer, bytes, tsc) :
+				dp_policer_take(&fl->policer, bytes, tsc)))
+			p[k++] = p[i];
+		else
+			refuse(w, p[i], DP_DROP_RATE);
+	}
+	return k;
+}
+
 /* The lines forward() will need; the engine asks for the keys itself. */
 static void prefetch(const struct dp_flow *fl)
 {
@@ -166,15 +226,24 @@ void dp_media_burst(struct dp_worker *w, struct dp_pkt *pkts, uint16_t n, uint64
 {
 	struct dp_pkt *in[DP_BURST], *out[DP_BURST];
 	uint16_t n_in = 0, n_out = 0;
+	bool is_policed = false;
 
 	for (uint16_t i = 0; i < n; i++) {
 		if (unlikely(!dispatch(w, &pkts[i], tsc)))
 			continue;
 		prefetch(pkts[i].flow);
+		if (unlikely(pkts[i].flow->is_policed)) {
+			rte_prefetch0(&pkts[i].flow->policer);
+			is_policed = true;
+		}
 		if (pkts[i].flow->kind == DP_FLOW_ACCESS)
 			in[n_in++] = &pkts[i];
 		else
 			out[n_out++] = &pkts[i];
+	}
+	if (unlikely(is_policed)) {
+		n_in = police(w, in, n_in, tsc);
+		n_out = police(w, out, n_out, tsc);
 	}
 	dp_stage(w, DP_STAGE_ADMIT);
 	transform(w, in, n_in, false, tsc);

@@ -56,16 +56,10 @@ static enum dp_drop parse_udp(struct dp_pkt *p, uint16_t off, uint16_t l4_len)
 	return dp_drop_COUNT;
 }
 
-static const struct rte_udp_hdr *udp_of(const struct dp_pkt *p)
-{
-	return rte_pktmbuf_mtod_offset(p->m, const struct rte_udp_hdr *, p->payload_off - sizeof(struct rte_udp_hdr));
-}
-
 bool dp_udp_sum_ok(const struct dp_pkt *p)
 {
 	uint64_t flag = p->m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
-	const struct rte_udp_hdr *u = udp_of(p);
-	const uint8_t *ip = rte_pktmbuf_mtod_offset(p->m, const uint8_t *, p->ip_off);
+	const struct rte_udp_hdr *u = dp_pkt_udp(p);
 	size_t at = p->is_v4 ? offsetof(struct rte_ipv4_hdr, src_addr) : offsetof(struct rte_ipv6_hdr, src_addr);
 
 	if (flag == RTE_MBUF_F_RX_L4_CKSUM_BAD)
@@ -75,26 +69,17 @@ bool dp_udp_sum_ok(const struct dp_pkt *p)
 	if (flag == RTE_MBUF_F_RX_L4_CKSUM_GOOD)
 		return true;
 	/* pseudo header, header and payload: with a right checksum all ones */
-	return dp_sum_fold(dp_sum(ip + at, p->is_v4 ? 8 : 32) + rte_cpu_to_be_16(IPPROTO_UDP) +
+	return dp_sum_fold(dp_sum(p->ip + at, p->is_v4 ? 8 : 32) + rte_cpu_to_be_16(IPPROTO_UDP) +
 		u->dgram_len + dp_sum(u, sizeof(*u) + p->payload_len)) == 0xffff;
 }
 
 void dp_pkt_source(const struct dp_pkt *p, struct gw_addr *out)
 {
-	const uint8_t *ip = rte_pktmbuf_mtod_offset(p->m, const uint8_t *, p->ip_off);
-
-	*out = (struct gw_addr){ .family = p->is_v4 ? 4 : 6, .port = rte_be_to_cpu_16(udp_of(p)->src_port) };
+	*out = (struct gw_addr){ .family = p->is_v4 ? 4 : 6, .port = rte_be_to_cpu_16(dp_pkt_udp(p)->src_port) };
 	if (p->is_v4)
-		memcpy(out->b, ip + offsetof(struct rte_ipv4_hdr, src_addr), 4);
+		memcpy(out->b, p->ip + offsetof(struct rte_ipv4_hdr, src_addr), 4);
 	else
-		memcpy(out->b, ip + offsetof(struct rte_ipv6_hdr, src_addr), 16);
-}
-
-uint8_t dp_pkt_ecn(const struct dp_pkt *p)
-{
-	const uint8_t *ip = rte_pktmbuf_mtod_offset(p->m, const uint8_t *, p->ip_off);
-
-	return p->is_v4 ? ip[1] & 3 : ip[1] >> 4 & 3;
+		memcpy(out->b, p->ip + offsetof(struct rte_ipv6_hdr, src_addr), 16);
 }
 
 static enum dp_drop parse_ipv4(struct dp_worker *w, struct dp_pkt *p, uint16_t off)
@@ -120,7 +105,7 @@ static enum dp_drop parse_ipv4(struct dp_worker *w, struct dp_pkt *p, uint16_t o
 	if (p->laddr == DP_LADDR_MAX)
 		return DP_DROP_IP_DEST;
 	p->is_v4 = true;
-	p->ip_off = off;
+	p->ip = (const uint8_t *)ip;
 	if (ip->next_proto_id == IPPROTO_ICMP) {
 		p->is_l2 = true;
 		return dp_drop_COUNT;
@@ -178,7 +163,7 @@ static enum dp_drop parse_ipv6(struct dp_worker *w, struct dp_pkt *p, uint16_t o
 				ip->proto == IPPROTO_DSTOPTS ?
 			DP_DROP_IP_OPTIONS : DP_DROP_L4_PROTO;
 	p->is_v4 = false;
-	p->ip_off = off;
+	p->ip = (const uint8_t *)ip;
 	return parse_udp(p, (uint16_t)(off + sizeof(*ip)), len);
 }
 
@@ -191,7 +176,7 @@ enum dp_drop dp_parse(struct dp_worker *w, struct dp_pkt *p)
 	if (p->m->nb_segs != 1 || p->m->data_len < sizeof(*eth))
 		return DP_DROP_RUNT;
 	type = eth->ether_type;
-	p->is_l2 = p->is_known = false;
+	p->is_l2 = p->is_known = p->is_elsewhere = false;
 	p->vlan = 0;
 	if (p->m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) {
 		p->vlan = p->m->vlan_tci & 0xfff;

@@ -46,11 +46,10 @@ void dp_punt(struct dp_worker *w, struct dp_pkt *p, enum dp_punt_class cls, uint
 		.vlan = p->vlan,
 	};
 	if (cls != DP_PUNT_L2)
-		i->flow = (uint64_t)w->id << 56 | (uint64_t)p->flow->generation << 32 |
-			(uint64_t)(p->flow - w->flows);
+		i->flow = dp_flow_id_of(w, p->flow);
 	if (cls != DP_PUNT_L2) {
 		dp_pkt_source(p, &i->src);
-		i->ecn = dp_pkt_ecn(p);
+		i->tos = dp_pkt_tos(p);
 		memcpy(i->src_mac, rte_pktmbuf_mtod_offset(p->m, const uint8_t *, 6), 6);
 		rte_pktmbuf_adj(p->m, p->payload_off);
 		rte_pktmbuf_trim(p->m, (uint16_t)(p->m->data_len - p->payload_len));
