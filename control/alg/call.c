@@ -90,12 +90,8 @@ bool cp_alg_request(struct cp_alg *a, struct cp_uas *u, struct sip_msg *m, struc
 		h->cseq = m->cseq.number;
 		cp_call_save(c);
 	}
-	if ((m->method == SIP_INVITE || m->method == SIP_UPDATE) && cp_has_sdp(m)) {
+	if (m->method == SIP_INVITE || (m->method == SIP_UPDATE && cp_has_sdp(m))) {
 		cp_call_reoffer(c, u, m, to);
-		return true;
-	}
-	if (m->method == SIP_INVITE) {
-		cp_sip_refuse(u, 488, "INVITE without an offer is not supported");
 		return true;
 	}
 	if (m->method == SIP_UPDATE && to == CP_SIDE_W2)	/* W2-EM-02 */
@@ -103,6 +99,15 @@ bool cp_alg_request(struct cp_alg *a, struct cp_uas *u, struct sip_msg *m, struc
 	if (cp_has_sdp(m))			/* PRACK and others: no description leaks to the other leg */
 		sip_msg_set_body(m, GW_SV_NONE, GW_SV_NONE);
 	return false;
+}
+
+bool cp_alg_ack(struct cp_alg *a, struct sip_msg *m, struct cp_binding *b, enum cp_side to)
+{
+	bool is_fork = false;
+	struct cp_call *c = find(a, m, b, cp_other(to), &is_fork);
+
+	return c && c->ex.is_delayed && c->ex.sender == cp_other(to) && c->ex.cseq == m->cseq.number &&
+		cp_call_delayed_ack(c, m);
 }
 
 void cp_alg_binding_gone(struct cp_alg *a, const struct cp_binding *b)

@@ -28,6 +28,8 @@ extern const struct cp_iq_ops cp_alg_iq_ops;
  */
 bool cp_alg_request(struct cp_alg *a, struct cp_uas *u, struct sip_msg *m, struct cp_binding *b,
 	enum cp_side to);
+/** The ACK of a call whose offer was in the 2xx brings the answer. @return true when it is sent by the session */
+bool cp_alg_ack(struct cp_alg *a, struct sip_msg *m, struct cp_binding *b, enum cp_side to);
 /** Drop a body that would carry one leg's description to the other; INVITE, UPDATE and PRACK only. */
 void cp_alg_edit_body(struct sip_msg *m);
 /** The binding ends: its calls are released with a Reason (W2-SIP-71). */

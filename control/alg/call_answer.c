@@ -90,22 +90,21 @@ void cp_call_early_media(struct cp_call *c, const struct sip_msg *m, struct gw_s
 		CP_COUNT(iq_errors);
 }
 
-/* Relay a response to the offerer; answer, when not empty, replaces its body. */
-static void relay(struct cp_call *c, struct sip_msg *m, struct gw_sv answer)
+void cp_call_relay(struct cp_call *c, struct sip_msg *m, struct gw_sv description)
 {
 	struct cp_uas *u = c->ex.u;
 	bool is_final = m->status >= 200, is_invite = m->cseq.method == SIP_INVITE;
 
 	cp_core_edit_response(c->alg->s, m, u ? u->side : c->origin);
-	if (answer.len)
-		sip_msg_set_body(m, GW_SV("application/sdp"), answer);
+	if (description.len)
+		sip_msg_set_body(m, GW_SV("application/sdp"), description);
 	else
 		cp_alg_edit_body(m);
-	if (!is_final && answer.len && c->origin == CP_SIDE_MW && gate_of(c, m->status, m->to_tag) != CP_GATE_NONE &&
+	if (!is_final && description.len && c->origin == CP_SIDE_MW && gate_of(c, m->status, m->to_tag) != CP_GATE_NONE &&
 		!c->is_answered)
 		sip_msg_add(m, SIP_HDR_P_EARLY_MEDIA, GW_SV("sendrecv"));	/* W2-EM-05 */
 	if (is_final && m->status < 300 && c->is_answered)	/* of a re-offer: only the target may move */
-		cp_half_target(c->ex.offerer == CP_SIDE_W2 ? &c->core : &c->w2, m);
+		cp_half_target(c->ex.sender == CP_SIDE_W2 ? &c->core : &c->w2, m);
 	else if (is_final && is_invite && m->status < 300)
 		remember_dialog(c, m);
 	if (!u)
@@ -127,7 +126,7 @@ static bool relay_answer(struct cp_call *c, struct sip_msg *m)
 		cp_call_release(c, 500, "answer could not be written");
 		return false;
 	}
-	relay(c, m, gw_buf_sv(&b));
+	cp_call_relay(c, m, gw_buf_sv(&b));
 	return true;
 }
 
@@ -135,16 +134,22 @@ void cp_call_relay_waiting(struct cp_call *c)
 {
 	struct sip_msg *m = c->waiting;
 
-	if (!m || !relay_answer(c, m))
-		return;
-	c->waiting = NULL;
-	free(m);
+	if (m && c->ex.is_delayed)
+		cp_call_delayed_go(c, m);
+	else if (m && relay_answer(c, m))
+		cp_call_drop_waiting(c);
 }
 
-static void keep_waiting(struct cp_call *c, const struct sip_msg *m)
+void cp_call_drop_waiting(struct cp_call *c)
 {
 	gw_arena_reset(&c->waiting_arena);
 	free(c->waiting);
+	c->waiting = NULL;
+}
+
+void cp_call_keep(struct cp_call *c, const struct sip_msg *m)
+{
+	cp_call_drop_waiting(c);
 	c->waiting = calloc(1, sizeof(*c->waiting));
 	if (c->waiting && cp_call_copy(c->waiting, &c->waiting_arena, m)) {
 		free(c->waiting);
@@ -154,7 +159,7 @@ static void keep_waiting(struct cp_call *c, const struct sip_msg *m)
 
 static void configure(struct cp_call *c, const struct sip_msg *m)
 {
-	keep_waiting(c, m);
+	cp_call_keep(c, m);
 	if (cp_media_configure(c, gate_of(c, m->status, m->to_tag), STEP_MODIFY))
 		cp_call_release(c, 503, "media gateway lost");
 }
@@ -171,12 +176,14 @@ static bool is_same_answer(const struct cp_call *c, const struct sip_msg *m)
  */
 static void late_2xx(struct cp_call *c, struct sip_msg *m)
 {
-	const struct cp_half *callee = c->ex.offerer == CP_SIDE_W2 ? &c->core : &c->w2;
+	const struct cp_half *callee = c->ex.sender == CP_SIDE_W2 ? &c->core : &c->w2;
 	struct gw_sv tag = c->is_answered ? gw_sv_cstr(callee->tag) : c->waiting ? c->waiting->to_tag : m->to_tag;
 	bool is_invite = m->cseq.method == SIP_INVITE;
 
 	if (is_invite && !gw_sv_eq(tag, m->to_tag)) {	/* W2-SIP-38 */
 		cp_call_hang_up(c, m, "SIP;cause=200;text=\"Call completed elsewhere\"");
+	} else if (c->ex.is_delayed) {
+		cp_call_delayed_again(c, m);
 	} else if (is_same_answer(c, m)) {
 		if (!c->waiting)
 			(void)!relay_answer(c, m);
@@ -187,8 +194,7 @@ static void late_2xx(struct cp_call *c, struct sip_msg *m)
 	}
 }
 
-/* A description we cannot use (W2-ERR-47 for the first answer; a re-offer leaves the session as it was). */
-static void answer_refused(struct cp_call *c, struct sip_msg *m, const char *why)
+void cp_call_refuse_answer(struct cp_call *c, struct sip_msg *m, const char *why)
 {
 	bool is_invite = m->cseq.method == SIP_INVITE;
 	struct cp_uas *u = c->ex.u;
@@ -197,7 +203,12 @@ static void answer_refused(struct cp_call *c, struct sip_msg *m, const char *why
 	CP_COUNT(call_sdp_refused);
 	GW_LOG_NOTICE(c->alg->s->log, "call.answer_refused", "call=%s why=\"%s\"", c->call_id, why);
 	if (m->status < 200) {
-		relay(c, m, GW_SV_NONE);
+		cp_call_relay(c, m, GW_SV_NONE);
+		return;
+	}
+	if (c->is_answered && c->ex.is_delayed) {	/* an offer without an answer: nobody knows what holds now */
+		cp_call_ack(c, m);
+		cp_call_release(c, 488, why);
 		return;
 	}
 	if (c->is_answered) {
@@ -231,9 +242,8 @@ static void refused(struct cp_call *c, struct sip_msg *m, unsigned status)
 		cp_call_end(c, m ? sip_reason_phrase(status) : "no answer from the far end");
 		return;
 	}
-	gw_arena_reset(&c->waiting_arena);
-	free(c->waiting);
-	c->waiting = NULL;
+	c->ex.is_delayed = false;
+	cp_call_drop_waiting(c);
 }
 
 void cp_call_on_response(void *user, struct cp_uac *uac, struct sip_msg *m, unsigned status)
@@ -256,14 +266,19 @@ void cp_call_on_response(void *user, struct cp_uac *uac, struct sip_msg *m, unsi
 	}
 	if (status < 200)
 		cp_call_early_media(c, m, m->to_tag);
-	if (cp_has_sdp(m)) {
+	if (c->ex.is_delayed) {
+		if (status >= 200)
+			cp_call_delayed_offer(c, m);
+		else
+			cp_call_relay(c, m, GW_SV_NONE);
+	} else if (cp_has_sdp(m)) {
 		if (!is_same_answer(c, m) && cp_media_answer(c, m->body, &why))
-			answer_refused(c, m, why);
+			cp_call_refuse_answer(c, m, why);
 		else
 			configure(c, m);
 	} else if (status >= 200 && c->ex.is_applied) {	/* the answer was in a reliable 18x */
 		configure(c, m);
 	} else if (!c->waiting || status >= 200) {	/* else overtaken by an answer on its way to the gateway */
-		relay(c, m, GW_SV_NONE);
+		cp_call_relay(c, m, GW_SV_NONE);
 	}
 }

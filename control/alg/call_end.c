@@ -107,9 +107,9 @@ static void on_orphan_response(void *user, struct cp_uac *uac, struct sip_msg *m
 
 static struct orphan orphan_of(const struct cp_call *c, const char *reason)
 {
-	const struct cp_half *from = c->ex.offerer == CP_SIDE_W2 ? &c->w2 : &c->core;
-	const struct cp_half *to = c->ex.offerer == CP_SIDE_W2 ? &c->core : &c->w2;
-	struct orphan o = { .to = cp_other(c->ex.offerer), .cseq = from->cseq + 1, .reason = gw_sv_cstr(reason),
+	const struct cp_half *from = c->ex.sender == CP_SIDE_W2 ? &c->w2 : &c->core;
+	const struct cp_half *to = c->ex.sender == CP_SIDE_W2 ? &c->core : &c->w2;
+	struct orphan o = { .to = cp_other(c->ex.sender), .cseq = from->cseq + 1, .reason = gw_sv_cstr(reason),
 		.target = gw_sv_cstr(to->target), .is_initial = !c->is_answered };
 
 	for (unsigned i = 0; c->is_answered && o.to == CP_SIDE_MW && i < to->n_routes; i++)
@@ -165,6 +165,19 @@ void cp_call_detach(struct cp_call *c, const char *reason)
 	c->ex.c = NULL;
 }
 
+void cp_call_send_ack(struct cp_call *c, struct sip_msg *m, enum cp_side to)
+{
+	struct cp_peer peer;
+
+	if (to == CP_SIDE_W2 && (!c->b || !cp_binding_alive(c->b)))
+		return;
+	if (to == CP_SIDE_W2)
+		peer = c->b->peer;
+	else
+		cp_sip_core_hop(c->alg->s, m, &peer);
+	cp_sip_send_stateless(c->alg->s, m, &peer);
+}
+
 void cp_call_ack(struct cp_call *c, const struct sip_msg *ok)
 {
 	struct orphan o = orphan_of(c, "");
@@ -196,15 +209,16 @@ static void let_go(struct cp_call *c, const char *reason)
 	struct cp_uac *uac = c->ex.c;
 	struct sip_msg *ok = c->waiting;
 
-	if (ok && ok->status / 100 == 2 && ok->cseq.method == SIP_INVITE) {
+	if (ok && ok->is_request && ok->method == SIP_ACK) {
+		sip_msg_set_body(ok, GW_SV_NONE, GW_SV_NONE);
+		cp_call_send_ack(c, ok, cp_other(c->ex.sender));
+	} else if (ok && ok->status / 100 == 2 && ok->cseq.method == SIP_INVITE) {
 		if (c->is_answered)
 			cp_call_ack(c, ok);
 		else
 			cp_call_hang_up(c, ok, reason);
 	}
-	gw_arena_reset(&c->waiting_arena);
-	free(c->waiting);
-	c->waiting = NULL;
+	cp_call_drop_waiting(c);
 	cp_call_detach(c, reason);
 	if (uac && uac->req.method == SIP_INVITE)
 		cp_sip_cancel(uac, gw_sv_cstr(reason));

@@ -42,7 +42,11 @@ struct cp_exchange {
 	struct gw_arena arena;
 	struct sdp_model offer, answer;
 	struct sdp_stream *streams;  /* one a line of the offer, in the arena; NULL: no offer */
-	enum cp_side offerer;        /* the side the offer came from */
+	enum cp_side sender;         /* of the INVITE or UPDATE */
+	enum cp_side offerer;        /* the side the offer came from: the other one when it is delayed */
+	uint32_t cseq;               /* of the INVITE or UPDATE */
+	bool is_delayed;             /* no offer in the INVITE: one in the 2xx, the answer in the ACK (W2-SIP-25) */
+	struct gw_sv offer_text;     /* delayed: what the sender was offered; empty: nothing yet */
 	struct cp_uas *u;            /* INVITE or UPDATE being served */
 	struct cp_uac *c;
 	char *answer_text;           /* answer that was applied last, to know a repetition */
@@ -72,7 +76,7 @@ struct cp_call {
 	bool is_emergency;           /* the gateway is told, too (W2-EMG-05) */
 	bool early_supported;        /* the core's INVITE said P-Early-Media: supported (W2-EM-05) */
 	bool is_answered, is_cancelled, ice_ok, dtls_up;
-	struct sip_msg *waiting;     /* response kept until Iq has been configured */
+	struct sip_msg *waiting;     /* INVITE, response or ACK kept until the gateway has done its part */
 	struct gw_arena waiting_arena;
 	struct gw_timer ice_timer, grace;
 	uint64_t start_ms, answer_ms;
@@ -133,6 +137,8 @@ void cp_call_end(struct cp_call *c, const char *why);
 void cp_call_release(struct cp_call *c, unsigned cause, const char *text);
 /** A BYE of our own towards one side, in the name of the other (W2-SIP-72); a WIC that is away gets it when back. */
 void cp_call_send_bye(struct cp_call *c, enum cp_side to, struct gw_sv reason);
+/** An ACK of the other side goes on: m, all headers done. */
+void cp_call_send_ack(struct cp_call *c, struct sip_msg *m, enum cp_side to);
 /** ACK a 2xx the caller will not acknowledge, in its name (W2-SIP-70). */
 void cp_call_ack(struct cp_call *c, const struct sip_msg *ok);
 /** The same, and BYE, once, to the dialog it has made. */
@@ -159,10 +165,28 @@ void cp_call_new(struct cp_alg *a, struct cp_uas *u, struct sip_msg *m, struct c
 	enum cp_side to);
 void cp_call_reoffer(struct cp_call *c, struct cp_uas *u, struct sip_msg *m, enum cp_side to);
 
+/* call_delayed.c */
+/** A 2xx to an INVITE that had no offer: m holds it. */
+void cp_call_delayed_offer(struct cp_call *c, struct sip_msg *m);
+/** The same 2xx once more. */
+void cp_call_delayed_again(struct cp_call *c, struct sip_msg *m);
+/** The gateway has its part of the delayed offer, or of the answer: what waits goes on. */
+void cp_call_delayed_go(struct cp_call *c, struct sip_msg *m);
+/** The ACK of the call's exchange; true: it was kept, or was sent. */
+bool cp_call_delayed_ack(struct cp_call *c, struct sip_msg *m);
+
 /* call_answer.c */
 /** P-Early-Media of the core in a message of the dialog with this tag: remembered, and the gate follows. */
 void cp_call_early_media(struct cp_call *c, const struct sip_msg *m, struct gw_sv tag);
 void cp_call_relay_waiting(struct cp_call *c);
+/** Relay a response to the INVITE's or UPDATE's sender; description, when not empty, replaces its body. */
+void cp_call_relay(struct cp_call *c, struct sip_msg *m, struct gw_sv description);
+/** Keep a copy until the gateway has answered; without memory for it nothing waits. */
+void cp_call_keep(struct cp_call *c, const struct sip_msg *m);
+/** Forget what waits. */
+void cp_call_drop_waiting(struct cp_call *c);
+/** A description in m we cannot use (W2-ERR-47 for the first answer; a re-offer leaves the session as it was). */
+void cp_call_refuse_answer(struct cp_call *c, struct sip_msg *m, const char *why);
 void cp_call_on_response(void *user, struct cp_uac *uac, struct sip_msg *m, unsigned status);
 
 /* call_state.c */
@@ -171,6 +195,8 @@ void cp_call_save(const struct cp_call *c);
 void cp_call_forget(const struct cp_call *c);
 
 /* call_media.c: SDP and Iq. */
+/** Forget the exchange before; from now on it is one of this sender. */
+void cp_media_begin(struct cp_call *c, enum cp_side sender);
 enum gw_err cp_media_offer(struct cp_call *c, struct gw_sv sdp, enum cp_side from, const char **why,
 	unsigned *status);
 enum gw_err cp_media_reserve(struct cp_call *c);

@@ -85,6 +85,10 @@ static void on_iq_reply(void *user, const struct cp_iq_ref *ref, const struct iq
 	CP_TRACE_IQ(CP_TRACE_IN, c->call_id, cp_call_user(c), !reply ? "no reply" : error_of(reply) ? "Error" : "Reply");
 	if (ref->step == STEP_ADD) {
 		err = cp_media_reserved(c, reply);
+		if (err && c->ex.is_delayed) {
+			cp_call_release(c, 503, "media gateway refused");
+			return;
+		}
 		if (err) {
 			struct cp_uas *u = c->ex.u;
 
@@ -94,7 +98,10 @@ static void on_iq_reply(void *user, const struct cp_iq_ref *ref, const struct iq
 			cp_call_end(c, "media gateway refused");
 			return;
 		}
-		cp_call_send_invite(c);
+		if (c->ex.is_delayed)
+			cp_call_relay_waiting(c);
+		else
+			cp_call_send_invite(c);
 		return;
 	}
 	if (!reply || error_of(reply) || reply->actions[0].n_cmds < 2) {

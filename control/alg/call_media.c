@@ -32,6 +32,15 @@ static int active(const struct cp_exchange *ex, unsigned n)
 	return -1;
 }
 
+void cp_media_begin(struct cp_call *c, enum cp_side sender)
+{
+	gw_arena_reset(&c->ex.arena);
+	free(c->ex.answer_text);
+	memset(&c->ex, 0, sizeof(c->ex));
+	c->ex.arena.limit = 1u << 20;
+	c->ex.sender = c->ex.offerer = sender;
+}
+
 enum gw_err cp_media_offer(struct cp_call *c, struct gw_sv text, enum cp_side from, const char **why,
 	unsigned *status)
 {
@@ -40,10 +49,6 @@ enum gw_err cp_media_offer(struct cp_call *c, struct gw_sv text, enum cp_side fr
 	enum sdp_refusal r;
 	struct gw_sv copy;
 
-	gw_arena_reset(&c->ex.arena);
-	free(c->ex.answer_text);
-	memset(&c->ex, 0, sizeof(c->ex));
-	c->ex.arena.limit = 1u << 20;
 	c->ex.offerer = from;
 	copy = gw_arena_sv(&c->ex.arena, text);
 	if (sdp_model_read(&c->ex.offer, &c->ex.arena, copy, SDP_SIP, &diag)) {

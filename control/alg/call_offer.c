@@ -41,15 +41,19 @@ void cp_call_on_cancel(void *user, struct cp_uas *u, const struct sip_msg *cance
 enum gw_err cp_call_forward_offer(struct cp_call *c, struct sip_msg *m)
 {
 	struct cp_sip *s = c->alg->s;
-	enum cp_side to = cp_other(c->ex.offerer);
+	enum cp_side to = cp_other(c->ex.sender);
 	char sdp[CP_SDP_BYTES];
 	struct gw_buf b = gw_buf(sdp, sizeof(sdp));
 	struct cp_peer peer;
 	enum gw_err err;
 
-	if ((err = cp_media_write_offer(c, &b)))
-		return err;
-	sip_msg_set_body(m, GW_SV("application/sdp"), gw_buf_sv(&b));
+	if (c->ex.is_delayed) {	/* in a reliable 18x the offer would have its answer in a PRACK */
+		sip_msg_del_token(m, SIP_HDR_SUPPORTED, GW_SV("100rel"));
+	} else {
+		if ((err = cp_media_write_offer(c, &b)))
+			return err;
+		sip_msg_set_body(m, GW_SV("application/sdp"), gw_buf_sv(&b));
+	}
 	if (to == CP_SIDE_MW) {
 		cp_core_edit_to_core(s, m, c->b, gw_sv_cstr(c->icid));
 		if (m->method == SIP_INVITE && m->to_tag.len == 0)
@@ -79,9 +83,7 @@ void cp_call_send_invite(struct cp_call *c)
 		cp_sip_clone(&m, c->waiting, &a);
 		err = cp_call_forward_offer(c, &m);
 	}
-	gw_arena_reset(&c->waiting_arena);
-	free(c->waiting);
-	c->waiting = NULL;
+	cp_call_drop_waiting(c);
 	gw_arena_reset(&a);
 	if (err == GW_OK)
 		return;
@@ -120,13 +122,27 @@ void cp_call_free(struct cp_call *c)
 	free(c);
 }
 
+/* c serves this request from now on. */
+static void serve(struct cp_call *c, struct cp_uas *u)
+{
+	c->ex.u = u;
+	u->on_cancel = cp_call_on_cancel;
+	u->on_gone = cp_call_on_uas_gone;
+	u->user = c;
+}
+
+static const char *delayed_refusal(const struct sip_msg *m)
+{
+	return sip_msg_has_token(m, SIP_HDR_REQUIRE, GW_SV("100rel")) ?
+		"INVITE without an offer that requires 100rel is not supported" : NULL;
+}
+
 void cp_call_new(struct cp_alg *a, struct cp_uas *u, struct sip_msg *m, struct cp_binding *b,
 	enum cp_side to)
 {
 	struct cp_call *c;
 	const char *why = "";
 	unsigned status = 500;
-	enum gw_err err;
 	bool is_emergency = to == CP_SIDE_MW && cp_emergency_is(a->s->conf, m);	/* never refused for load (W2-HDR-15) */
 
 	if (a->s->is_draining && !is_emergency) {
@@ -171,30 +187,32 @@ void cp_call_new(struct cp_alg *a, struct cp_uas *u, struct sip_msg *m, struct c
 		return;
 	}
 	c->waiting->ruri = gw_arena_sv(&c->waiting_arena, m->ruri);
-	if (!cp_has_sdp(m)) {
-		cp_sip_refuse(u, 488, "INVITE without an offer is not supported");
-		cp_call_end(c, "no offer");
+	cp_media_begin(c, c->origin);
+	c->ex.cseq = m->cseq.number;
+	c->ex.is_delayed = !cp_has_sdp(m);
+	if (c->ex.is_delayed && (why = delayed_refusal(m))) {
+		cp_sip_refuse(u, 488, why);
+		cp_call_end(c, why);
 		return;
 	}
-	err = cp_media_offer(c, m->body, c->origin, &why, &status);
-	if (err) {
+	if (!c->ex.is_delayed && cp_media_offer(c, m->body, c->origin, &why, &status)) {
 		CP_COUNT(call_sdp_refused);
 		cp_sip_refuse(u, status, why);
 		cp_call_end(c, why);
 		return;
 	}
-	c->ex.u = u;
-	u->on_cancel = cp_call_on_cancel;
-	u->on_gone = cp_call_on_uas_gone;
-	u->user = c;
+	serve(c, u);
 	if (to == CP_SIDE_W2 && !cp_binding_alive(b)) {
 		cp_call_detach(c, "SIP;cause=503");
 		cp_sip_refuse(u, 430, NULL);
 		cp_call_end(c, "flow dead");
 		return;
 	}
-	err = cp_media_reserve(c);
-	if (err) {		/* W2-ERR-28 */
+	if (c->ex.is_delayed) {		/* what to reserve is in the answer */
+		cp_call_send_invite(c);
+		return;
+	}
+	if (cp_media_reserve(c)) {	/* W2-ERR-28 */
 		cp_call_detach(c, "SIP;cause=503");
 		cp_sip_refuse(u, 503, "no media gateway");
 		cp_call_end(c, "no media gateway");
@@ -207,26 +225,31 @@ void cp_call_reoffer(struct cp_call *c, struct cp_uas *u, struct sip_msg *m, enu
 	unsigned status = 488;
 	enum gw_err err;
 
-	if (!c->is_answered || (c->ex.u && !c->ex.u->is_final) || c->waiting) {
+	if (!c->is_answered || (c->ex.u && !c->ex.u->is_final) || c->waiting ||
+		(c->ex.is_delayed && !c->ex.is_applied)) {
 		cp_sip_refuse(u, 491, NULL);	/* W2-SIP-33 */
 		return;
 	}
+	if (!cp_has_sdp(m) && (why = delayed_refusal(m))) {
+		cp_sip_refuse(u, 488, why);
+		return;
+	}
 	cp_call_detach(c, "SIP;cause=487");
-	err = cp_media_offer(c, m->body, cp_other(to), &why, &status);
-	if (err) {
+	cp_media_begin(c, cp_other(to));
+	c->ex.cseq = m->cseq.number;
+	c->ex.is_delayed = !cp_has_sdp(m);
+	if (!c->ex.is_delayed && cp_media_offer(c, m->body, cp_other(to), &why, &status)) {
 		CP_COUNT(call_sdp_refused);
 		cp_sip_refuse(u, status, why);
 		return;
 	}
 	if (m->method == SIP_INVITE)
 		cp_sip_refuse(u, 100, NULL);
-	c->ex.u = u;
-	u->on_cancel = cp_call_on_cancel;
-	u->on_gone = cp_call_on_uas_gone;
-	u->user = c;
+	serve(c, u);
 	cp_half_target(to == CP_SIDE_MW ? &c->w2 : &c->core, m);
 	err = cp_call_forward_offer(c, m);
 	if (err) {
+		c->ex.is_delayed = false;
 		cp_call_detach(c, "SIP;cause=503");
 		cp_sip_refuse(u, sip_status_of(err), NULL);
 	}

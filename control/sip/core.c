@@ -175,17 +175,21 @@ void cp_core_ack(struct cp_sip *s, const struct cp_peer *from, struct sip_msg *m
 
 	if (!b || !cp_sip_hop(m))
 		return;
-	sip_msg_set_body(m, GW_SV_NONE, GW_SV_NONE);	/* offers without SDP are refused: no answer comes here */
-	if (is_w2) {
-		if (cp_core_enforce_route(s, m, b, &icid) != CP_ROUTE_OK)
-			return;
+	if (is_w2 && cp_core_enforce_route(s, m, b, &icid) != CP_ROUTE_OK)
+		return;
+	if (is_w2)
 		cp_core_edit_to_core(s, m, b, icid);
-		cp_sip_core_hop(s, m, &to);
-		cp_sip_send_stateless(s, m, &to);
-	} else if (cp_binding_alive(b)) {
+	else
 		cp_core_edit_to_wic(s, m);
-		cp_sip_send_stateless(s, m, &b->peer);
-	}
+	if (cp_alg_ack(s->alg, m, b, is_w2 ? CP_SIDE_MW : CP_SIDE_W2))
+		return;
+	sip_msg_set_body(m, GW_SV_NONE, GW_SV_NONE);	/* whatever it describes, nobody has asked for it */
+	if (is_w2)
+		cp_sip_core_hop(s, m, &to);
+	else
+		to = b->peer;
+	if (is_w2 || cp_binding_alive(b))
+		cp_sip_send_stateless(s, m, &to);
 }
 
 void cp_core_connection_lost(struct cp_sip *s, cp_conn_id conn)

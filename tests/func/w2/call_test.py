@@ -2,56 +2,7 @@
 """Calls through the IMS-ALG: how they end, whatever crosses; early media; the gateway's loss and return."""
 import types
 
-from harness import *
-
-WIC_CONTACT = "Contact: <sip:alice@abc.invalid;transport=ws>"
-CORE_CONTACT = f"Contact: <{CORE_URI}>"
-FROM_CORE = {"frm": f"<{BOB}>;tag=b1", "to": f"<{ALICE}>;tag=at", "contact": f"<{CORE_URI}>"}
-
-
-def wic_200(w, i, **k):
-    w.send(response(i, 200, "OK", WIC_CONTACT, tag="at", **{"body": WIC_SDP % "active", **k}))
-
-
-def core_200(t, i, **k):
-    t.core.send(response(i, 200, "OK", CORE_CONTACT, **{"body": CORE_SDP, **k}))
-
-
-def in_dialog(method, cid, cseq=2, tag="ct", **k):
-    """A request of the WIC that called out."""
-    return request(method, CORE_URI, cid=cid, cseq=cseq, to=f"<{BOB}>;tag={tag}", **k)
-
-
-def core_in_dialog(t, w, method, cid, cseq=2, **k):
-    """A request of the core that called in."""
-    return request(method, "sip:alice@abc.invalid;transport=ws", cid=cid, cseq=cseq, via=t.core.via,
-                   **{**FROM_CORE, **k, "extra": f"Route: {w.path}\n" + k.get("extra", "")})
-
-
-def call_out(t, w, cid):
-    core_200(t, t.invite(w, cid))
-    w.get(200)
-    w.send(in_dialog("ACK", cid, 1))
-    t.core.get("ACK")
-
-
-def call_in(t, w, cid):
-    i = t.invite_in(w, cid)
-    wic_200(w, i)
-    t.core.get(200)
-    t.core.send(core_in_dialog(t, w, "ACK", cid, 1))
-    w.get("ACK")
-    return i
-
-
-def ended(t, side, send, cause):
-    """That side gets an ACK, and then one BYE with the cause."""
-    side.get("ACK")
-    bye = side.get("BYE")
-    check(f"cause={cause}" in bye.header("Reason"), bye.header("Reason"))
-    send(response(bye, 200, "OK"))
-    t.metric("calls", 0)
-    return bye
+from dialogs import *
 
 
 # ---- refusals, time-outs ------------------------------------------------------------------------------
@@ -424,20 +375,6 @@ def _(t):
     i = t.invite(w, "c2")
     t.core.send(response(i, 488, "No", body=CORE_SDP))
     check(not w.get(488).body, "the core's description passed in a refusal")
-
-
-@case("an INVITE or re-INVITE of the core without an offer gets 488; calls go on (W2-SIP-25)")
-def _(t):
-    w = t.register()
-    t.core.send(request("INVITE", "sip:alice@abc.invalid;transport=ws", cid="c0", via=t.core.via, frm=f"<{BOB}>;tag=b1",
-                        to=f"<{ALICE}>", contact=f"<{CORE_URI}>", extra=f"Route: {w.path}"))
-    t.core.get(488)
-    call_in(t, w, "c1")
-    t.core.send(core_in_dialog(t, w, "INVITE", "c1"))
-    t.core.get(488)
-    w.none(None)
-    m = t.metrics()
-    check(m["calls"] == 1 and m["iq_contexts"] == 1, m)
 
 
 @case("OPTIONS to our Mw address, or with Max-Forwards 0, is answered here (W2-SIP-81)")

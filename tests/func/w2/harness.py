@@ -19,7 +19,7 @@ import json, os, random, re, shutil, signal, socket, subprocess, sys, tempfile, 
 
 from peers import *
 
-OURS = ("harness.py", "peers.py", "messages.py")
+OURS = ("harness.py", "peers.py", "messages.py", "dialogs.py")
 SANITIZER = re.compile(r"ERROR: \w+Sanitizer: .*|runtime error: .*")
 
 
