@@ -150,18 +150,37 @@ static enum gw_err read_realm(struct dp_ctx *c, struct plan *p)
 /* What is not done is not promised (iq.md 3.5). */
 static enum gw_err read_undone(struct plan *p)
 {
-	if (p->cmd->n_streams && (p->s->pol > 0 || p->s->sdr >= 0 || p->s->mbs >= 0 || p->s->pdr >= 0))
+	const uint32_t done = 1u << IQ_EV_HANGTERM | 1u << IQ_EV_CAUSE | 1u << IQ_EV_BNC_CHANGE | 1u << IQ_EV_ICE_RESULT |
+		1u << IQ_EV_CONSENT | 1u << IQ_EV_X_ICE | 1u << IQ_EV_X_DTLS | 1u << IQ_EV_X_CONSENT;
+	static const struct {
+		enum iq_name id;
+		const char *package;
+	} properties[] = { { IQ_SDR, "tman" }, { IQ_MBS, "tman" }, { IQ_PDR, "tman" }, { IQ_DVT, "tman" },
+		{ IQ_SAM, "gm/sam" }, { IQ_SPR, "gm/spr" }, { IQ_ESAS, "gm/esas" }, { IQ_LSA, "gm/lsa" },
+		{ IQ_ESPS, "gm/esps" }, { IQ_LSP, "gm/lsp" }, { IQ_TB, "ds/tb" }, { IQ_SEPLINK, "seplink" },
+		{ IQ_ECN, "ecnrous" }, { IQ_ECN_METHOD, "ecnrous" }, { IQ_MSRP, "mgcbla" }, { IQ_MGCINFO, "mgcinfo" } };
+
+	if (p->cmd->n_streams && p->s->pol > 0)
 		return refuse(p, 445, "tman");
-	for (unsigned i = 0; i < p->cmd->n_signals; i++)
-		if (p->cmd->signals[i].id == IQ_SG_LATCH &&
+	for (size_t i = 0; p->cmd->n_streams && i < sizeof(properties) / sizeof(properties[0]); i++)
+		if (iq_stream_has(p->s, properties[i].id))
+			return refuse(p, 445, properties[i].package);
+	if (p->cmd->n_props)
+		return refuse(p, 445, "TerminationState");
+	if (p->cmd->n_streams && p->s->mode == IQ_MODE_LOOPBACK)
+		return refuse(p, 517, "Loopback");
+	for (unsigned i = 0; i < p->cmd->n_signals; i++) {
+		enum iq_name id = p->cmd->signals[i].id;
+
+		if (id == IQ_SG_LATCH &&
 			!gw_sv_ieq(iq_item_param(&p->cmd->signals[i], GW_SV("napt")), GW_SV("OFF")))
 			return refuse(p, 513, "ipnapt/latch");
-	for (unsigned i = 0; i < p->cmd->n_events; i++) {
-		enum iq_name id = p->cmd->events[i].id;
-
-		if (id == IQ_EV_IPSTOP || id == IQ_EV_NEW_PRFLX || id == IQ_EV_ITO || id == IQ_EV_OVERLOAD)
-			return refuse(p, 512, "");
+		if (id != IQ_SG_LATCH && id != IQ_SG_STUN_SERVER && id != IQ_SG_EST_BNC)
+			return refuse(p, 513, "");
 	}
+	for (unsigned i = 0; i < p->cmd->n_events; i++)
+		if (!(done >> p->cmd->events[i].id & 1))
+			return refuse(p, 512, "");
 	return GW_OK;
 }
 

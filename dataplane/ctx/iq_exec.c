@@ -411,6 +411,12 @@ static void action(struct dp_iq *q, const struct iq_action *a, struct iq_action 
 		*stop = true;
 		return;
 	}
+	for (unsigned i = 0; i < a->n_topology; i++)
+		if (a->topology[i].direction != IQ_BOTHWAY) {	/* both ways is what there is (2.16) */
+			out->error = 522;
+			*stop = true;
+			return;
+		}
 	if (id == IQ_CONTEXT_CHOOSE) {
 		if (dp_ctx_create(q->ctx, q->now_ms, &e.cx)) {
 			out->error = 412;

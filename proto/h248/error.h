@@ -25,18 +25,28 @@
 	X(447, "Descriptor not legal in this command") X(448, "Descriptor appears twice")          \
 	X(449, "Unsupported or unknown parameter or property value")                               \
 	X(450, "No such property in this package") X(451, "No such event in this package")         \
-	X(452, "No such signal in this package") X(457, "Missing parameter in signal or event")    \
+	X(452, "No such signal in this package") X(453, "No such statistic in this package")       \
+	X(454, "No such parameter value in this package")                                          \
+	X(455, "Property illegal in this Descriptor")                                              \
+	X(456, "Property appears twice in this Descriptor")                                        \
+	X(457, "Missing parameter in signal or event")                                             \
 	X(458, "Unexpected Event/RequestID") X(459, "Unsupported or unknown profile")              \
+	X(460, "Unable to set statistic on stream")                                                \
 	X(472, "Required information missing") X(473, "Conflicting property values")               \
 	X(474, "Invalid SDP syntax") X(500, "Internal software failure in the MG")                 \
 	X(501, "Not implemented") X(502, "Not ready") X(503, "Service unavailable")                \
 	X(504, "Command received from unauthorized entity")                                        \
 	X(505, "Transaction request received before a ServiceChange reply")                        \
 	X(506, "Number of transaction pendings exceeded") X(510, "Insufficient resources")         \
+	X(511, "Temporarily busy")                                                                 \
 	X(512, "Media Gateway unequipped to detect requested Event")                               \
 	X(513, "Media Gateway unequipped to generate requested Signals")                           \
 	X(515, "Unsupported media type") X(517, "Unsupported or invalid mode")                     \
+	X(518, "Event buffer full") X(521, "Termination is being ServiceChanged")                  \
+	X(522, "Functionality requested in Topology triple not supported")                         \
+	X(526, "Insufficient bandwidth") X(529, "Internal hardware failure in MG")                 \
 	X(530, "Temporary network failure") X(531, "Permanent network failure")                    \
+	X(532, "Audited property, statistic, event or signal does not exist")                      \
 	X(533, "Response exceeds maximum transport PDU size")
 
 /** The sentence of a code; never NULL. */

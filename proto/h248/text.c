@@ -2,6 +2,10 @@
 /* Lexer, parser and token table of the H.248 text syntax. */
 #include "proto/h248/text.h"
 
+#include "proto/base/words.h"
+
+#include <assert.h>
+
 struct row {
 	struct gw_sv text[2];	/* short, long */
 };
@@ -12,12 +16,23 @@ static const struct row tokens[H248_TOK_COUNT] = {
 #undef H248_TOKEN_ROW
 };
 
+static struct gw_words index_of_tokens;
+
+/* Before main, so that no thread ever sees half of it. */
+__attribute__((constructor)) static void index_tokens(void)
+{
+	bool ok = true;
+
+	for (unsigned i = 1; i < H248_TOK_COUNT; i++)
+		ok = gw_words_add(&index_of_tokens, tokens[i].text[0], i) == GW_OK &&
+			gw_words_add(&index_of_tokens, tokens[i].text[1], i) == GW_OK && ok;
+	assert(ok && "two tokens have one spelling, or gw_words is too small");
+	(void)ok;
+}
+
 enum h248_token h248_token_lookup(struct gw_sv name)
 {
-	for (int i = 1; i < H248_TOK_COUNT; i++)
-		if (gw_sv_ieq(name, tokens[i].text[0]) || gw_sv_ieq(name, tokens[i].text[1]))
-			return (enum h248_token)i;
-	return H248_TOK_NONE;
+	return (enum h248_token)gw_words_find(&index_of_tokens, name);
 }
 
 struct gw_sv h248_token_text(enum h248_token token, bool is_long)

@@ -36,7 +36,20 @@
 	X(SERVICE_CHANGE_ADDRESS, "ServiceChangeAddress", "AD") X(MGC_ID, "MgcIdToTry", "MG")      \
 	X(PROFILE, "Profile", "PF") X(VERSION, "Version", "V") X(IMM_ACK, "ImmAckRequired", "IA")  \
 	X(DIGIT_MAP, "DigitMap", "DM") X(AUTHENTICATION, "Authentication", "AU")                   \
-	X(MODEM, "Modem", "MD") X(MUX, "Mux", "MX") X(ON, "ON", "ON") X(OFF, "OFF", "OFF")
+	X(MODEM, "Modem", "MD") X(MUX, "Mux", "MX") X(ON, "ON", "ON") X(OFF, "OFF", "OFF")         \
+	X(BOTHWAY, "Bothway", "BW") X(ISOLATE, "Isolate", "IS") X(ONEWAY, "Oneway", "OW")          \
+	X(ONEWAY_BOTH, "OnewayBoth", "OWB") X(ONEWAY_EXTERNAL, "OnewayExternal", "OWE")            \
+	X(ON_OFF, "OnOff", "OO") X(TIME_OUT, "TimeOut", "TO") X(BRIEF, "Brief", "BR")              \
+	X(BY_EVENT, "IntByEvent", "IBE") X(BY_SIGNALS, "IntBySigDescr", "IBS")                     \
+	X(OTHER_REASON, "OtherReason", "OR") X(ITERATION, "Iteration", "IR")                       \
+	X(DIRECTION, "SPADirection", "SPADI") X(REQUEST_ID, "SPARequestID", "SPARQ")               \
+	X(INTERSIGNAL, "Intersignal", "SPAIS") X(EXTERNAL, "External", "EX")                       \
+	X(INTERNAL, "Internal", "IT") X(BOTH, "Both", "B") X(LOCK_STEP, "LockStep", "SP")          \
+	X(EMERGENCY_VALUE, "EmergencyValue", "EGV") X(CONTEXT_LIST, "ContextList", "CLT")          \
+	X(AND_SELECT, "ANDLgc", "ANDLgc") X(OR_SELECT, "ORLgc", "ORLgc") X(SEGMENT, "Segment", "SM") \
+	X(NEVER_NOTIFY, "NeverNotify", "NBNN") X(IMMEDIATE_NOTIFY, "ImmediateNotify", "NBIN")      \
+	X(REGULATED_NOTIFY, "RegulatedNotify", "NBRN")                                             \
+	X(RESET_EVENTS, "ResetEventsDescriptor", "RSE") X(INCOMPLETE, "ServiceChangeInc", "SIC")
 
 enum h248_token {
 	H248_TOK_NONE = 0,

@@ -1,91 +1,233 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The one table of package item names (iq.md 4.1), and small constructors. */
-#include "proto/iq/iq.h"
+/* The one table of names (iq.md 4.1), and what configuration made of it. */
+#include "proto/iq/names.h"
 
-static const struct {
-	struct gw_sv name, alias;
-} names[IQ_NAME_COUNT] = {
-#define IQ_NAME_ROW(id, text, other) [IQ_##id] = { GW_SV_INIT(text), GW_SV_INIT(other) },
+#include "proto/base/buf.h"
+#include "proto/base/words.h"
+
+#include <assert.h>
+
+struct row {
+	struct gw_sv logical, name, alias, emitted;
+	enum iq_kind kind;
+	enum iq_type type;
+};
+
+static struct row names[IQ_NAME_COUNT] = {
+#define IQ_NAME_ROW(id, kind, type, logical, text, other)                                          \
+	[IQ_##id] = { GW_SV_INIT(logical), GW_SV_INIT(text), GW_SV_INIT(other), GW_SV_INIT(text),  \
+		IQ_K_##kind, IQ_T_##type },
 	IQ_NAME_LIST(IQ_NAME_ROW)
 #undef IQ_NAME_ROW
 };
 
+static struct iq_param_row params[] = {
+#define IQ_PARAM_ROW(owner, type, words, required, logical, text)                                  \
+	{ IQ_##owner, IQ_T_##type, GW_SV_INIT(words), required, GW_SV_INIT(logical), GW_SV_INIT(text), GW_SV_INIT(text) },
+	IQ_PARAM_LIST(IQ_PARAM_ROW)
+#undef IQ_PARAM_ROW
+};
+#define N_PARAMS (sizeof(params) / sizeof(params[0]))
+
+static_assert(IQ_EV_PAYLOAD < 32, "masks of events fit 32 bits");
+
+static struct gw_words index_of_names;
+
+static struct gw_sv package_of(struct gw_sv name)
+{
+	struct gw_sv pkg, item;
+
+	gw_sv_cut(name, '/', &pkg, &item);
+	return pkg;
+}
+
+static enum gw_err index_name(unsigned i, struct gw_sv text)
+{
+	struct gw_sv pkg = package_of(text);
+	enum gw_err err = gw_words_add(&index_of_names, text, i);
+
+	/* a package stands beside its items: without a slash it is none of them */
+	return err == GW_OK ? gw_words_add(&index_of_names, pkg, IQ_NAME_COUNT) : err;
+}
+
+/* Before main, so that no thread ever sees half of it. */
+__attribute__((constructor)) static void index_names(void)
+{
+	bool ok = true;
+
+	for (unsigned i = 1; i < IQ_NAME_COUNT; i++)
+		ok = index_name(i, names[i].name) == GW_OK &&
+			(names[i].alias.len == 0 || index_name(i, names[i].alias) == GW_OK) && ok;
+	assert(ok && "two rows of the table have one name, or gw_words is too small");
+	(void)ok;
+}
+
 enum iq_name iq_name_lookup(struct gw_sv name)
 {
-	for (int i = 1; i < IQ_NAME_COUNT; i++)
-		if (gw_sv_ieq(name, names[i].name) ||
-			(names[i].alias.len && gw_sv_ieq(name, names[i].alias)))
-			return (enum iq_name)i;
-	return IQ_NAME_UNKNOWN;
+	unsigned id = gw_words_find(&index_of_names, name);
+
+	return id < IQ_NAME_COUNT ? (enum iq_name)id : IQ_NAME_UNKNOWN;
 }
 
 struct gw_sv iq_name_text(enum iq_name id)
 {
-	return names[id].name;
+	return names[id].emitted;
+}
+
+struct gw_sv iq_name_logical(enum iq_name id)
+{
+	return names[id].logical;
+}
+
+enum iq_kind iq_name_kind(enum iq_name id)
+{
+	return names[id].kind;
+}
+
+enum iq_type iq_name_type(enum iq_name id)
+{
+	return names[id].type;
 }
 
 bool iq_package_known(struct gw_sv name)
 {
-	struct gw_sv pkg, item, p, i;
+	return gw_words_find(&index_of_names, package_of(name)) == IQ_NAME_COUNT;
+}
 
-	gw_sv_cut(name, '/', &pkg, &item);
-	for (int k = 1; k < IQ_NAME_COUNT; k++) {
-		gw_sv_cut(names[k].name, '/', &p, &i);
-		if (gw_sv_ieq(pkg, p))
-			return true;
+const struct iq_param_row *iq_param_row(enum iq_name owner, struct gw_sv name)
+{
+	const struct iq_param_row *p;
+
+	for (unsigned i = 0; (p = iq_param_row_at(owner, i)); i++)
+		if (gw_sv_ieq(name, p->emitted) || gw_sv_ieq(name, p->name))
+			return p;
+	return NULL;
+}
+
+const struct iq_param_row *iq_param_row_at(enum iq_name owner, unsigned i)
+{
+	for (size_t k = 0; k < N_PARAMS; k++)
+		if (params[k].owner == owner && i-- == 0)
+			return &params[k];
+	return NULL;
+}
+
+static bool is_decimal(struct gw_sv v)
+{
+	size_t digits = 0, dots = 0;
+
+	for (size_t i = 0; i < v.len; i++) {
+		digits += v.p[i] >= '0' && v.p[i] <= '9';
+		dots += v.p[i] == '.';
 	}
+	return digits && dots <= 1 && digits + dots == v.len;
+}
+
+/* As gw_sv_has_word, whatever the case. */
+static bool has_word(struct gw_sv words, struct gw_sv v)
+{
+	struct gw_sv w;
+
+	while (gw_sv_word(&words, &w))
+		if (gw_sv_ieq(w, v))
+			return true;
 	return false;
 }
 
-bool iq_is_event(enum iq_name id)
+unsigned iq_value_fault(enum iq_type type, struct gw_sv words, struct gw_sv v)
 {
-	return id >= IQ_EV_HANGTERM && id <= IQ_EV_OVERLOAD;
+	uint32_t n;
+
+	switch (type) {
+	case IQ_T_NONE:
+		return 0;
+	case IQ_T_BOOL:
+		return gw_sv_ieq(v, GW_SV("ON")) || gw_sv_ieq(v, GW_SV("OFF")) ? 0 : 449;
+	case IQ_T_UINT:
+		return gw_sv_u32(v, &n) ? 449 : 0;
+	case IQ_T_U16:
+		return gw_sv_uint_max(v, UINT16_MAX, &n) ? 449 : 0;
+	case IQ_T_DSCP:         /* hexadecimal 0..3F */
+		return gw_sv_hex32(v, &n) || n > 63 ? 449 : 0;
+	case IQ_T_PERCENT:
+		return gw_sv_uint_max(v, 100, &n) ? 449 : 0;
+	case IQ_T_DECIMAL:
+		return is_decimal(v) ? 0 : 449;
+	case IQ_T_STRING:
+	case IQ_T_LIST:
+		return v.len ? 0 : 449;
+	case IQ_T_ENUM:
+		return has_word(words, v) ? 0 : 454;
+	}
+	return 449;
 }
 
-bool iq_is_signal(enum iq_name id)
+static bool is_name(struct gw_sv v)
 {
-	return id >= IQ_SG_STUN_SERVER && id <= IQ_SG_LATCH;
-}
+	for (size_t i = 0; i < v.len; i++) {
+		char c = gw_lower(v.p[i]);
 
-struct iq_term iq_term(struct gw_sv text)
-{
-	struct iq_term t = { IQ_TERM_ID, text };
-
-	if (gw_sv_ieq(text, GW_SV("ROOT")))
-		t.kind = IQ_TERM_ROOT;
-	else if (gw_sv_chr(text, '$', 0) < text.len)
-		t.kind = IQ_TERM_CHOOSE;
-	else if (gw_sv_chr(text, '*', 0) < text.len)
-		t.kind = IQ_TERM_ALL;
-	return t;
-}
-
-bool iq_term_matches(struct gw_sv pattern, struct gw_sv id)
-{
-	struct gw_sv p, i;
-	bool more_p, more_i;
-
-	if (gw_sv_eq(pattern, GW_SV("*")))
-		return true;
-	do {
-		more_p = gw_sv_cut(pattern, '/', &p, &pattern);
-		more_i = gw_sv_cut(id, '/', &i, &id);
-		if (!gw_sv_eq(p, GW_SV("*")) && !gw_sv_ieq(p, i))
+		if (!(c >= 'a' && c <= 'z') && (i == 0 || (c != '_' && !(c >= '0' && c <= '9'))))
 			return false;
-	} while (more_p && more_i);
-	return more_p == more_i;
+	}
+	return v.len > 0 && v.len <= 64;        /* T-5 */
 }
 
-struct iq_stream iq_stream(uint16_t id)
+static enum gw_err override_param(enum iq_name owner, struct gw_sv logical, struct gw_sv emitted)
 {
-	return (struct iq_stream){ .id = id, .reserve_value = -1, .dscp = -1, .saf = -1, .spf = -1,
-		.pol = -1, .rtcp_rsb = -1, .sdr = -1, .mbs = -1, .pdr = -1 };
+	struct iq_param_row *mine = NULL;
+	const struct iq_param_row *p;
+
+	if (!is_name(emitted))
+		return GW_EINVAL;
+	for (unsigned i = 0; (p = iq_param_row_at(owner, i)); i++) {
+		if (gw_sv_ieq(p->logical, logical))
+			mine = &params[p - params];
+		else if (gw_sv_ieq(p->emitted, emitted) || gw_sv_ieq(p->name, emitted))
+			return GW_EEXIST;
+	}
+	if (!mine)
+		return GW_ENOENT;
+	mine->emitted = emitted;
+	return GW_OK;
 }
 
-struct gw_sv iq_item_param(const struct iq_item *it, struct gw_sv name)
+enum gw_err iq_names_override(struct gw_sv logical, struct gw_sv emitted)
 {
-	for (unsigned i = 0; i < it->n_params; i++)
-		if (gw_sv_ieq(it->params[i].name, name))
-			return it->params[i].value;
-	return GW_SV_NONE;
+	struct gw_sv pkg, item;
+	enum gw_err err;
+
+	for (unsigned i = 1; i < IQ_NAME_COUNT; i++) {
+		struct gw_sv l = names[i].logical;
+
+		if (gw_sv_istarts(logical, l) && logical.len > l.len && logical.p[l.len] == '.')
+			return override_param((enum iq_name)i, gw_sv_sub(logical, l.len + 1, logical.len), emitted);
+		if (!gw_sv_ieq(logical, l))
+			continue;
+		if (!gw_sv_cut(emitted, '/', &pkg, &item) || !is_name(pkg) || !is_name(item))
+			return GW_EINVAL;
+		if ((err = index_name(i, emitted)))
+			return err;
+		names[i].emitted = emitted;
+		return GW_OK;
+	}
+	return GW_ENOENT;
+}
+
+void iq_names_list(void (*fn)(void *user, struct gw_sv logical, struct gw_sv emitted), void *user)
+{
+	const struct iq_param_row *p;
+	char text[96];
+
+	for (unsigned i = 1; i < IQ_NAME_COUNT; i++) {
+		fn(user, names[i].logical, names[i].emitted);
+		for (unsigned k = 0; (p = iq_param_row_at((enum iq_name)i, k)); k++) {
+			struct gw_buf b = gw_buf(text, sizeof(text));
+
+			gw_buf_put(&b, names[i].logical);
+			gw_buf_putc(&b, '.');
+			gw_buf_put(&b, p->logical);
+			fn(user, gw_buf_sv(&b), p->emitted);
+		}
+	}
 }

@@ -35,6 +35,18 @@ static const char *const examples[] = { add,
 	"!/1 [192.0.2.10]:2944 T=1{C=-{SC=ROOT{SV{MT=RS,RE=\"902\",PF=ThreeGIq/2,V=3}}}}",
 	"!/1 [IPv6] T=2523{C=-{SC=ROOT{SV{MT=RS,RE=901,PF=ETSI_BGF/2,V=3}}}}",
 	"!/3 [192.0.2.1]:2944 T=7020{C=-{SC=ROOT{SV{MT=HO,RE=\"903 MGC directed change\",MG=[192.0.2.2]:2944}}}}",
+	"!/3 [192.0.2.1]:2944 T=7007{C=17{TP{ip/1/acc0/1001,ip/1/core0/1002,BW,ST=1,ip/1/a/1,ip/1/b/2,IS},PR=3,EGO,IEPS=ON,"
+	"MF=ip/1/acc0/1001{M{ST=1{O{MO=SR}}}}}}",
+	"!/3 [192.0.2.1]:2944 T=8{C=17{CA{TP,EG,PR,IEPS},AV=ip/1/acc0/1001{AT{PG,M{TS{SI},TS{mgroup/gs},ST=1{O{ipdc/realm}},ST=1{L},"
+	"ST=2{O{MO}},ST=2{SA{rtp/ps}}},E{g/cause},SG{ipnapt/latch},SA{rtp/pr},PG{g-1}}}}}",
+	"!/3 [192.0.2.1]:2944 T=9{C=-{MF=ROOT{M{TS{SI=TE,root/maxNumberOfContexts=500,ipra/ar=[\"access\",\"core\"]}},E=7{ipra/arc,"
+	"chp/mgcon,it/ito{mit=3000}}}}}",
+	"!/3 [192.0.2.10]:2944 T=10{C=-{N=ROOT{OE=7{20261122T11000100:chp/mgcon{reduction=40},ipra/arc{nar=[a,b],nur=c}}}}}",
+	"!/3 [192.0.2.1]:2944 T=11{C=17{MF=ip/1/acc0/1001{M{TS{mgroup/gs=[\"BUNDLE 3 1 2\",\"DEAGG 3 4\"]},ST=1{O{RG=OFF,RV=ON,"
+	"gm/saf=ON,gm/sam=\"[10.0.0.0]/8\",gm/spf=ON,gm/spr=\"5000-6000\",gm/esas=ON,gm/lsa=\"10.0.0.1\",gm/esps=ON,gm/lsp=5000,"
+	"tman/pol=ON,tman/sdr=1,tman/mbs=2,tman/pdr=3,tman/dvp=4,ds/dscp=2E,ds/tb=ON,gm/rsb=ON,seplink/sepl=\"2\"},"
+	"SA{rtp/ps=1,rtp/pr}}},SG{ipnapt/latch{ST=1,SY=BR,DR=20,NC={TO,IBE},KA,napt=\"OFF\"}}}}}",
+	"!/3 [192.0.2.10]:2944 T=12{C=-{SC=ROOT{SV{MT=FO,RE=\"905\",AD=2946,DL=60,20261122T11000100}}}}",
 	"MEGACO/3 [192.0.2.10]:2944\nReply = 5003 { Context = 17 { Subtract = ip/1/acc0/1001 { Statistics { rtp/ps = 3012, rtp/pl = 0.17,"
 	" nt/dur = 60240, gm/dp = 2 } } } }" };
 
@@ -98,6 +110,52 @@ static void add_means_what_it_says(void **state)
 	gw_arena_reset(&a);
 }
 
+static void names_are_what_configuration_says(void **state)
+{
+	static const struct {
+		const char *logical, *emitted;
+		enum gw_err want;
+	} rows[] = { { "event.consent", "cfresh/fail", GW_OK }, { "signal.latch.mode", "mode", GW_OK },
+		{ "event.nothing", "a/b", GW_ENOENT }, { "signal.latch.nothing", "x", GW_ENOENT },
+		{ "event.consent", "no_slash", GW_EINVAL }, { "event.consent", "a/b c", GW_EINVAL },
+		{ "signal.latch.mode", "a/b", GW_EINVAL }, { "event.consent", "ipdc/realm", GW_EEXIST } };
+	static const char text[] = "!/3 a T=1{C=1{MF=x{E=1{stuncf/cft},SG{ipnapt/latch{mode=RELATCH}}}}}";
+	struct gw_arena a = GW_ARENA_INIT(0);
+	const struct iq_cmd *c;
+	struct iq_msg m;
+	char out[512];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_int_equal(iq_names_override(gw_sv_cstr(rows[i].logical), gw_sv_cstr(rows[i].emitted)), rows[i].want);
+	/* the default is still understood, and users of parameters need not know */
+	assert_int_equal(iq_decode(&a, gw_sv_cstr(text), &m, NULL), GW_OK);
+	c = &m.txns[0].actions[0].cmds[0];
+	assert_int_equal(c->events[0].id, IQ_EV_CONSENT);
+	assert_true(gw_sv_eq(iq_item_param(&c->signals[0], GW_SV("napt")), GW_SV("RELATCH")));
+	assert_true(gw_sv_eq(encode(&m, false, out, sizeof(out)),
+		GW_SV("!/3 a T=1{C=1{MF=x{E=1{cfresh/fail},SG{ipnapt/latch{mode=\"RELATCH\"}}}}}")));
+	assert_int_equal(iq_names_override(GW_SV("event.consent"), GW_SV("stuncf/cft")), GW_OK);
+	assert_int_equal(iq_names_override(GW_SV("signal.latch.mode"), GW_SV("napt")), GW_OK);
+	gw_arena_reset(&a);
+}
+
+static void lists_of_terminations_are_commands_for_each(void **state)
+{
+	struct gw_arena a = GW_ARENA_INIT(0);
+	struct iq_msg m;
+
+	(void)state;
+	assert_int_equal(iq_decode(&a, GW_SV("!/3 a T=1{C=1{O-MF=[x,ip/1/*/$]{M{O{MO=SR}}}}}"), &m, NULL), GW_OK);
+	assert_int_equal(m.txns[0].actions[0].n_cmds, 2);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_true(m.txns[0].actions[0].cmds[i].is_optional);
+		assert_int_equal(m.txns[0].actions[0].cmds[i].streams[0].mode, IQ_MODE_SEND_RECEIVE);
+	}
+	assert_true(gw_sv_eq(m.txns[0].actions[0].cmds[1].term.text, GW_SV("ip/1/*/$")));
+	gw_arena_reset(&a);
+}
+
 static void truncations_never_pass_for_a_message(void **state)
 {
 	(void)state;
@@ -120,15 +178,33 @@ static void mistakes_are_noted_at_their_level(void **state)
 		unsigned command, action, transaction;
 	} rows[] = {
 		{ "!/3 a T=1{C=1{MF=x{M{O{nope/thing=1}}}}}", 440, 0, 0 },
-		{ "!/3 a T=1{C=1{MF=x{M{O{gm/thing=1}}}}}", 445, 0, 0 },
+		{ "!/3 a T=1{C=1{MF=x{M{O{gm/thing=1}}}}}", 450, 0, 0 },
 		{ "!/3 a T=1{C=1{MF=x{M{O{ds/dscp=FF}}}}}", 449, 0, 0 },
+		{ "!/3 a T=1{C=1{MF=x{M{O{tman/sdr>5}}}}}", 449, 0, 0 },
+		{ "!/3 a T=1{C=1{MF=x{M{O{tman/sdr=[1,2]}}}}}", 449, 0, 0 },
+		{ "!/3 a T=1{C=1{MF=x{M{O{gm/lsp=70000}}}}}", 449, 0, 0 },
+		{ "!/3 a T=1{C=1{MF=x{M{O{root/maxNumberOfContexts=1}}}}}", 455, 0, 0 },
+		{ "!/3 a T=1{C=-{MF=ROOT{M{TS{gm/saf=ON}}}}}", 455, 0, 0 },
+		{ "!/3 a T=1{C=1{MF=x{M{O{rtp/ps=1}}}}}", 450, 0, 0 },
+		{ "!/3 a T=1{C=1{MF=x{M{TS{mgroup/gs=\"BUNDLE 3 x\"}}}}}", 449, 0, 0 },
+		{ "!/3 a T=1{C=1{MF=x{SG{ipnapt/latch{napt=SIDEWAYS}}}}}", 454, 0, 0 },
+		{ "!/3 a T=1{C=1{MF=x{SG{ipnapt/latch{ST=1}}}}}", 457, 0, 0 },
+		{ "!/3 a T=1{C=1{MF=x{SG{ipnapt/latch{napt=LATCH,zork=1}}}}}", 446, 0, 0 },
+		{ "!/3 a T=1{C=1{MF=x{SG{SL=1{ipnapt/latch{napt=LATCH}}}}}}", 501, 0, 0 },
+		{ "!/3 a T=1{C=1{MF=x{E=1{adid/ipstop{dt=60,dir=UP}}}}}", 454, 0, 0 },
+		{ "!/3 a T=1{C=1{MF=x{E=1{adid/ipstop{dt=soon}}}}}", 449, 0, 0 },
+		{ "!/3 a T=1{C=1{MF=x{E=1{g/cause{EM{SG{ipnapt/latch{napt=LATCH}}}}}}}}", 501, 0, 0 },
+		{ "!/3 a T=1{C=1{AV=x{AT{SA{rtp/nothing}}}}}", 532, 0, 0 },
+		{ "!/3 a T=1{C=1{PR=16,MF=x}}", 0, 422, 0 },
+		{ "!/3 a T=1{C=1{TP{a,b},MF=x}}", 0, 422, 0 },
+		{ "!/3 a T=1{C=1{CT{bcp/x=1},MF=x}}", 0, 440, 0 },
 		{ "!/3 a T=1{C=1{MF=x{E=1{g/nothing}}}}", 451, 0, 0 },
 		{ "!/3 a T=1{C=1{MF=x{SG{mgastuns/nothing}}}}", 452, 0, 0 },
 		{ "!/3 a T=1{C=1{MF=x{SG{}}}}", 442, 0, 0 },
 		{ "!/3 a T=1{C=1{MF=x{Zork}}}", 444, 0, 0 },
 		{ "!/3 a T=1{C=1{MF=x{M{O{MO=SideWays}}}}}", 517, 0, 0 },
 		{ "!/3 a T=1{C=99999999999{MF=x}}", 0, 422, 0 },
-		{ "!/3 a T=1{C=1{Zork=x}}", 0, 421, 0 },
+		{ "!/3 a T=1{C=1{Zork=x}}", 0, 443, 0 },
 		{ "!/3 a T=1{Zork}", 0, 0, 403 },
 		{ "!/3 a T=0{C=-{AV=ROOT}}", 0, 0, 403 },
 	};
@@ -297,6 +373,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(examples_survive_both_spellings), cmocka_unit_test(add_means_what_it_says),
+		cmocka_unit_test(names_are_what_configuration_says),
+		cmocka_unit_test(lists_of_terminations_are_commands_for_each),
 		cmocka_unit_test(truncations_never_pass_for_a_message), cmocka_unit_test(mistakes_are_noted_at_their_level),
 		cmocka_unit_test(depth_and_size_are_bounded), cmocka_unit_test(closing_brace_is_never_emitted_in_sdp),
 		cmocka_unit_test(wildcards_stand_for_one_component),
