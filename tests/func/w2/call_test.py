@@ -330,8 +330,8 @@ def _(t):
 
 
 def early_in(t, cid, invite, header, want, shown):
-    w = t.register(cseq=random.randrange(1, 10000))
-    i = t.invite_in(w, cid, extra=invite)
+    w = t.register(user=cid)
+    i = t.invite_in(w, cid, extra=invite, user=cid)
     t.mg.seen.clear()
     w.send(response(i, 183, "Progress", header + "\n" + WIC_CONTACT, tag="at", body=WIC_SDP % "active"))
     got = t.core.get(183).headers("P-Early-Media")
