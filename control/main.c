@@ -72,14 +72,8 @@ static void on_waf_revoked(void *user, struct gw_sv issuer, struct gw_sv jti, ui
 static enum gw_err start_waf(struct process *p)
 {
 	struct cp_waf_ops ops = { .set_keys = on_waf_keys, .revoke = on_waf_revoked, .user = p };
-	enum gw_err err;
 
-	if (!p->conf->web.waf.is_enabled)
-		return GW_OK;
-	err = cp_waf_new(&p->waf, &p->conf->web.waf, &p->loop, &p->log, &ops);
-	if (err == GW_OK)
-		cp_transport_set_waf(p->sip.transport, p->waf);
-	return err;
+	return p->conf->web.waf.is_enabled ? cp_waf_new(&p->waf, &p->conf->web.waf, &p->loop, &p->log, &ops) : GW_OK;
 }
 
 static enum gw_err start(struct process *p)
@@ -96,9 +90,9 @@ static enum gw_err start(struct process *p)
 		(s->store && (err = cp_store_secret(s->store, "route-key", s->route_key, sizeof(s->route_key)))) ||
 		(err = cp_token_new(&s->tokens, p->conf, &p->loop, &p->log)) || (err = cp_entry_new(&s->entry, s)) ||
 		(err = cp_alg_new(&s->alg, s)) ||
-		(err = cp_reg_new(&s->reg, s)) || (err = cp_reg_restore(s->reg)) || (err = cp_alg_restore(s->alg)))
-		return err;
-	if ((err = cp_reg_auth_new(&s->auth, s)))
+		(err = cp_reg_new(&s->reg, s)) || (err = cp_reg_auth_new(&s->auth, s)) ||
+		(err = start_waf(p)) ||		/* its keys first: restored registrations are of its tokens */
+		(err = cp_reg_restore(s->reg)) || (err = cp_alg_restore(s->alg)))
 		return err;
 	ops.user = s->alg;
 	if ((err = cp_iq_new(&p->iq, p->conf, &p->loop, &p->log, &ops)))
@@ -111,9 +105,8 @@ static enum gw_err start(struct process *p)
 		(err = cp_ctl_open(&p->ctl, p->conf->control_socket, &p->loop, &p->log)) ||
 		(err = cp_ops_open(&p->ops, p->ctl)) || (err = cp_trace_open(p->ctl)))
 		return err;
+	cp_transport_set_waf(s->transport, p->waf);
 	cp_alg_settle(s->alg);
-	if ((err = start_waf(p)))
-		return err;
 	return GW_OK;
 }
 

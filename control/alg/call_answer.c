@@ -95,6 +95,8 @@ void cp_call_relay(struct cp_call *c, struct sip_msg *m, struct gw_sv descriptio
 	struct cp_uas *u = c->ex.u;
 	bool is_final = m->status >= 200, is_invite = m->cseq.method == SIP_INVITE;
 
+	if (is_final && c->origin == CP_SIDE_W2 && !c->is_answered)
+		cp_call_learn_ioi(c, m);	/* the WIC is not told */
 	cp_core_edit_response(c->alg->s, m, u ? u->side : c->origin);
 	if (description.len)
 		sip_msg_set_body(m, GW_SV("application/sdp"), description);

@@ -67,6 +67,17 @@ void cp_half_routes(struct cp_call *c, const struct sip_msg *m, bool reverse)
 			h->n_routes++;
 }
 
+void cp_call_learn_ioi(struct cp_call *c, const struct sip_msg *m)
+{
+	struct gw_sv name = c->origin == CP_SIDE_MW ? GW_SV("orig-ioi") : GW_SV("term-ioi");
+	struct sip_param p;
+
+	if (!sip_param_get(sip_msg_value(m, SIP_HDR_P_CHARGING_VECTOR), name, &p) || p.value.len == 0)
+		return;
+	free(c->far_ioi);
+	c->far_ioi = gw_sv_dup(p.value);
+}
+
 struct cp_fork *cp_call_fork(struct cp_call *c, struct gw_sv tag)
 {
 	struct cp_fork *f;

@@ -232,8 +232,8 @@ void cp_call_end(struct cp_call *c, const char *why)
 	char reason[160];
 
 	GW_LOG_NOTICE(a->s->log, "call.end",
-		"call=%s id=%llu icid=%s origin=%s context=%u setup_ms=%llu talk_ms=%llu why=\"%s\"", c->call_id,
-		(unsigned long long)c->id, c->icid, c->origin == CP_SIDE_W2 ? "wic" : "core", c->context,
+		"call=%s id=%llu icid=%s far_ioi=%s origin=%s context=%u setup_ms=%llu talk_ms=%llu why=\"%s\"", c->call_id,
+		(unsigned long long)c->id, c->icid, c->far_ioi ? c->far_ioi : "-", c->origin == CP_SIDE_W2 ? "wic" : "core", c->context,
 		(unsigned long long)(c->answer_ms ? c->answer_ms - c->start_ms : 0),
 		(unsigned long long)(c->answer_ms ? now - c->answer_ms : 0), why);
 	snprintf(reason, sizeof(reason), "SIP;cause=487;text=\"%s\"", why);

@@ -64,6 +64,7 @@ struct cp_call {
 	char *call_id;
 	struct cp_half w2, core;
 	char icid[64];
+	char *far_ioi;               /* operator of the other party, as its network names itself; NULL: unknown */
 	unsigned gateway;
 	uint32_t context;
 	char *term_access, *term_core;
@@ -121,6 +122,8 @@ void cp_half_target(struct cp_half *h, const struct sip_msg *m);
 void cp_half_identity(struct cp_half *h, const struct sip_msg *m, enum sip_hdr_id id);
 /** Record-Route above our own entries: in order for a UAS, reversed for a UAC. */
 void cp_half_routes(struct cp_call *c, const struct sip_msg *m, bool reverse);
+/** Inter-operator identifier of the other party in a message of the core: of the INVITE, or of its answer. */
+void cp_call_learn_ioi(struct cp_call *c, const struct sip_msg *m);
 /** The fork with this To-tag, made when new; NULL: too many. */
 struct cp_fork *cp_call_fork(struct cp_call *c, struct gw_sv tag);
 /** Are both tags of a request from this side those of the call (RFC 3261 12.2.2)? */

@@ -115,6 +115,7 @@ void cp_call_free(struct cp_call *c)
 		free(c->forks[i].tag);
 	free(c->ex.answer_text);
 	free(c->call_id);
+	free(c->far_ioi);
 	free(c->term_access);
 	free(c->term_core);
 	free(c->local_access);
@@ -177,6 +178,7 @@ void cp_call_new(struct cp_alg *a, struct cp_uas *u, struct sip_msg *m, struct c
 	(to == CP_SIDE_MW ? &c->w2 : &c->core)->cseq = m->cseq.number;
 	if (to == CP_SIDE_W2) {
 		cp_half_routes(c, m, false);
+		cp_call_learn_ioi(c, m);
 		c->early_supported = sip_msg_has_token(m, SIP_HDR_P_EARLY_MEDIA, GW_SV("supported"));
 	}
 	c->waiting = calloc(1, sizeof(*c->waiting));

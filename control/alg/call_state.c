@@ -18,7 +18,7 @@
 /* Of the record; a number is never used again for something else. A half has its own block of ten. */
 enum tag { TAG_ID = 1, TAG_ORIGIN, TAG_BINDING, TAG_CALL_ID, TAG_ICID, TAG_GATEWAY, TAG_CONTEXT, TAG_TERM_ACCESS,
 	TAG_TERM_CORE, TAG_LOCAL_ACCESS, TAG_LOCAL_CORE, TAG_ICE_LITE, TAG_ICE_OK, TAG_DTLS_UP, TAG_START_S,
-	TAG_ANSWER_S, TAG_WATCHED, TAG_O_W2 = 30, TAG_O_CORE = 40, TAG_W2 = 50, TAG_CORE = 60 };
+	TAG_ANSWER_S, TAG_WATCHED, TAG_FAR_IOI, TAG_O_W2 = 30, TAG_O_CORE = 40, TAG_W2 = 50, TAG_CORE = 60 };
 enum half_tag { HALF_TARGET, HALF_IDENTITY, HALF_TAG, HALF_ROUTE, HALF_CSEQ };
 enum origin_tag { ORIGIN_ID, ORIGIN_VERSION, ORIGIN_HASH };
 
@@ -63,6 +63,7 @@ static void put_call(struct gw_buf *b, const struct cp_call *c)
 	cp_record_put_str(b, TAG_BINDING, c->b ? c->b->key : NULL);
 	cp_record_put_str(b, TAG_CALL_ID, c->call_id);
 	cp_record_put_str(b, TAG_ICID, c->icid);
+	cp_record_put_str(b, TAG_FAR_IOI, c->far_ioi);
 	cp_record_put_str(b, TAG_GATEWAY, c->alg->s->conf->iq.gateways[c->gateway].name);
 	cp_record_put_u64(b, TAG_CONTEXT, c->context);
 	cp_record_put_str(b, TAG_TERM_ACCESS, c->term_access);
@@ -175,7 +176,7 @@ static bool read_text(struct cp_call *c, unsigned tag, struct gw_sv v)
 		{ TAG_TERM_ACCESS, offsetof(struct cp_call, term_access) },
 		{ TAG_TERM_CORE, offsetof(struct cp_call, term_core) },
 		{ TAG_LOCAL_ACCESS, offsetof(struct cp_call, local_access) },
-		{ TAG_LOCAL_CORE, offsetof(struct cp_call, local_core) } };
+		{ TAG_LOCAL_CORE, offsetof(struct cp_call, local_core) }, { TAG_FAR_IOI, offsetof(struct cp_call, far_ioi) } };
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		if (texts[i].tag == tag) {

@@ -8,7 +8,7 @@
 #include "control/state/store.h"
 
 #define VERSION 1
-#define RECORD_BYTES 16384
+#define RECORD_BYTES 32768
 
 /* Of the record; a number is never used again for something else. */
 enum tag { TAG_ID = 1, TAG_AOR, TAG_IMPI, TAG_CONTACT, TAG_SERVICE_ROUTE, TAG_IMPUS, TAG_PROTO, TAG_PEER, TAG_OB,
@@ -62,6 +62,7 @@ void cp_binding_save(const struct cp_binding *b)
 	cp_record_put_str(&r, TAG_PEER, gw_addr_str(&b->peer.addr, addr));
 	cp_record_put_u64(&r, TAG_OB, b->has_ob);
 	cp_record_put_u64(&r, TAG_EXPIRES_S, expires);
+	cp_auth_save(b, &r);
 	if (r.overflow) {
 		CP_COUNT(state_dropped);
 		return;
@@ -83,6 +84,7 @@ struct saved {
 	struct cp_peer peer;
 	bool has_ob, is_aor_barred, is_tna;
 	uint64_t expires_s;
+	struct cp_auth_saved auth;
 };
 
 static void read_number(struct saved *s, uint8_t tag, uint64_t n)
@@ -110,6 +112,8 @@ static void read_field(struct saved *s, uint8_t tag, struct gw_sv v)
 			s->text[i] = v;
 			return;
 		}
+	if (cp_auth_read(&s->auth, tag, v))
+		return;
 	if (tag == TAG_AOR)
 		s->aor = v;
 	else if (tag == TAG_SERVICE_ROUTE && s->n_service_route < CP_SERVICE_ROUTES_MAX)
@@ -173,6 +177,7 @@ static void restore(void *user, struct gw_sv key, struct gw_sv value)
 		return;
 	}
 	fill(b, &s);
+	cp_auth_restore(b, &s.auth);
 	b->expires_ms = now + (s.expires_s > wall ? s.expires_s - wall : 0) * 1000;
 	b->registered_ms = now;
 	b->guard_ms = now + r->s->conf->reg.guard_s * 1000ull;
@@ -189,7 +194,9 @@ enum gw_err cp_reg_restore(struct cp_reg *r)
 	if ((err = cp_store_secret(r->s->store, "flow-secret", r->keys.secret, sizeof(r->keys.secret))))
 		return err;
 	cp_reg_flows_start(r);		/* with the keys of that secret */
-	return cp_store_load(r->s->store, CP_STORE_BINDING, restore, r);
+	if ((err = cp_store_load(r->s->store, CP_STORE_BINDING, restore, r)))
+		return err;
+	return cp_reg_events_restore(r);
 }
 
 struct cp_binding *cp_reg_by_key(struct cp_reg *r, struct gw_sv key)

@@ -9,6 +9,7 @@
 
 #include "control/app/conf.h"
 #include "control/transport/transport.h"
+#include "proto/base/buf.h"
 #include "proto/sip/msg.h"
 
 struct cp_binding;
@@ -51,6 +52,19 @@ enum gw_err cp_reg_auth_to_core(struct cp_uas *u, struct sip_msg *m) GW_NODISCAR
 void cp_reg_auth_on_behalf(const struct cp_binding *b, struct sip_msg *m);
 /** The core has granted the REGISTER of u: b is what u proved. */
 void cp_reg_auth_bound(struct cp_uas *u, struct cp_binding *b);
+/** What of it a record of the state store keeps; pointing into the record. */
+struct cp_auth_saved {
+	enum cp_scenario scenario;
+	struct gw_sv issuer, claims, token_id, token_hash; /* issuer empty: no token */
+	struct gw_sv instance;           /* that has the IMPU of a pool */
+	bool never_ends;
+};
+/** auth_state.c: write it, by tags that are its own; the token itself is not kept (W2-TOK-03). */
+void cp_auth_save(const struct cp_binding *b, struct gw_buf *record);
+/** false: a tag of somebody else. */
+bool cp_auth_read(struct cp_auth_saved *s, uint8_t tag, struct gw_sv v);
+/** b, just restored, is what was proven before: when no issuer of ours has said so, or the IMPU is in use, it ends. */
+void cp_auth_restore(struct cp_binding *b, const struct cp_auth_saved *s);
 /** b goes: in reg.c only. */
 void cp_reg_auth_unbound(struct cp_binding *b);
 void cp_reg_auth_connection_lost(struct cp_sip *s, cp_conn_id conn);

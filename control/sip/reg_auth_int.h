@@ -24,6 +24,10 @@ bool cp_token_use_take(struct cp_reg_auth *a, const struct cp_identity *id, cp_c
 struct cp_pool_claim *cp_pool_claim_take(struct cp_reg_auth *a, struct gw_sv impu, struct gw_sv instance);
 struct cp_pool_claim *cp_pool_claim_ref(struct cp_pool_claim *c);
 void cp_pool_claim_put(struct cp_reg_auth *a, struct cp_pool_claim *c);
+/** The instance that has it. */
+const char *cp_pool_claim_instance(const struct cp_pool_claim *c);
+/** W2-TOK-13: the registration ends with the token of b->auth; now, if that was revoked or is not known any more. */
+void cp_token_end_arm(struct cp_binding *b);
 struct cp_token_conn;
 void cp_token_conn_free(struct cp_reg_auth *a, struct cp_token_conn *c);
 /** Listener of the verifier (W2-TOK-19). */

@@ -106,12 +106,11 @@ static enum gw_err put_auth_done(const struct cp_uas *u, struct sip_msg *m)
 void cp_reg_auth_on_behalf(const struct cp_binding *b, struct sip_msg *m)
 {
 	const struct cp_conf *c = b->reg->s->conf;
-	enum cp_scenario scenario = b->auth.identity ? b->auth.scenario : CP_SCENARIO_WEB;	/* kept over a restart */
 
 	assert(b->is_tna && gw_sv_eq(sip_msg_value(m, SIP_HDR_EXPIRES), GW_SV("0")));
 	write_auth_done(c, m, b->impi);
 	sip_msg_del(m, SIP_HDR_P_VISITED_NETWORK_ID);
-	sip_msg_addf(m, SIP_HDR_P_VISITED_NETWORK_ID, "\"%s\"", c->tokens.visited[scenario]);
+	sip_msg_addf(m, SIP_HDR_P_VISITED_NETWORK_ID, "\"%s\"", c->tokens.visited[b->auth.scenario]);
 }
 
 /* W2-TOK-13. @return it was more */

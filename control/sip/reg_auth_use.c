@@ -157,6 +157,11 @@ struct cp_pool_claim *cp_pool_claim_take(struct cp_reg_auth *a, struct gw_sv imp
 	return NULL;
 }
 
+const char *cp_pool_claim_instance(const struct cp_pool_claim *c)
+{
+	return c->instance;
+}
+
 void cp_pool_claim_put(struct cp_reg_auth *a, struct cp_pool_claim *c)
 {
 	if (!c || --c->refs)
@@ -173,31 +178,39 @@ void cp_pool_claim_put(struct cp_reg_auth *a, struct cp_pool_claim *c)
 static void on_token_end(struct gw_timer *timer, uint64_t now_ms)
 {
 	struct cp_binding *b = GW_CONTAINER(timer, struct cp_binding, token_end);
-	bool is_revoked = cp_token_is_revoked(b->reg->s->tokens, b->auth.identity);
+	bool is_revoked = b->auth.identity && cp_token_is_revoked(b->reg->s->tokens, b->auth.identity);
 
 	(void)now_ms;
 	cp_reg_deregister(b, is_revoked ? "token revoked" : "token ended", is_revoked);
+}
+
+void cp_token_end_arm(struct cp_binding *b)
+{
+	struct cp_sip *s = b->reg->s;
+	const struct cp_identity *id = b->auth.identity;
+	uint64_t wall = cp_loop_wall_s(), left;
+
+	gw_timer_stop(&s->loop->timers, &b->token_end);
+	if (!b->is_tna || (id && id->expires_s == UINT64_MAX))
+		return;
+	left = id && id->expires_s > wall ? id->expires_s - wall : 0;
+	if (id && cp_token_is_revoked(s->tokens, id))	/* while the core was asked, or we were not there */
+		left = 0;
+	b->token_end.fn = on_token_end;
+	(void)gw_timer_arm(&s->loop->timers, &b->token_end, cp_loop_now(s->loop) + left * 1000);
 }
 
 void cp_reg_auth_bound(struct cp_uas *u, struct cp_binding *b)
 {
 	struct cp_sip *s = u->sip;
 	struct cp_auth before = b->auth;
-	uint64_t wall = cp_loop_wall_s(), end, left;
 
 	b->auth = (struct cp_auth){ .scenario = u->auth.scenario,
 		.identity = u->auth.identity ? cp_identity_ref(u->auth.identity) : NULL,
 		.claim = u->auth.claim ? cp_pool_claim_ref(u->auth.claim) : NULL };
 	cp_auth_drop(s, &before);
 	b->is_tna = b->auth.identity != NULL;
-	gw_timer_stop(&s->loop->timers, &b->token_end);
-	if (!b->auth.identity || (end = b->auth.identity->expires_s) == UINT64_MAX)
-		return;
-	left = end > wall ? end - wall : 0;
-	if (cp_token_is_revoked(s->tokens, b->auth.identity))	/* while the core was asked */
-		left = 0;
-	b->token_end.fn = on_token_end;
-	(void)gw_timer_arm(&s->loop->timers, &b->token_end, cp_loop_now(s->loop) + left * 1000);
+	cp_token_end_arm(b);
 }
 
 void cp_reg_auth_unbound(struct cp_binding *b)

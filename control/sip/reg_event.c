@@ -18,11 +18,12 @@ static void subscribe(struct cp_reg_event *e, uint32_t expires_s);
 
 /* ---- the dialog --------------------------------------------------------------------------------------------- */
 
-static void forget_dialog(struct cp_reg_event *e)
+void cp_reg_event_drop_dialog(struct cp_reg_event *e)
 {
 	struct cp_reg *r = e->reg;
 
-	if (e->call_id[0])
+	cp_reg_event_unsave(e);
+	if (gw_map_get(&r->event_by_call_id, gw_sv_cstr(e->call_id)) == e)
 		gw_map_del(&r->event_by_call_id, gw_sv_cstr(e->call_id));
 	e->call_id[0] = '\0';
 	for (unsigned i = 0; i < e->n_routes; i++)
@@ -49,7 +50,7 @@ static void free_event(struct cp_reg_event *e)
 	struct cp_reg *r = e->reg;
 
 	let_go(e);
-	forget_dialog(e);
+	cp_reg_event_drop_dialog(e);
 	gw_timer_stop(&r->s->loop->timers, &e->timer);
 	if (e->state != CP_EVENT_CLOSING)
 		gw_map_del(&r->event_by_impu, gw_sv_cstr(e->impu));
@@ -83,11 +84,16 @@ static void learn_dialog(struct cp_reg_event *e, const struct sip_msg *m, struct
 
 /* ---- when to try again --------------------------------------------------------------------------------------- */
 
-static void wait_s(struct cp_reg_event *e, uint64_t s)
+void cp_reg_event_wait_ms(struct cp_reg_event *e, uint64_t ms)
 {
 	struct cp_loop *l = e->reg->s->loop;
 
-	(void)gw_timer_arm(&l->timers, &e->timer, cp_loop_now(l) + s * 1000);
+	(void)gw_timer_arm(&l->timers, &e->timer, cp_loop_now(l) + ms);
+}
+
+static void wait_s(struct cp_reg_event *e, uint64_t s)
+{
+	cp_reg_event_wait_ms(e, s * 1000);
 }
 
 /* A new dialog: at once when the old one has lived, else after a growing while. at_least_s: what the core asks. */
@@ -96,7 +102,7 @@ static void start_over(struct cp_reg_event *e, uint32_t at_least_s)
 	uint64_t now = cp_loop_now(e->reg->s->loop);
 
 	let_go(e);
-	forget_dialog(e);
+	cp_reg_event_drop_dialog(e);
 	e->state = CP_EVENT_WAITING;
 	if (e->active_ms && now - e->active_ms >= STEADY_MS)
 		e->retry_s = 0;
@@ -108,7 +114,7 @@ static void start_over(struct cp_reg_event *e, uint32_t at_least_s)
 static void give_up(struct cp_reg_event *e, unsigned status)
 {
 	let_go(e);
-	forget_dialog(e);
+	cp_reg_event_drop_dialog(e);
 	gw_timer_stop(&e->reg->s->loop->timers, &e->timer);
 	e->state = CP_EVENT_REFUSED;
 	CP_COUNT(reg_event_refused);
@@ -149,6 +155,7 @@ static void on_subscribed(struct cp_reg_event *e, const struct sip_msg *m)
 		e->active_ms = cp_loop_now(e->reg->s->loop);
 	e->state = CP_EVENT_ACTIVE;
 	refresh_within(e, granted);
+	cp_reg_event_save(e);
 }
 
 static void on_refused(struct cp_reg_event *e, const struct sip_msg *m, unsigned status)
@@ -244,6 +251,8 @@ static void subscribe(struct cp_reg_event *e, uint32_t expires_s)
 		return;
 	}
 	build(e, &m, &a, expires_s);
+	if (e->is_saved)	/* its CSeq */
+		cp_reg_event_save(e);
 	cp_sip_core_hop(s, &m, &to);
 	e->sent_ms = cp_loop_now(s->loop);
 	CP_COUNT(reg_event_subscribes);
@@ -272,7 +281,7 @@ void cp_reg_event_terminated(struct cp_reg_event *e, struct gw_sv reason, uint32
 
 /* ---- sets ---------------------------------------------------------------------------------------------------- */
 
-static struct cp_reg_event *new_event(struct cp_reg *r, const char *impu)
+struct cp_reg_event *cp_reg_event_new(struct cp_reg *r, const char *impu)
 {
 	struct cp_reg_event *e = calloc(1, sizeof(*e));
 
@@ -304,7 +313,7 @@ void cp_reg_event_join(struct cp_binding *b)
 	cp_reg_event_leave(b);	/* the core has put it into another set */
 	e = gw_map_get(&r->event_by_impu, gw_sv_cstr(b->default_impu));
 	is_new = !e;
-	if (!e && !(e = new_event(r, b->default_impu)))
+	if (!e && !(e = cp_reg_event_new(r, b->default_impu)))
 		return;
 	b->event = e;
 	gw_list_append(&e->bindings, &b->event_node);
@@ -321,6 +330,7 @@ void cp_reg_event_close(struct cp_reg_event *e)
 		return;
 	}
 	gw_map_del(&r->event_by_impu, gw_sv_cstr(e->impu));
+	cp_reg_event_unsave(e);
 	e->state = CP_EVENT_CLOSING;
 	let_go(e);
 	(void)gw_timer_arm(&r->s->loop->timers, &e->timer, cp_loop_now(r->s->loop) + CLOSING_MS);

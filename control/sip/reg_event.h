@@ -23,6 +23,7 @@ struct cp_reg_event {
 	char *impu;                  /* default IMPU of the set */
 	struct gw_list bindings;
 	enum cp_event_state state;
+	bool is_saved;               /* the state store has it */
 	bool is_busy;                /* a NOTIFY is being applied: it is not freed meanwhile */
 	char call_id[CP_EVENT_ID_CHARS + 1], tag[CP_EVENT_TAG_CHARS + 1];
 	char *remote_tag, *target;   /* NULL: no dialog yet */
@@ -39,6 +40,15 @@ struct cp_reg_event {
 	struct gw_timer timer;
 };
 
+/** A set that nobody has subscribed to yet, in state CP_EVENT_WAITING when it is restored; NULL: no memory. */
+struct cp_reg_event *cp_reg_event_new(struct cp_reg *r, const char *impu);
+/** The timer of the next SUBSCRIBE. */
+void cp_reg_event_wait_ms(struct cp_reg_event *e, uint64_t ms);
+/** Forget the dialog, if there is one: the next SUBSCRIBE begins another. */
+void cp_reg_event_drop_dialog(struct cp_reg_event *e);
+/** event_state.c: keep the dialog as it is now. */
+void cp_reg_event_save(struct cp_reg_event *e);
+void cp_reg_event_unsave(struct cp_reg_event *e);
 /** Ask for the full state again (a version was missed). */
 void cp_reg_event_refresh(struct cp_reg_event *e);
 /** The core has ended the subscription while contacts remain (RFC 6665 4.1.3). */

@@ -211,6 +211,8 @@ bool cp_reg_event_notify(struct cp_reg *r, struct cp_uas *u)
 	cp_sip_refuse(u, 200, NULL);	/* the request is kept until this event is over */
 	if (m->body.len)
 		apply(e);
+	if (e->is_saved)	/* version and CSeq */
+		cp_reg_event_save(e);
 	e->is_busy = false;
 	follow_state(e, m);
 	gw_arena_reset(&arena);

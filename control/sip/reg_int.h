@@ -102,4 +102,8 @@ void cp_reg_event_join(struct cp_binding *b);
 void cp_reg_event_leave(struct cp_binding *b);
 void cp_reg_events_free(struct cp_reg *r);
 
+/* event_state.c */
+/** Subscriptions of restored bindings go on: each is refreshed soon, and tells what was missed. */
+enum gw_err cp_reg_events_restore(struct cp_reg *r) GW_NODISCARD;
+
 #endif

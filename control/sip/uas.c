@@ -178,7 +178,7 @@ void cp_sip_flow_move(struct cp_sip *s, cp_conn_id old, const struct cp_peer *pe
 		gw_list_append(&to->uac, &c->flow_node);
 		c->flow = to;
 		c->peer = *peer;
-		if (!c->has_final && c->txn.last_len)	/* it may never have arrived; if it has, its branch is known */
+		if (!c->has_provisional && !c->has_final && c->txn.last_len)	/* it may never have arrived */
 			(void)!cp_transport_send(s->transport, peer, gw_sv(c->txn.last, c->txn.last_len));
 		cp_flow_put(s, f);
 	}

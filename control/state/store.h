@@ -10,7 +10,7 @@
 #include "control/app/conf.h"
 #include "control/app/loop.h"
 
-enum cp_store_kind { CP_STORE_META, CP_STORE_BINDING, CP_STORE_CALL };
+enum cp_store_kind { CP_STORE_META, CP_STORE_BINDING, CP_STORE_CALL, CP_STORE_EVENT };
 
 struct cp_store;
 

@@ -131,6 +131,18 @@ enum gw_err cp_identity_new(struct cp_identity **out, const struct cp_conf_issue
 	return GW_OK;
 }
 
+json_t *cp_identity_claims(const struct cp_identity *id, const struct cp_conf_issuer *conf)
+{
+	json_t *impus = json_array();
+
+	for (unsigned i = 0; i < id->n_impus; i++)
+		json_array_append_new(impus, json_string(id->impus[i]));
+	return json_pack("{s:s, s:o, s:s, s:s, s:s, s:s, s:I, s:I}", conf->claim_impi, id->impi, conf->claim_impu, impus,
+		conf->claim_waf_id, id->waf_id, conf->claim_wwsf_id, id->wwsf_id, "jti", id->jti, conf->claim_scope,
+		id->scope, "iat", (json_int_t)id->issued_s, "exp",
+		(json_int_t)(id->expires_s == UINT64_MAX ? 0 : id->expires_s));
+}
+
 struct cp_identity *cp_identity_ref(struct cp_identity *id)
 {
 	id->refs++;

@@ -43,6 +43,8 @@ struct cp_identity {
  * @return GW_OK with one reference; GW_EBADMSG (a claim is missing, or does not fit SIP); GW_ENOMEM
  */
 enum gw_err cp_identity_new(struct cp_identity **out, const struct cp_conf_issuer *conf, const json_t *claims) GW_NODISCARD;
+/** The claims it was made of, as this issuer names them: cp_identity_new makes it again. NULL: no memory. */
+json_t *cp_identity_claims(const struct cp_identity *id, const struct cp_conf_issuer *conf);
 struct cp_identity *cp_identity_ref(struct cp_identity *id);
 /** Accepts NULL. */
 void cp_identity_unref(struct cp_identity *id);

@@ -335,6 +335,13 @@ void cp_token_on_revoked(struct cp_token *v, void (*fn)(void *, const struct cp_
 	v->on_revoked_user = user;
 }
 
+const struct cp_conf_issuer *cp_token_issuer(struct cp_token *v, struct gw_sv name)
+{
+	const struct cp_issuer *i = issuer_by_name(v, name);
+
+	return i ? &i->conf : NULL;
+}
+
 bool cp_token_has_issuer(const struct cp_token *v)
 {
 	return v->n_issuers > 0;

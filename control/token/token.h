@@ -32,6 +32,8 @@ enum gw_err cp_token_new(struct cp_token **out, const struct cp_conf *conf, stru
 void cp_token_free(struct cp_token *v);
 /** Read key and client files again (SIGHUP). What cannot be read stays as it was, and is logged. */
 void cp_token_reload(struct cp_token *v);
+/** What the configuration, or its default, says of an issuer; NULL: no token of it is taken. */
+const struct cp_conf_issuer *cp_token_issuer(struct cp_token *v, struct gw_sv name);
 /** Can any token be taken at all? */
 bool cp_token_has_issuer(const struct cp_token *v);
 

@@ -151,6 +151,30 @@ def _(t):
     check(len(rows(t)) == 1)
 
 
+@case("after a kill the subscription goes on, and tells what was missed (W2-ST-02)", reg=EVENT, mw={"t1_ms": 50})
+def _(t):
+    registered(t)
+    n = Notifier(t, answer=False)
+    n.notify(reginfo(3, contact(), full=True), rr=f"Record-Route: <sip:p1@{LO}:{CORE_PORT};lr>")
+    n.accept(n.sub)
+    registered(t, user="bob")
+    t.core.send(response(t.core.get("SUBSCRIBE"), 403))
+    t.metric("state_pending", 0)
+    t.restart(signal.SIGKILL)
+    subs = {}
+    while len(subs) < 2:        # some come twice, before they are answered
+        m = t.core.get("SUBSCRIBE")
+        subs[m.start.split()[1]] = m
+    again, other = subs[CORE_URI], subs["sip:bob@home1.example"]
+    check(again.header("Call-ID") == n.sub.header("Call-ID") and again.header("CSeq") == "2 SUBSCRIBE", again)
+    check(again.headers("Route") == [f"<sip:p1@{LO}:{CORE_PORT};lr>"] and ";tag=n1" in again.header("To"), again)
+    check(";tag=" not in other.header("To"), other)      # its set had none: it is asked anew
+    n.accept(again)
+    n.notify(reginfo(4, contact("terminated", "unregistered"), full=True))
+    gone(t, 1)
+    check(rows(t)[0]["impu"] == "sip:bob@home1.example", rows(t))
+
+
 @case("rejected: the call is released, the registration and the socket go (W2-REG-63)", reg=EVENT, mw={"t1_ms": 50})
 def _(t):
     w = registered(t)

@@ -14,7 +14,7 @@ def written(t):
 def call_out(t, w, cid, answered=True):
     i = t.invite(w, cid)
     if answered:
-        ok = response(i, 200, "OK", f"Contact: <{CORE_URI};x=1>", body=CORE_SDP)
+        ok = response(i, 200, "OK", f"Contact: <{CORE_URI};x=1>\nP-Charging-Vector: icid-value=x;term-ioi=far.example", body=CORE_SDP)
         t.core.send(ok.replace("Record-Route:", f"Record-Route: {RR}\r\nRecord-Route:", 1))   # on top of ours
         w.get(200)
         w.send(request("ACK", CORE_URI, cid=cid, to=f"<{BOB}>;tag=ct", contact=""))
@@ -111,6 +111,7 @@ def _(t):
     w = t.register(cseq=2)
     w.send(request("BYE", CORE_URI, cid="c1", cseq=2, to=f"<{BOB}>;tag=ct", contact=""))
     b = t.core.get("BYE")
+    t.log_wait(r"call\.end .*far_ioi=far\.example")
     check([x.strip() for x in ", ".join(b.headers("Route")).split(",")] == [x.strip() for x in RR.split(",")][::-1], b)
     check(b.header("CSeq") == "2 BYE")
     t.core.send(response(b, 200))

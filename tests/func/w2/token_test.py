@@ -204,6 +204,51 @@ def _(t):
     w.get(403)
 
 
+def killed(t):
+    t.metric("state_pending", 0)
+    t.restart(signal.SIGKILL)
+
+
+@case("after a kill the rules of the token hold: strict, its end, who de-registers (W2-TOK-03, -13)",
+      **conf(min_life_s=1, strict=True))
+def _(t):
+    sign_in(t, token(life=3600))
+    sign_in(t, token("bob", life=4), user="bob")
+    killed(t)
+    w = sign_in(t, token(), cseq=2)
+    w.send(message())
+    w.get(401)              # strict, and no digest either
+    refused(t, w, register_request(None, cseq=3), 401)
+    r = t.core.get("REGISTER", 10)      # of bob, who did not come back in the life of his token
+    check("sip:bob@" in r.header("To") and r.header("Expires") == "0" and "auth-done" in r.header("Authorization"), r)
+    check(r.headers("P-Visited-Network-ID") == ['"w.visited"'], r)
+    t.core.send(response(r, 200))
+    t.metric("reg_bindings", 1)
+
+
+@case("after a kill an IMPU of the pool still belongs to its instance (W2-TOK-08)", **conf())
+def _(t):
+    guest = dict(user="guest7", seconds=600)
+    claim = dict(wwsf_id="visitors", impi="guest7_priv@home1.example")
+    sign_in(t, token("guest7", **claim), instance="mine", **guest)
+    killed(t)
+    refused(t, t.ws(), register_request("Bearer " + token("guest7", **claim), "guest7", instance="other", cid=fresh()), 403)
+    w = sign_in(t, token("guest7", **claim), instance="mine", cseq=2, **guest)
+    check(w.at_core.headers("P-Visited-Network-ID") == ['"p.visited"'], w.at_core)
+
+
+@case("a registration whose issuer is not taken any more ends with the restart", **conf())
+def _(t):
+    sign_in(t, token())
+    t.metric("state_pending", 0)
+    t.conf["tokens"]["issuers"] = [{**FILE, "name": "https://another.example"}]
+    with open(f"{t.dir}/c.yaml", "w") as f:
+        json.dump(t.conf, f)
+    t.restart(signal.SIGKILL)
+    check(t.core.get("REGISTER").header("Expires") == "0", "the core is told")
+    t.metric("reg_bindings", 0)
+
+
 # ---- one connection, one user -----------------------------------------------------------------------------
 
 @case("a stolen token is of no use on a second connection, in no spelling", **conf())
