@@ -6,19 +6,41 @@
 #include "control/app/metrics.h"
 
 /* The call of a request within a dialog; *is_fork: none, but one of its forks is meant. */
-static struct cp_call *find(struct cp_alg *a, const struct sip_msg *m, const struct cp_binding *b,
-	enum cp_side from, bool *is_fork)
+static struct cp_call *find(const struct sip_msg *m, const struct cp_binding *b, enum cp_side from, bool *is_fork)
 {
-	GW_LIST_FOREACH(it, &a->calls) {
-		struct cp_call *c = GW_CONTAINER(it, struct cp_call, node);
+	GW_LIST_FOREACH(it, &b->calls) {
+		struct cp_call *c = GW_CONTAINER(it, struct cp_call, of_binding);
 
-		if (c->b != b || !gw_sv_eq(gw_sv_cstr(c->call_id), m->call_id))
+		if (!gw_sv_eq(gw_sv_cstr(c->call_id), m->call_id))
 			continue;
 		if (cp_call_in_dialog(c, m, from))
 			return c;
 		*is_fork |= cp_call_in_fork(c, m, from);
 	}
 	return NULL;
+}
+
+static const struct cp_call *by_call_id(const struct cp_binding *b, struct gw_sv call_id)
+{
+	GW_LIST_FOREACH(it, &b->calls) {
+		const struct cp_call *c = GW_CONTAINER(it, struct cp_call, of_binding);
+
+		if (gw_sv_eq(gw_sv_cstr(c->call_id), call_id))
+			return c;
+	}
+	return NULL;
+}
+
+bool cp_alg_has_call(const struct cp_binding *b, struct gw_sv call_id)
+{
+	return by_call_id(b, call_id) != NULL;
+}
+
+bool cp_alg_is_emergency(const struct cp_binding *b, struct gw_sv call_id)
+{
+	const struct cp_call *c = by_call_id(b, call_id);
+
+	return c && c->is_emergency;
 }
 
 static bool has_descriptions(enum sip_method method)
@@ -68,7 +90,7 @@ bool cp_alg_request(struct cp_alg *a, struct cp_uas *u, struct sip_msg *m, struc
 	enum cp_side to)
 {
 	bool is_fork = false;
-	struct cp_call *c = m->to_tag.len ? find(a, m, b, cp_other(to), &is_fork) : NULL;
+	struct cp_call *c = m->to_tag.len ? find(m, b, cp_other(to), &is_fork) : NULL;
 	struct cp_half *h;
 
 	if ((has_descriptions(m->method) && cp_is_opaque(m)) ||
@@ -101,26 +123,26 @@ bool cp_alg_request(struct cp_alg *a, struct cp_uas *u, struct sip_msg *m, struc
 	return false;
 }
 
-bool cp_alg_ack(struct cp_alg *a, struct sip_msg *m, struct cp_binding *b, enum cp_side to)
+bool cp_alg_ack(struct sip_msg *m, struct cp_binding *b, enum cp_side to)
 {
 	bool is_fork = false;
-	struct cp_call *c = find(a, m, b, cp_other(to), &is_fork);
+	struct cp_call *c = find(m, b, cp_other(to), &is_fork);
 
 	return c && c->ex.is_delayed && c->ex.sender == cp_other(to) && c->ex.cseq == m->cseq.number &&
 		cp_call_delayed_ack(c, m);
 }
 
-void cp_alg_binding_gone(struct cp_alg *a, const struct cp_binding *b)
+void cp_alg_binding_gone(struct cp_binding *b)
 {
-	if (!a)		/* the process stops: calls were let go before their bindings */
-		return;
-	GW_LIST_FOREACH_SAFE(it, next, &a->calls) {
-		struct cp_call *c = GW_CONTAINER(it, struct cp_call, node);
+	while (!gw_list_empty(&b->calls))
+		cp_call_release(GW_CONTAINER(b->calls.next, struct cp_call, of_binding), 503, "registration ended");
+}
 
-		if (c->b != b)
-			continue;
-		cp_call_release(c, 503, "registration ended");
-	}
+void cp_call_of_binding(struct cp_call *c, struct cp_binding *b)
+{
+	c->b = b;
+	gw_list_append(&b->calls, &c->of_binding);
+	b->n_calls++;
 }
 
 enum gw_err cp_alg_new(struct cp_alg **out, struct cp_sip *s)

@@ -29,11 +29,14 @@ extern const struct cp_iq_ops cp_alg_iq_ops;
 bool cp_alg_request(struct cp_alg *a, struct cp_uas *u, struct sip_msg *m, struct cp_binding *b,
 	enum cp_side to);
 /** The ACK of a call whose offer was in the 2xx brings the answer. @return true when it is sent by the session */
-bool cp_alg_ack(struct cp_alg *a, struct sip_msg *m, struct cp_binding *b, enum cp_side to);
+bool cp_alg_ack(struct sip_msg *m, struct cp_binding *b, enum cp_side to);
 /** Drop a body that would carry one leg's description to the other; INVITE, UPDATE and PRACK only. */
 void cp_alg_edit_body(struct sip_msg *m);
+/** Has it a call of this Call-ID? An emergency call? */
+bool cp_alg_has_call(const struct cp_binding *b, struct gw_sv call_id);
+bool cp_alg_is_emergency(const struct cp_binding *b, struct gw_sv call_id);
 /** The binding ends: its calls are released with a Reason (W2-SIP-71). */
-void cp_alg_binding_gone(struct cp_alg *a, const struct cp_binding *b);
+void cp_alg_binding_gone(struct cp_binding *b);
 /** Tables for the operator; args: rows to leave out (app/page.h). */
 json_t *cp_alg_show(void *alg, struct gw_sv args);
 json_t *cp_alg_show_dialogs(void *alg, struct gw_sv args);

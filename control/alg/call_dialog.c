@@ -45,25 +45,17 @@ void cp_half_identity(struct cp_half *h, const struct sip_msg *m, enum sip_hdr_i
 	}
 }
 
-/* Record-Route above our own entries: in order for a UAS, reversed for a UAC (RFC 3261 12.1). */
-void cp_half_routes(struct cp_call *c, const struct sip_msg *m, bool reverse)
+void cp_half_routes(struct cp_call *c, const struct sip_msg *m, bool is_reversed)
 {
 	struct cp_half *h = &c->core;
-	struct sip_elements e = { 0 };
-	struct gw_sv v, list[CP_ROUTES_MAX];
-	struct sip_addr a;
-	unsigned n = 0;
+	struct gw_sv list[CP_ROUTES_MAX];
+	unsigned n = cp_core_entries(c->alg->s, m, is_reversed, list, CP_ROUTES_MAX);
 
-	while (n < CP_ROUTES_MAX && sip_msg_element(m, SIP_HDR_RECORD_ROUTE, &e, &v)) {
-		if (sip_addr_parse(v, &a) == GW_OK && cp_core_is_us(c->alg->s, a.uri.text))
-			break;
-		list[n++] = v;
-	}
 	for (unsigned i = 0; i < h->n_routes; i++)
 		free(h->routes[i]);
 	h->n_routes = 0;
 	for (unsigned i = 0; i < n; i++)
-		if ((h->routes[h->n_routes] = gw_sv_dup(list[reverse ? n - 1 - i : i])))
+		if ((h->routes[h->n_routes] = gw_sv_dup(list[i])))
 			h->n_routes++;
 }
 

@@ -27,21 +27,17 @@ static void dialog_request(struct cp_sip *s, const struct orphan *o, const struc
 	enum sip_method method, struct sip_msg *m, struct gw_arena *arena)
 {
 	struct gw_sv v, list[CP_ROUTES_MAX], target = o->target;
-	struct sip_elements e = { 0 }, ce = { 0 };
+	struct sip_elements e = { 0 };
 	struct sip_addr a;
 	unsigned n = 0;
 
-	if (sip_msg_element(ok, SIP_HDR_CONTACT, &ce, &v) && sip_addr_parse(v, &a) == GW_OK && !a.is_star)
+	if (sip_msg_element(ok, SIP_HDR_CONTACT, &e, &v) && sip_addr_parse(v, &a) == GW_OK && !a.is_star)
 		target = a.uri.text;
 	sip_msg_request(m, arena, method, target);
-	while (o->is_initial && o->to == CP_SIDE_MW && n < CP_ROUTES_MAX &&
-		sip_msg_element(ok, SIP_HDR_RECORD_ROUTE, &e, &v)) {
-		if (sip_addr_parse(v, &a) == GW_OK && cp_core_is_us(s, a.uri.text))
-			break;
-		list[n++] = v;
-	}
-	while (n > 0)
-		sip_msg_add(m, SIP_HDR_ROUTE, list[--n]);
+	if (o->is_initial && o->to == CP_SIDE_MW)
+		n = cp_core_entries(s, ok, true, list, CP_ROUTES_MAX);
+	for (unsigned i = 0; i < n; i++)
+		sip_msg_add(m, SIP_HDR_ROUTE, list[i]);
 	for (unsigned i = 0; i < o->n_routes; i++)
 		sip_msg_add(m, SIP_HDR_ROUTE, o->routes[i]);
 	sip_msg_add(m, SIP_HDR_MAX_FORWARDS, GW_SV("70"));
@@ -247,8 +243,11 @@ void cp_call_end(struct cp_call *c, const char *why)
 	gw_timer_stop(&a->s->loop->timers, &c->grace);
 	gw_list_remove(&c->node);
 	gw_map_del_u64(&a->by_id, c->id);
-	if (c->b)
+	if (c->b) {
+		gw_list_remove(&c->of_binding);
 		c->b->n_calls--;
+		cp_binding_call_over(c->b);
+	}
 	cp_call_free(c);
 	CP_GAUGE_ADD(calls, -1);
 }

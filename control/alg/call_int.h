@@ -59,8 +59,8 @@ struct cp_call {
 	uint64_t id;
 	enum cp_call_state state;
 	enum cp_side origin;         /* where the INVITE came from */
-	uint32_t binding;            /* id */
 	struct cp_binding *b;        /* valid while the binding is */
+	struct gw_list of_binding;
 	char *call_id;
 	struct cp_half w2, core;
 	char icid[64];
@@ -93,7 +93,7 @@ struct cp_alg {
 	struct cp_sip *s;
 	struct cp_iq *iq;
 	struct gw_list calls;
-	struct gw_map by_id, by_dialog;   /* dialog: Call-ID */
+	struct gw_map by_id;
 	uint64_t next_id;
 };
 
@@ -116,12 +116,16 @@ static inline bool cp_is_opaque(const struct sip_msg *m)
 		gw_sv_istarts(type, GW_SV("multipart/")) || gw_sv_istarts(type, GW_SV("application/pkcs7-mime")));
 }
 
+/* call.c */
+/** It is one of this binding's from now on. */
+void cp_call_of_binding(struct cp_call *c, struct cp_binding *b);
+
 /* call_dialog.c */
 void cp_half_clear(struct cp_half *h);
 void cp_half_target(struct cp_half *h, const struct sip_msg *m);
 void cp_half_identity(struct cp_half *h, const struct sip_msg *m, enum sip_hdr_id id);
-/** Record-Route above our own entries: in order for a UAS, reversed for a UAC. */
-void cp_half_routes(struct cp_call *c, const struct sip_msg *m, bool reverse);
+/** The core's route set out of a Record-Route (cp_core_entries). */
+void cp_half_routes(struct cp_call *c, const struct sip_msg *m, bool is_reversed);
 /** Inter-operator identifier of the other party in a message of the core: of the INVITE, or of its answer. */
 void cp_call_learn_ioi(struct cp_call *c, const struct sip_msg *m);
 /** The fork with this To-tag, made when new; NULL: too many. */

@@ -5,7 +5,6 @@
 #include "control/alg/call_int.h"
 #include "control/app/metrics.h"
 #include "control/sip/core.h"
-#include "control/sip/emergency.h"
 
 void cp_call_on_uac_gone(void *user, struct cp_uac *uac)
 {
@@ -103,6 +102,7 @@ struct cp_call *cp_call_alloc(struct cp_alg *a)
 	c->ice_timer.fn = cp_call_on_ice_timer;
 	c->grace.fn = cp_call_on_grace;
 	gw_list_init(&c->node);
+	gw_list_init(&c->of_binding);
 	return c;
 }
 
@@ -144,7 +144,7 @@ void cp_call_new(struct cp_alg *a, struct cp_uas *u, struct sip_msg *m, struct c
 	struct cp_call *c;
 	const char *why = "";
 	unsigned status = 500;
-	bool is_emergency = to == CP_SIDE_MW && cp_emergency_is(a->s->conf, m);	/* never refused for load (W2-HDR-15) */
+	bool is_emergency = to == CP_SIDE_MW && u->is_emergency;	/* never refused for load (W2-HDR-15) */
 
 	if (a->s->is_draining && !is_emergency) {
 		CP_COUNT(sip_refused_draining);
@@ -157,7 +157,6 @@ void cp_call_new(struct cp_alg *a, struct cp_uas *u, struct sip_msg *m, struct c
 	}
 	cp_sip_refuse(u, 100, NULL);	/* W2-SIP-10 */
 	c->id = ++a->next_id;
-	c->b = b;
 	c->origin = cp_other(to);
 	c->is_emergency = is_emergency;
 	c->start_ms = cp_loop_now(a->s->loop);
@@ -166,7 +165,7 @@ void cp_call_new(struct cp_alg *a, struct cp_uas *u, struct sip_msg *m, struct c
 		cp_core_icid(c->icid, sizeof(c->icid));
 	cp_random(&c->o_w2.id, 7);
 	cp_random(&c->o_core.id, 7);
-	b->n_calls++;
+	cp_call_of_binding(c, b);
 	gw_list_append(&a->calls, &c->node);
 	CP_GAUGE_ADD(calls, 1);
 	if (to == CP_SIDE_MW)

@@ -258,7 +258,7 @@ static void restore(void *user, struct gw_sv key, struct gw_sv value)
 	c->state = CALL_UP;
 	c->is_answered = true;
 	if (c->b)
-		c->b->n_calls++;
+		cp_call_of_binding(c, c->b);
 	if (c->id > a->next_id)
 		a->next_id = c->id;
 	gw_list_append(&a->calls, &c->node);

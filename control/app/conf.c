@@ -246,12 +246,17 @@ static void read_iq(struct conf *c, struct cp_conf *d)
 
 static void read_emergency(struct conf *c, struct cp_conf *d)
 {
+	static const char *const anonymous[] = { "refuse", "allow", NULL };
 	struct conf_node *m = conf_map(c, c->root, "emergency", false), *n = conf_scalar(c, m, "ecscf", false);
 
 	d->emergency.numbers = conf_texts(c, m, "numbers", &d->emergency.n_numbers, &number_form);
 	d->emergency.ecscf = gw_arena_array(c->arena, struct cp_conf_node, 1);
 	if (n && n->value.len && d->emergency.ecscf && read_node(c, n, n->value, d->emergency.ecscf))
 		d->emergency.n_ecscf = 1;
+	d->emergency.anonymous = conf_enum(c, m, "anonymous", anonymous, CP_ANONYMOUS_REFUSE);
+	if (d->emergency.anonymous == CP_ANONYMOUS_ALLOW && d->emergency.n_ecscf == 0)
+		conf_error(c, conf_scalar(c, m, "anonymous", false), "allow needs an ecscf");
+	d->emergency.anonymous_calls = conf_uint(c, m, "anonymous_calls", 1, 100000, 50);
 	d->emergency.reason = conf_text(c, m, "reason", "Emergency calls are not served here", &xml_form);
 }
 

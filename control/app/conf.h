@@ -82,6 +82,7 @@ struct cp_conf_node {
 };
 
 enum cp_foreign { CP_FOREIGN_OVERWRITE, CP_FOREIGN_REFUSE }; /* what a WIC claims and is not its own */
+enum cp_anonymous { CP_ANONYMOUS_REFUSE, CP_ANONYMOUS_ALLOW }; /* emergency calls without registration, W2-EMG-04 */
 enum cp_bundle { CP_BUNDLE_STRICT, CP_BUNDLE_ACCEPT };       /* W2-BUN-01, W2-BUN-03 */
 enum cp_dtls_role { CP_DTLS_ACTIVE, CP_DTLS_PASSIVE };       /* answer to actpass, W2-SEC-05 */
 enum cp_state_backend { CP_STATE_SQLITE, CP_STATE_REDIS, CP_STATE_NONE };
@@ -222,6 +223,8 @@ struct cp_conf {
 		unsigned n_numbers;
 		struct cp_conf_node *ecscf;      /* E-CSCF; none: emergency requests are answered 380 (W2-EMG-03) */
 		unsigned n_ecscf;                /* 0 or 1 */
+		enum cp_anonymous anonymous;     /* callers who are not registered (W2-EMG-04); refuse */
+		unsigned anonymous_calls;        /* of those at a time; 50 */
 		char *reason;                    /* text of the 380's body */
 	} emergency;
 	struct {

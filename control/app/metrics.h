@@ -51,6 +51,7 @@
 	X(sip_txn_timeout, "SIP transactions that timed out")                                     \
 	X(sip_txn_illegal, "events a SIP transaction did not expect")                             \
 	X(emergency_refused, "emergency requests answered 380: use another access")               \
+	X(emergency_anonymous, "emergency calls taken of callers who are not registered")        \
 	X(emergency_routed, "emergency requests sent to the E-CSCF")                              \
 	X(sip_loops, "requests refused: they have been here already, unchanged (482)")            \
 	X(sip_moved, "requests sent again to another target of the core")                         \

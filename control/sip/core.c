@@ -53,7 +53,6 @@ static bool route_to_core(struct cp_sip *s, struct cp_uas *u, struct sip_msg *m,
 	struct gw_sv *icid)
 {
 	static const struct cp_peer core = { .proto = CP_PROTO_UDP };	/* any: loops are told by side */
-	bool is_emergency = cp_emergency_is(s->conf, m);
 
 	*icid = GW_SV_NONE;
 	if (!cp_sip_hop(m)) {
@@ -65,7 +64,9 @@ static bool route_to_core(struct cp_sip *s, struct cp_uas *u, struct sip_msg *m,
 		cp_sip_error(u, CP_ERR_LOOP, NULL);
 		return false;
 	}
-	if (is_emergency) {
+	if (b->is_anonymous)
+		cp_emergency_hide_caller(m);
+	if (u->is_emergency) {
 		cp_emergency_route(s->conf, m);
 		return true;
 	}
@@ -106,17 +107,38 @@ static void from_registered(struct cp_sip *s, struct cp_uas *u, struct cp_bindin
 
 void cp_core_authorized(struct cp_sip *s, struct cp_uas *u)
 {
-	struct cp_binding *b = cp_reg_by_sender(s->reg, u->peer.conn, &u->req);
+	struct cp_binding *b = cp_reg_sender(u);
 
 	if (u->req.method == SIP_REGISTER)
 		cp_reg_request(s->reg, u);
-	else if (!b)		/* W2-SIP-01, threat P7 */
+	else if (!b || (b->is_anonymous && !u->req.to_tag.len))	/* W2-SIP-01, threat P7 */
 		cp_sip_error(u, CP_ERR_NOT_REGISTERED, NULL);
 	else if (u->req.method == SIP_INFO &&
 		gw_sv_ieq(sip_msg_value(&u->req, SIP_HDR_INFO_PACKAGE), GW_SV("trickle-ice")))
 		cp_sip_refuse(u, 200, NULL);	/* W2-SIP-83: candidates of a lite gateway's peer are learnt */
 	else
 		from_registered(s, u, b);
+}
+
+/* W2-EMG-02: no token is asked for. */
+static void emergency(struct cp_sip *s, struct cp_uas *u)
+{
+	struct cp_binding *b = cp_reg_sender(u);
+
+	if (!b || b->is_anonymous)
+		b = cp_emergency_caller(u, b);
+	if (b)
+		from_registered(s, u, b);
+	else
+		cp_emergency_refuse(u);
+}
+
+/* Who was de-registered may still be told so, who never was has its call and no more. */
+static bool may_be_asked(const struct cp_binding *b, const struct sip_msg *m)
+{
+	if (b->is_registered)
+		return !b->is_anonymous || m->to_tag.len;
+	return m->method == SIP_NOTIFY && m->to_tag.len;
 }
 
 static void from_core(struct cp_sip *s, struct cp_uas *u)
@@ -136,7 +158,7 @@ static void from_core(struct cp_sip *s, struct cp_uas *u)
 		cp_sip_error(u, CP_ERR_HOPS, NULL);
 	} else if (u->req.method == SIP_REGISTER) {
 		cp_sip_error(u, CP_ERR_NO_REGISTRAR, NULL);	/* a WIC is none, and the core is the only one */
-	} else if (!b || (!b->is_registered && (m.method != SIP_NOTIFY || !m.to_tag.len))) {
+	} else if (!b || !may_be_asked(b, &m)) {
 		/* a token of ours whose binding is gone: the flow has failed (RFC 5626 5.3.1) */
 		cp_sip_error(u, u->req.to_tag.len ? CP_ERR_NO_DIALOG :
 			cp_reg_is_our_token(s->reg, token) ? CP_ERR_FLOW_DEAD : CP_ERR_NO_BINDING, NULL);
@@ -160,8 +182,8 @@ void cp_core_request(struct cp_sip *s, struct cp_uas *u)
 {
 	if (u->side == CP_SIDE_MW)
 		from_core(s, u);
-	else if (cp_emergency_is(s->conf, &u->req))	/* W2-EMG-02: no token is asked for */
-		cp_core_authorized(s, u);
+	else if (u->is_emergency)
+		emergency(s, u);
 	else
 		cp_reg_auth_request(s, u);
 }
@@ -175,13 +197,15 @@ void cp_core_ack(struct cp_sip *s, const struct cp_peer *from, struct sip_msg *m
 
 	if (!b || !cp_sip_hop(m))
 		return;
+	if (is_w2 && b->is_anonymous)
+		cp_emergency_hide_caller(m);
 	if (is_w2 && cp_core_enforce_route(s, m, b, &icid) != CP_ROUTE_OK)
 		return;
 	if (is_w2)
 		cp_core_edit_to_core(s, m, b, icid);
 	else
 		cp_core_edit_to_wic(s, m);
-	if (cp_alg_ack(s->alg, m, b, is_w2 ? CP_SIDE_MW : CP_SIDE_W2))
+	if (cp_alg_ack(m, b, is_w2 ? CP_SIDE_MW : CP_SIDE_W2))
 		return;
 	sip_msg_set_body(m, GW_SV_NONE, GW_SV_NONE);	/* whatever it describes, nobody has asked for it */
 	if (is_w2)

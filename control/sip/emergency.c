@@ -3,6 +3,7 @@
 #include "control/sip/emergency.h"
 
 #include "control/app/metrics.h"
+#include "control/sip/reg.h"
 #include "control/sip/stack_int.h"
 
 #define SOS "service:sos"
@@ -36,7 +37,8 @@ bool cp_emergency_is(const struct cp_conf *c, const struct sip_msg *m)
 	struct gw_sv dialled, params;
 	struct sip_uri u;
 
-	if (!m->is_request || m->to_tag.len || sip_uri_parse(m->ruri, &u) || u.scheme == SIP_SCHEME_OTHER)
+	if (!m->is_request || m->to_tag.len || m->method == SIP_REGISTER || m->method == SIP_CANCEL ||
+		 sip_uri_parse(m->ruri, &u) || u.scheme == SIP_SCHEME_OTHER)
 		return false;
 	if (u.scheme == SIP_SCHEME_URN)
 		return is_sos(u.user);
@@ -45,6 +47,42 @@ bool cp_emergency_is(const struct cp_conf *c, const struct sip_msg *m)
 		if (is_number(dialled, gw_sv_cstr(c->emergency.numbers[i])))
 			return true;
 	return false;
+}
+
+bool cp_emergency_takes_stranger(const struct cp_uas *u)
+{
+	const struct cp_conf *c = u->sip->conf;
+
+	return u->is_emergency && u->req.method == SIP_INVITE && c->emergency.anonymous == CP_ANONYMOUS_ALLOW &&
+		c->emergency.n_ecscf;
+}
+
+struct cp_binding *cp_emergency_caller(struct cp_uas *u, struct cp_binding *known)
+{
+	struct cp_reg *r = u->sip->reg;
+
+	if (!cp_emergency_takes_stranger(u) || (known && known->n_calls))
+		return NULL;
+	if (!known && !(known = cp_binding_anonymous(r, &u->peer)))
+		return NULL;
+	gw_timer_stop(&u->sip->loop->timers, &known->timer);
+	u->binding = known->id;
+	CP_COUNT(emergency_anonymous);
+	return known;
+}
+
+void cp_emergency_hide_caller(struct sip_msg *m)
+{
+	sip_msg_del(m, SIP_HDR_FROM);
+	sip_msg_addf(m, SIP_HDR_FROM, "\"Anonymous\" <sip:anonymous@anonymous.invalid>;tag=%.*s", GW_SV_FMT(m->from_tag));
+}
+
+void cp_emergency_show_caller(const struct cp_uas *u, struct sip_msg *m)
+{
+	struct gw_sv from = sip_msg_value(&u->req, SIP_HDR_FROM);
+
+	if (from.len)
+		sip_msg_set(m, SIP_HDR_FROM, from);
 }
 
 void cp_emergency_ims_body(struct gw_buf *b, const char *type, const char *text, const char *action)

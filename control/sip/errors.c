@@ -49,7 +49,7 @@ static void put_headers(const struct cp_uas *u, struct sip_msg *m, struct gw_buf
 		break;
 	case 503:	/* W2-ERR-28, -43 */
 		/* without Retry-After a 503 is a 500: the core must not take all of this node for dead (RFC 3261 21.5.4) */
-		if (u->side == CP_SIDE_MW && u->is_stateless)
+		if (u->side == CP_SIDE_MW && cp_uas_is_stateless(u))
 			break;
 		wait_s = u->side == CP_SIDE_W2 ? cp_entry_retry_after(u->sip->entry) : 0;
 		sip_msg_addf(m, SIP_HDR_RETRY_AFTER, "%u", wait_s ? wait_s : cp_overload_retry_after(u->sip->overload));

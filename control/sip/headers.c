@@ -12,15 +12,6 @@
 
 /* ---- identity -------------------------------------------------------------------------------------------- */
 
-/* The first identity of P-Associated-URI; without that list the one that was registered (W2-REG-40). */
-static struct gw_sv default_identity(const struct cp_binding *b)
-{
-	struct gw_sv list = gw_sv_cstr(b->impus), first;
-	struct sip_addr a;
-
-	return sip_list_next(&list, &first) && sip_addr_parse(first, &a) == GW_OK ? a.uri.text : gw_sv_cstr(b->aor);
-}
-
 /* URI of a name-addr when it is an identity of the binding that is not barred; else empty. */
 static struct gw_sv own_identity(const struct cp_binding *b, struct gw_sv element, enum sip_scheme *scheme)
 {
@@ -46,8 +37,8 @@ static void assert_identity(struct sip_msg *m, const struct cp_binding *b)
 	}
 	if (mine[0].len == 0 && mine[1].len == 0)
 		mine[0] = own_identity(b, sip_msg_value(m, SIP_HDR_FROM), &scheme);
-	if (mine[0].len == 0 && mine[1].len == 0)
-		mine[0] = default_identity(b);
+	if (mine[0].len == 0 && mine[1].len == 0 && !b->is_anonymous)
+		mine[0] = gw_sv_cstr(b->default_impu);
 	sip_msg_del(m, SIP_HDR_P_PREFERRED_IDENTITY);
 	sip_msg_del(m, SIP_HDR_P_ASSERTED_IDENTITY);
 	for (unsigned i = 0; i < 2; i++)
@@ -81,10 +72,11 @@ static void answer_identity(const struct cp_uas *u, struct sip_msg *m, const str
 	struct gw_sv uri = own_identity(b, sip_msg_value(&u->req, SIP_HDR_P_CALLED_PARTY_ID), &scheme);
 
 	if (uri.len == 0)
-		uri = default_identity(b);
+		uri = gw_sv_cstr(b->default_impu);
 	sip_msg_del(m, SIP_HDR_P_PREFERRED_IDENTITY);
 	sip_msg_del(m, SIP_HDR_P_ASSERTED_IDENTITY);
-	sip_msg_addf(m, SIP_HDR_P_ASSERTED_IDENTITY, "<%.*s>", GW_SV_FMT(uri));
+	if (!b->is_anonymous)
+		sip_msg_addf(m, SIP_HDR_P_ASSERTED_IDENTITY, "<%.*s>", GW_SV_FMT(uri));
 }
 
 /* ---- charging -------------------------------------------------------------------------------------------- */

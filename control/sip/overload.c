@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "control/app/metrics.h"
-#include "control/sip/emergency.h"
 #include "control/sip/stack_int.h"
 #include "proto/sip/digest.h"
 #include "proto/sip/register.h"
@@ -168,9 +167,9 @@ static bool answers_challenge(const struct sip_msg *m)
 }
 
 /* In a dialog, or about a transaction that is there: refusing it would break what was accepted before. */
-static bool is_old_work(const struct cp_conf *c, const struct sip_msg *m)
+static bool is_old_work(const struct sip_msg *m)
 {
-	if (m->to_tag.len || cp_emergency_is(c, m))
+	if (m->to_tag.len)
 		return true;
 	switch (m->method) {
 	case SIP_ACK:
@@ -219,15 +218,17 @@ static bool is_within_rate(struct cp_overload *o, const struct cp_peer *from, co
 	return true;
 }
 
-enum cp_admission cp_overload_admit(struct cp_overload *o, const struct cp_peer *from, const struct sip_msg *m,
-	const char *user)
+enum cp_admission cp_overload_admit(struct cp_overload *o, const struct cp_uas *u, const char *user)
 {
-	bool is_w2 = cp_peer_is_w2(from);
+	const struct sip_msg *m = &u->req;
+	bool is_w2 = u->side == CP_SIDE_W2;
 
-	if (is_old_work(o->conf, m) || (!is_w2 && is_core_priority(m)))
+	if (is_old_work(m) || (u->is_emergency && (user || !is_w2)) || (!is_w2 && is_core_priority(m)))
 		return CP_ADMIT;
-	if (is_w2 && !is_within_rate(o, from, user))
+	if (is_w2 && !is_within_rate(o, &u->peer, user))
 		return CP_REFUSE_RATE;
+	if (u->is_emergency)	/* of a stranger: within the rate of its source, whatever the load */
+		return CP_ADMIT;
 	if (m->method == SIP_REGISTER && (user || answers_challenge(m)))
 		return CP_ADMIT;	/* a binding that would be lost without it */
 	if (o->throttle.load == CP_LOAD_OVERLOAD && !cp_throttle_admit(&o->throttle)) {

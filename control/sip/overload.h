@@ -48,8 +48,7 @@ enum cp_load cp_overload_load(const struct cp_overload *o);
 unsigned cp_overload_retry_after(const struct cp_overload *o);
 
 enum cp_admission { CP_ADMIT, CP_REFUSE_RATE, CP_REFUSE_LOAD };
-/** A request that begins a transaction. user: who is registered there, NULL: nobody. */
-enum cp_admission cp_overload_admit(struct cp_overload *o, const struct cp_peer *from, const struct sip_msg *m,
-	const char *user);
+/** A request that would begin a transaction. user: who is registered there, NULL: nobody. */
+enum cp_admission cp_overload_admit(struct cp_overload *o, const struct cp_uas *u, const char *user);
 
 #endif

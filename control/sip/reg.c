@@ -123,7 +123,8 @@ void cp_binding_remove(struct cp_binding *b, const char *why)
 	CP_COUNT(reg_removed);
 	cp_binding_forget(b);
 	CP_GAUGE_ADD(reg_bindings, -1);
-	cp_alg_binding_gone(r->s->alg, b);
+	r->n_anonymous -= b->is_anonymous;
+	cp_alg_binding_gone(b);
 	cp_reg_event_leave(b);
 	gw_timer_stop(&r->s->loop->timers, &b->timer);
 	cp_reg_auth_unbound(b);
@@ -150,8 +151,8 @@ static void on_binding_timer(struct gw_timer *timer, uint64_t now_ms)
 	cp_conn_id conn = b->peer.conn;
 	bool closes = b->closes_socket;
 
-	if (!b->is_registered) {
-		cp_binding_remove(b, "ended by the network");
+	if (!b->is_registered || b->is_anonymous) {
+		cp_binding_remove(b, b->is_anonymous ? "emergency call over" : "ended by the network");
 		if (closes)
 			cp_reg_close_unused(r, conn, "registration ended");
 	} else if (!b->guard_ms || now_ms < b->guard_ms) {
@@ -168,6 +169,8 @@ void cp_binding_arm(struct cp_binding *b)
 	struct cp_sip *s = b->reg->s;
 	uint64_t due = b->expires_ms + 64ull * s->conf->mw.t1_ms;
 
+	if (b->is_anonymous)	/* as long as its call, which a lost connection does not end at once */
+		due = b->guard_ms;
 	if (b->guard_ms && b->guard_ms < due)
 		due = b->guard_ms;
 	(void)gw_timer_arm(&s->loop->timers, &b->timer, due);
@@ -188,6 +191,7 @@ struct cp_binding *cp_binding_new(struct cp_reg *r, const char *key, const char 
 	gw_list_init(&b->conn_ring);
 	gw_list_init(&b->aor_ring);
 	gw_list_init(&b->event_node);
+	gw_list_init(&b->calls);
 	b->key = gw_sv_dup(gw_sv_cstr(key));
 	b->aor = gw_sv_dup(gw_sv_cstr(aor));
 	b->contact = gw_sv_dup(GW_SV(""));
@@ -214,6 +218,31 @@ fail_key:
 fail:
 	free_binding(b);
 	return NULL;
+}
+
+struct cp_binding *cp_binding_anonymous(struct cp_reg *r, const struct cp_peer *peer)
+{
+	struct cp_binding *b = NULL;
+	char key[32];
+
+	snprintf(key, sizeof(key), "anonymous %llx", (unsigned long long)peer->conn);
+	if (r->n_anonymous < r->s->conf->emergency.anonymous_calls)
+		b = cp_binding_new(r, key, "sip:anonymous@anonymous.invalid", cp_reg_new_id(r), peer);
+	if (!b)
+		return NULL;
+	r->n_anonymous++;
+	b->is_anonymous = b->is_aor_barred = b->closes_socket = true;
+	b->registered_ms = cp_loop_now(r->s->loop);
+	cp_transport_set_registered(r->s->transport, peer->conn, true);
+	return b;
+}
+
+void cp_binding_call_over(struct cp_binding *b)
+{
+	struct cp_sip *s = b->reg->s;
+
+	if (b->is_anonymous && b->n_calls == 0)		/* BYE and its answer are still on their way */
+		(void)gw_timer_arm(&s->loop->timers, &b->timer, cp_loop_now(s->loop) + 64ull * s->conf->w2.t1_ms);
 }
 
 cp_conn_id cp_binding_move(struct cp_binding *b, const struct cp_peer *peer)
@@ -245,20 +274,25 @@ void cp_binding_take_id(struct cp_binding *b, uint32_t id)
 
 /* ---- identities ------------------------------------------------------------------------------------------- */
 
-bool cp_binding_owns(const struct cp_binding *b, struct gw_sv text)
+bool cp_binding_is_listed(const struct cp_binding *b, const struct sip_uri *uri)
 {
 	struct gw_sv list = gw_sv_cstr(b->impus), e;
-	struct sip_uri want, have;
 	struct sip_addr a;
+
+	while (sip_list_next(&list, &e))
+		if (sip_addr_parse(e, &a) == GW_OK && sip_uri_eq(uri, &a.uri))
+			return true;
+	return false;
+}
+
+bool cp_binding_owns(const struct cp_binding *b, struct gw_sv text)
+{
+	struct sip_uri want, have;
 
 	if (sip_uri_parse(text, &want))
 		return false;
-	if (!b->is_aor_barred && sip_uri_parse(gw_sv_cstr(b->aor), &have) == GW_OK && sip_uri_eq(&want, &have))
-		return true;
-	while (sip_list_next(&list, &e))
-		if (sip_addr_parse(e, &a) == GW_OK && sip_uri_eq(&want, &a.uri))
-			return true;
-	return false;
+	return (!b->is_aor_barred && sip_uri_parse(gw_sv_cstr(b->aor), &have) == GW_OK && sip_uri_eq(&want, &have)) ||
+		cp_binding_is_listed(b, &want);
 }
 
 static struct cp_binding *owner_on(struct cp_binding *first, struct gw_sv header)
@@ -276,21 +310,43 @@ static struct cp_binding *owner_on(struct cp_binding *first, struct gw_sv header
 	return NULL;
 }
 
+/* Within a dialog it is the one whose call it is. */
+static struct cp_binding *caller_on(struct cp_binding *first, struct gw_sv call_id)
+{
+	struct cp_binding *b = first;
+
+	do {
+		if (b->is_registered && cp_alg_has_call(b, call_id))
+			return b;
+		b = GW_CONTAINER(b->conn_ring.next, struct cp_binding, conn_ring);
+	} while (b != first);
+	return NULL;
+}
+
 struct cp_binding *cp_reg_by_sender(struct cp_reg *r, cp_conn_id conn, const struct sip_msg *m)
 {
 	struct cp_binding *first = cp_reg_by_conn(r, conn), *b;
 
 	if (!first)
 		return NULL;
+	if (m->to_tag.len && (b = caller_on(first, m->call_id)))
+		return b;
 	if ((b = owner_on(first, sip_msg_value(m, SIP_HDR_P_PREFERRED_IDENTITY))) ||
 		(b = owner_on(first, sip_msg_value(m, SIP_HDR_FROM))))
 		return b;
-	for (b = first; !b->is_registered;) {
+	for (b = first; !b->is_registered || b->is_anonymous;) {
 		b = GW_CONTAINER(b->conn_ring.next, struct cp_binding, conn_ring);
 		if (b == first)
-			return NULL;
+			return b->is_registered ? b : NULL;
 	}
 	return b;
+}
+
+struct cp_binding *cp_reg_sender(const struct cp_uas *u)
+{
+	struct cp_binding *b = u->side == CP_SIDE_W2 ? cp_reg_by_id(u->sip->reg, u->binding) : NULL;
+
+	return b && b->is_registered ? b : NULL;
 }
 
 struct gw_sv cp_binding_contact_param(const struct cp_binding *b, struct gw_sv name)

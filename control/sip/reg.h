@@ -32,6 +32,7 @@ struct cp_binding {
 	char *default_impu;              /* URI: first of impus, else the AOR; never NULL */
 	char *term_ioi, *feature_caps;
 	bool is_aor_barred;              /* the core left the AOR out of impus: it serves for registering only */
+	bool is_anonymous;               /* an emergency call of somebody who is not registered (W2-EMG-04), and nothing else */
 	bool is_tna;                     /* authenticated by us (auth-done): we may speak for the WIC (W2-REG-64) */
 	struct cp_auth auth;             /* how its user was authenticated */
 	struct gw_timer token_end;       /* scenarios 2 and 3: no fresh token came (W2-TOK-13) */
@@ -49,6 +50,7 @@ struct cp_binding {
 	uint64_t expires_ms;
 	uint64_t guard_ms;               /* connection lost: until when it may come back; 0: connected */
 	struct gw_timer timer;           /* expiry, the guard, or the end of a registration ended by the network */
+	struct gw_list calls;            /* of alg/ */
 	unsigned n_calls;
 };
 
@@ -57,8 +59,10 @@ void cp_reg_free(struct cp_reg *r);
 void cp_reg_request(struct cp_reg *r, struct cp_uas *u);
 /** A registered binding of a connection, or NULL. */
 struct cp_binding *cp_reg_by_conn(struct cp_reg *r, cp_conn_id conn);
-/** The one a request of a connection speaks for: by P-Preferred-Identity, else From, else any (W2-REG-23). */
+/** The one a request of a connection speaks for: by its call, else by P-Preferred-Identity, From, else any (W2-REG-23). */
 struct cp_binding *cp_reg_by_sender(struct cp_reg *r, cp_conn_id conn, const struct sip_msg *m);
+/** The one that has sent the request of u; NULL: nobody registered, or gone meanwhile. */
+struct cp_binding *cp_reg_sender(const struct cp_uas *u);
 /** NULL: gone. */
 struct cp_binding *cp_reg_by_id(struct cp_reg *r, uint32_t id);
 /** By flow token; NULL: forged, or gone. */
@@ -68,6 +72,10 @@ bool cp_reg_is_our_token(const struct cp_reg *r, struct gw_sv token);
 bool cp_binding_alive(const struct cp_binding *b);
 /** Is its WIC there, or may it come back within the guard (W2-REG-65)? */
 bool cp_binding_may_return(const struct cp_binding *b);
+/** A caller who is not registered, until the call is over; NULL: no memory, or as many as may be. */
+struct cp_binding *cp_binding_anonymous(struct cp_reg *r, const struct cp_peer *peer);
+/** Its last call has ended: an anonymous caller's binding goes, with the socket nobody else uses. */
+void cp_binding_call_over(struct cp_binding *b);
 void cp_reg_connection_lost(struct cp_reg *r, cp_conn_id conn);
 /**
  * End all registrations of this identity, at the core where we may speak for them, their calls and sockets.

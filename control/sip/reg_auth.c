@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "control/alg/call.h"
 #include "control/app/metrics.h"
 #include "control/sip/core.h"
 #include "control/sip/reg_auth_int.h"
@@ -120,7 +121,7 @@ static void accept_register(struct cp_uas *u, struct cp_identity *id, const stru
 
 static void accept_request(struct cp_uas *u, const struct cp_identity *id)
 {
-	const struct cp_binding *b = cp_reg_by_sender(u->sip->reg, u->peer.conn, &u->req);
+	const struct cp_binding *b = cp_reg_sender(u);
 
 	if (!b || !b->auth.identity)
 		cp_sip_refuse(u, 403, "not registered");	/* it went while the token was asked about */
@@ -236,11 +237,9 @@ static void register_without_token(struct cp_uas *u)
 /* W2-TOK-04: a request without token of a user that has one. Its registration ends with the token. */
 static void without_token(struct cp_uas *u, const struct cp_binding *b)
 {
-	bool is_emergency = gw_sv_istarts(u->req.ruri, GW_SV("urn:service:sos"));
-
-	if (b->auth.identity->expires_s <= cp_loop_wall_s() && !is_emergency) {
+	if (b->auth.identity->expires_s <= cp_loop_wall_s()) {
 		cp_reg_auth_challenge(u, "invalid_token", "the token has ended");
-	} else if (u->sip->conf->tokens.is_strict && !is_emergency) {
+	} else if (u->sip->conf->tokens.is_strict) {
 		cp_reg_auth_challenge(u, NULL, "a token is needed in every request");
 	} else {
 		CP_COUNT(token_absent);
@@ -252,7 +251,7 @@ static void without_token(struct cp_uas *u, const struct cp_binding *b)
 
 void cp_reg_auth_request(struct cp_sip *s, struct cp_uas *u)
 {
-	const struct cp_binding *b = cp_reg_by_sender(s->reg, u->peer.conn, &u->req);
+	const struct cp_binding *b = cp_reg_sender(u);
 	struct sip_bearer bearer = { 0 };
 	enum gw_err err = sip_bearer_find(&u->req, &bearer);
 
@@ -264,7 +263,8 @@ void cp_reg_auth_request(struct cp_sip *s, struct cp_uas *u)
 		cp_sip_refuse(u, 403, "tokens are not taken here");
 	else if (u->req.method == SIP_REGISTER)
 		check(u, &bearer);
-	else if (!b || !b->auth.identity || u->req.method == SIP_BYE)	/* BYE ends, it starts nothing (W2-ERR-18) */
+	else if (!b || !b->auth.identity || u->req.method == SIP_BYE ||	/* BYE ends, it starts nothing (W2-ERR-18) */
+		cp_alg_is_emergency(b, u->req.call_id))
 		cp_core_authorized(s, u);
 	else if (err)
 		without_token(u, b);

@@ -42,7 +42,7 @@ static void turn_into(struct sip_msg *m, unsigned status)
 
 static bool is_by_token(const struct cp_uas *u)
 {
-	const struct cp_binding *b = cp_reg_by_sender(u->sip->reg, u->peer.conn, &u->req);
+	const struct cp_binding *b = cp_reg_sender(u);
 
 	return u->auth.identity || (u->req.method != SIP_REGISTER && b && b->auth.identity);
 }

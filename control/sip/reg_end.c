@@ -51,9 +51,7 @@ static void build(struct cp_reg *r, struct sip_msg *m, struct gw_arena *a, const
 	struct gw_buf u = gw_buf(uri, sizeof(uri)), p = gw_buf(text, sizeof(text));
 
 	gw_buf_printf(&u, "sip:%s", conf->mw.home_domain);
-	gw_buf_printf(&p, "<sip:%s@", b->token);
-	cp_sip_mw_host(r->s, &p);
-	gw_buf_printf(&p, ";lr%s>", b->has_ob ? ";ob" : "");
+	cp_core_put_mw_entry(r->s, &p, b->token, b->has_ob);
 	cp_random_token(tag, sizeof(tag) - 1);
 	sip_msg_request(m, a, SIP_REGISTER, gw_buf_sv(&u));
 	sip_msg_add(m, SIP_HDR_MAX_FORWARDS, GW_SV("70"));
@@ -108,7 +106,7 @@ void cp_binding_ended_by_network(struct cp_binding *b, const char *why, bool clo
 		return;
 	CP_COUNT(reg_ended_by_network);
 	GW_LOG_NOTICE(s->log, "reg.ended_by_network", "impu=%s why=\"%s\"", b->aor, why);
-	cp_alg_binding_gone(s->alg, b);
+	cp_alg_binding_gone(b);
 	cp_reg_event_leave(b);
 	b->is_registered = false;
 	b->closes_socket = close_socket || s->conf->reg.close_when_ended;

@@ -16,6 +16,7 @@ struct cp_reg {
 	struct gw_map by_conn;       /* one binding of a connection; the others are in its ring */
 	struct gw_map by_aor;        /* one binding of an AOR; the others are in its ring */
 	struct gw_map event_by_impu, event_by_call_id;
+	unsigned n_anonymous;
 	uint32_t next_id;
 	struct cp_flow_keys keys;
 	struct gw_timer epoch;       /* of the keys */
@@ -56,6 +57,8 @@ void cp_binding_arm(struct cp_binding *b);
 struct cp_binding *cp_reg_by_aor(struct cp_reg *r, struct gw_sv aor);
 /** A parameter of the Contact as the WIC wrote it; empty: none. */
 struct gw_sv cp_binding_contact_param(const struct cp_binding *b, struct gw_sv name);
+/** Is it in P-Associated-URI? */
+bool cp_binding_is_listed(const struct cp_binding *b, const struct sip_uri *uri);
 /** Replace an owned string; v NULL (out of memory) keeps the old one. */
 void cp_reg_set(char **dst, char *v);
 

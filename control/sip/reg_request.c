@@ -14,9 +14,7 @@ static void put_path(struct cp_reg *r, struct sip_msg *m, const struct cp_reg_at
 	struct gw_buf p = gw_buf(text, sizeof(text));
 
 	cp_flow_token_make(&r->keys, at->id, at->u->peer.conn, token);
-	gw_buf_printf(&p, "<sip:%s@", token);
-	cp_sip_mw_host(r->s, &p);
-	gw_buf_printf(&p, ";lr%s>", at->has_ob ? ";ob" : "");
+	cp_core_put_mw_entry(r->s, &p, token, at->has_ob);
 	sip_msg_del(m, SIP_HDR_PATH);
 	sip_msg_add(m, SIP_HDR_PATH, gw_buf_sv(&p));
 	if (!sip_msg_has_token(m, SIP_HDR_REQUIRE, GW_SV("path")))
@@ -121,13 +119,15 @@ static void send_attempt(struct cp_reg_attempt *at)
 	unsigned status = 0;
 
 	cp_sip_clone(&m, &at->u->req, &a);
-	cp_sip_core_hop(s, &m, &to);	/* W2-REG-17 */
-	if (edit_register(at->reg, &m, at))
+	if (edit_register(at->reg, &m, at)) {
 		status = 500;
-	else if (!cp_sip_hop(&m))
+	} else if (!cp_sip_hop(&m)) {
 		status = 483;
-	else if (cp_sip_send(s, &m, &to, on_register_response, NULL, at, NULL))
-		status = 503;
+	} else {
+		cp_sip_core_hop(s, &m, &to);	/* W2-REG-17; behind the edit: no Route of the WIC chooses (W2-SIP-03) */
+		if (cp_sip_send(s, &m, &to, on_register_response, NULL, at, NULL))
+			status = 503;
+	}
 	gw_arena_reset(&a);
 	if (status) {
 		cp_sip_refuse(at->u, status, NULL);

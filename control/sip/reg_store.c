@@ -22,27 +22,13 @@ static char *dup_list(const struct sip_msg *m, enum sip_hdr_id id)
 	return gw_sv_dup(gw_buf_sv(&b));
 }
 
-/* Is the AOR in P-Associated-URI? */
-static bool is_listed(const struct cp_binding *b)
-{
-	struct gw_sv list = gw_sv_cstr(b->impus), e;
-	struct sip_uri want;
-	struct sip_addr a;
-
-	if (sip_uri_parse(gw_sv_cstr(b->aor), &want))
-		return false;
-	while (sip_list_next(&list, &e))
-		if (sip_addr_parse(e, &a) == GW_OK && sip_uri_eq(&want, &a.uri))
-			return true;
-	return false;
-}
-
 /* The core's lists (W2-REG-40): replaced completely, whatever was there before. */
 static void store_lists(struct cp_binding *b, const struct sip_msg *m)
 {
 	const char *dflt = b->reg->s->conf->reg.service_route;
 	struct sip_elements e = { 0 };
 	struct sip_param ioi;
+	struct sip_uri aor;
 	struct sip_addr a;
 	struct gw_sv v, list;
 
@@ -61,7 +47,8 @@ static void store_lists(struct cp_binding *b, const struct sip_msg *m)
 	v = sip_list_next(&list, &v) && sip_addr_parse(v, &a) == GW_OK ? a.uri.text : gw_sv_cstr(b->aor);
 	cp_reg_set(&b->default_impu, gw_sv_dup(v));
 	/* TS 24.229 5.1.1.2.1: an identity that was registered and is not listed is barred */
-	b->is_aor_barred = b->impus && *b->impus && !is_listed(b);
+	b->is_aor_barred = b->impus && *b->impus && sip_uri_parse(gw_sv_cstr(b->aor), &aor) == GW_OK &&
+		!cp_binding_is_listed(b, &aor);
 }
 
 /* What of the REGISTER itself is kept: who asked, and what a REGISTER on its behalf has to repeat. */

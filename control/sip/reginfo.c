@@ -21,7 +21,6 @@ struct reader {
 	enum gw_err err;
 	enum place place, skipped_in;
 	unsigned depth, skip_depth;
-	bool is_instance, is_reg_id;     /* which unknown-param is being read */
 	char text[CP_REGINFO_TEXT_BYTES];
 	struct gw_buf value;
 };
@@ -138,8 +137,6 @@ static void start_text(struct reader *r, enum place place)
 /* @return is it an element we read, here? */
 static bool start_known(struct reader *r, const char *name, const XML_Char **atts)
 {
-	struct gw_sv param;
-
 	switch (r->place) {
 	case IN_DOCUMENT:
 		return strcmp(name, "reginfo") == 0 && start_reginfo(r, atts);
@@ -154,12 +151,9 @@ static bool start_known(struct reader *r, const char *name, const XML_Char **att
 		start_contact(r, atts);
 		return true;
 	case IN_CONTACT:
-		param = attribute(atts, "name");
-		r->is_instance = gw_sv_ieq(param, GW_SV("+sip.instance"));
-		r->is_reg_id = gw_sv_ieq(param, GW_SV("reg-id"));
 		if (strcmp(name, "uri") == 0)
 			start_text(r, IN_URI);
-		else if (strcmp(name, "unknown-param") == 0 && (r->is_instance || r->is_reg_id))
+		else if (strcmp(name, "unknown-param") == 0 && gw_sv_ieq(attribute(atts, "name"), GW_SV("reg-id")))
 			start_text(r, IN_PARAM);
 		else
 			return false;
@@ -222,7 +216,7 @@ static void XMLCALL on_end(void *user, const XML_Char *name)
 		r->place = IN_CONTACT;
 		break;
 	case IN_PARAM:
-		*(r->is_instance ? &c->instance : &c->reg_id) = take_text(r);
+		c->reg_id = take_text(r);
 		r->place = IN_CONTACT;
 		break;
 	case IN_CONTACT:

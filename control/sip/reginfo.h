@@ -24,8 +24,7 @@ struct cp_reginfo_contact {
 	enum cp_reginfo_state state; /* active or terminated */
 	enum cp_reginfo_event event;
 	struct gw_sv uri;
-	struct gw_sv instance;       /* unknown-param "+sip.instance", without quotes; empty: not told */
-	struct gw_sv reg_id;         /* unknown-param "reg-id" */
+	struct gw_sv reg_id;         /* unknown-param "reg-id", without quotes; empty: not told */
 	bool has_expires;
 	uint32_t expires_s;
 };

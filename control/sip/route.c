@@ -67,18 +67,28 @@ static void put_w2_entry(struct cp_sip *s, struct gw_buf *b, struct gw_sv user, 
 	gw_buf_putc(b, '>');
 }
 
-/* The entries of the core: those above (or, of a request, all but) ours. */
-static void read_core_entries(const struct cp_sip *s, const struct sip_msg *m, bool is_reversed, struct cp_route_set *set)
+void cp_core_put_mw_entry(const struct cp_sip *s, struct gw_buf *b, const char *token, bool has_ob)
+{
+	gw_buf_printf(b, "<sip:%s@", token);
+	cp_sip_mw_host(s, b);
+	gw_buf_puts(b, has_ob ? ";lr;ob>" : ";lr>");
+}
+
+unsigned cp_core_entries(const struct cp_sip *s, const struct sip_msg *m, bool is_reversed, struct gw_sv *list, unsigned max)
 {
 	struct sip_elements e = { 0 };
 	struct sip_addr a;
-	struct gw_sv v, list[CP_TOKEN_ROUTES_MAX];
 	unsigned n = 0;
+	struct gw_sv v;
 
-	while (n < CP_TOKEN_ROUTES_MAX && sip_msg_element(m, SIP_HDR_RECORD_ROUTE, &e, &v) && !is_our_route(s, v, &a))
+	while (n < max && sip_msg_element(m, SIP_HDR_RECORD_ROUTE, &e, &v) && !is_our_route(s, v, &a))
 		list[n++] = v;
-	for (set->n = 0; set->n < n; set->n++)
-		set->routes[set->n] = is_reversed ? list[n - 1 - set->n] : list[set->n];
+	for (unsigned i = 0; is_reversed && i < n / 2; i++) {
+		v = list[i];
+		list[i] = list[n - 1 - i];
+		list[n - 1 - i] = v;
+	}
+	return n;
 }
 
 static void push_entries(struct cp_sip *s, struct sip_msg *m, const struct cp_binding *b, enum cp_side to,
@@ -87,9 +97,7 @@ static void push_entries(struct cp_sip *s, struct sip_msg *m, const struct cp_bi
 	char mw[256], w2[URI_BYTES];
 	struct gw_buf bm = gw_buf(mw, sizeof(mw)), bw = gw_buf(w2, sizeof(w2));
 
-	gw_buf_printf(&bm, "<sip:%s@", b->token);
-	cp_sip_mw_host(s, &bm);
-	gw_buf_puts(&bm, ";lr>");
+	cp_core_put_mw_entry(s, &bm, b->token, false);
 	put_w2_entry(s, &bw, gw_sv_cstr(b->token), b->has_ob, m->call_id, set);
 	/* the entry on top is the one the receiving side talks to (RFC 5658) */
 	if (to == CP_SIDE_MW)
@@ -105,7 +113,7 @@ void cp_core_record_route(struct cp_sip *s, struct sip_msg *m, const struct cp_b
 	struct cp_route_set set = { .icid = cp_core_icid_of(m) };
 
 	if (to == CP_SIDE_W2)
-		read_core_entries(s, m, false, &set);
+		set.n = cp_core_entries(s, m, false, set.routes, CP_TOKEN_ROUTES_MAX);
 	if (to == CP_SIDE_W2 && s->conf->mw.hide_topology)
 		sip_msg_del(m, SIP_HDR_RECORD_ROUTE);
 	push_entries(s, m, b, to, to == CP_SIDE_W2 ? &set : NULL);
@@ -140,7 +148,7 @@ void cp_core_seal_record_route(struct cp_sip *s, struct sip_msg *m, struct gw_sv
 	}
 	if (at >= n || sip_addr_parse(list[at], &a))
 		return;		/* not through us, or not to be understood: what the core wrote stays */
-	read_core_entries(s, m, true, &set);
+	set.n = cp_core_entries(s, m, true, set.routes, CP_TOKEN_ROUTES_MAX);
 	put_w2_entry(s, &b, a.uri.user, sip_uri_has_param(&a.uri, GW_SV("ob")), m->call_id, &set);
 	if (b.overflow)
 		return;
@@ -155,13 +163,13 @@ void cp_core_seal_record_route(struct cp_sip *s, struct sip_msg *m, struct gw_sv
 /* ---- Route of a WIC ---------------------------------------------------------------------------------------- */
 
 /* The route set of the call a request belongs to, as the core made it. false: no call of ours */
-static bool call_routes(struct cp_sip *s, const struct sip_msg *m, const struct cp_binding *b, struct cp_route_set *set)
+static bool call_routes(const struct sip_msg *m, const struct cp_binding *b, struct cp_route_set *set)
 {
-	GW_LIST_FOREACH(it, &s->alg->calls) {
-		struct cp_call *c = GW_CONTAINER(it, struct cp_call, node);
+	GW_LIST_FOREACH(it, &b->calls) {
+		struct cp_call *c = GW_CONTAINER(it, struct cp_call, of_binding);
 		const struct cp_early *d;
 
-		if (c->b != b || !gw_sv_eq(gw_sv_cstr(c->call_id), m->call_id))
+		if (!gw_sv_eq(gw_sv_cstr(c->call_id), m->call_id))
 			continue;
 		set->icid = gw_sv_cstr(c->icid);
 		d = c->ex.c ? cp_uac_early(c->ex.c, m->to_tag) : NULL;
@@ -221,7 +229,7 @@ enum cp_route_verdict cp_core_enforce_route(struct cp_sip *s, struct sip_msg *m,
 	struct gw_sv *icid)
 {
 	struct cp_route_set set = { 0 };
-	bool is_known = m->to_tag.len && (call_routes(s, m, b, &set) || sealed_routes(s, m, &set));
+	bool is_known = m->to_tag.len && (call_routes(m, b, &set) || sealed_routes(s, m, &set));
 
 	if (m->to_tag.len == 0 && s->conf->mw.foreign_route == CP_FOREIGN_REFUSE && !is_service_route(s, m, b))
 		return CP_ROUTE_FOREIGN;

@@ -12,6 +12,13 @@ struct cp_binding;
 
 /** Is this URI one of ours: our host on Mw with our port, or our W2 host? */
 bool cp_core_is_us(const struct cp_sip *s, struct gw_sv uri);
+/** One of ours on Mw, as Path and Record-Route show it: <sip:TOKEN@HOST:PORT;lr>, with ob when the flow is of RFC 5626. */
+void cp_core_put_mw_entry(const struct cp_sip *s, struct gw_buf *b, const char *token, bool has_ob);
+/**
+ * The Record-Route entries above our own: in order for a UAS, reversed for a UAC (RFC 3261 12.1).
+ * @return how many, max at most; slices of m
+ */
+unsigned cp_core_entries(const struct cp_sip *s, const struct sip_msg *m, bool is_reversed, struct gw_sv *list, unsigned max);
 /** Take our own entries off the Route. @return the flow token of the last one, or empty */
 struct gw_sv cp_core_pop_routes(struct cp_sip *s, struct sip_msg *m);
 

@@ -225,12 +225,12 @@ static void input_request(struct cp_sip *s, const struct cp_peer *from, const st
 		CP_COUNT(sip_bad_message);
 	if (!check_request(u, err, diag))
 		return;
-	if (u->side == CP_SIDE_W2 && cp_emergency_is(s->conf, &u->req) &&
-		(u->is_stateless || s->conf->emergency.n_ecscf == 0)) {	/* W2-EMG-01: before all else */
+	if (u->side == CP_SIDE_W2 && u->is_emergency &&
+		(cp_uas_is_stateless(u) || s->conf->emergency.n_ecscf == 0)) {	/* W2-EMG-01: before all else */
 		cp_emergency_refuse(u);
 		return;
 	}
-	if (u->is_stateless) {
+	if (cp_uas_is_stateless(u)) {
 		cp_uas_refuse_stateless(u);
 		return;
 	}

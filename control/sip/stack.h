@@ -40,10 +40,10 @@ struct cp_uas {
 	struct gw_list flow_node;
 	struct cp_uas *spent_next;   /* answered: the request is given back when this event is over */
 	bool is_spent;
-	bool is_stateless;           /* answered once and forgotten: no transaction, no key */
-	enum cp_turned_away away;    /* why it is stateless */
+	enum cp_turned_away away;    /* why it has no transaction, if so: answered once and forgotten */
+	bool is_emergency;           /* W2-EMG-01 */
 	bool is_final;               /* a final response was sent */
-	uint32_t binding;            /* id of the WIC that is asked; 0: none */
+	uint32_t binding;            /* id: W2: of the WIC that asks; Mw: of the one that is asked; 0: none */
 	struct cp_auth auth;         /* W2: what its credentials prove */
 	/** Told once when the transaction is gone; also on CANCEL (INVITE only). */
 	void (*on_cancel)(void *user, struct cp_uas *u, const struct sip_msg *cancel);

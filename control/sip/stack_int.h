@@ -26,6 +26,11 @@ static inline enum sip_framing cp_peer_framing(const struct cp_peer *p)
 struct sip_txn_conf cp_txn_conf(const struct cp_sip *s, const struct cp_peer *p);
 
 /* uas.c */
+static inline bool cp_uas_is_stateless(const struct cp_uas *u)
+{
+	return u->away != CP_AWAY_NOT;
+}
+
 void cp_uas_free(struct cp_uas *u);
 /** Key of the server transaction of a message from there; empty when it has none. */
 struct gw_sv cp_uas_key(const struct cp_peer *from, const struct sip_msg *m, char key[CP_KEY_BYTES]);

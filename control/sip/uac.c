@@ -321,14 +321,10 @@ void cp_uac_move_all(struct cp_sip *s, const struct cp_peer *from)
 	}
 }
 
-/* Entries above our own, reversed (RFC 3261 12.1.2). */
 void cp_uac_learn_dialog(struct cp_uac *c, const struct sip_msg *m)
 {
-	struct sip_elements e = { 0 };
-	struct gw_sv v, list[CP_EARLY_ROUTES];
+	struct gw_sv list[CP_EARLY_ROUTES];
 	struct cp_early *d;
-	struct sip_addr a;
-	unsigned n = 0;
 
 	if (c->req.method != SIP_INVITE || c->req.to_tag.len || cp_peer_is_w2(&c->peer) || m->status <= 100 ||
 		m->status >= 300 || m->to_tag.len == 0 || cp_uac_early(c, m->to_tag))
@@ -337,15 +333,11 @@ void cp_uac_learn_dialog(struct cp_uac *c, const struct sip_msg *m)
 		c->early = gw_arena_array(&c->arena, struct cp_early, CP_EARLY_MAX);
 	if (!c->early || c->n_early == CP_EARLY_MAX)
 		return;
-	while (n < CP_EARLY_ROUTES && sip_msg_element(m, SIP_HDR_RECORD_ROUTE, &e, &v)) {
-		if (sip_addr_parse(v, &a) == GW_OK && cp_core_is_us(c->sip, a.uri.text))
-			break;
-		list[n++] = v;
-	}
 	d = &c->early[c->n_early++];
 	d->tag = gw_arena_sv(&c->arena, m->to_tag);
-	while (n > 0)
-		d->routes[d->n_routes++] = gw_arena_sv(&c->arena, list[--n]);
+	d->n_routes = cp_core_entries(c->sip, m, true, list, CP_EARLY_ROUTES);
+	for (unsigned i = 0; i < d->n_routes; i++)
+		d->routes[i] = gw_arena_sv(&c->arena, list[i]);
 }
 
 const struct cp_early *cp_uac_early(const struct cp_uac *c, struct gw_sv to_tag)

@@ -5,6 +5,7 @@
 
 #include "control/app/metrics.h"
 #include "control/sip/core.h"
+#include "control/sip/emergency.h"
 #include "control/sip/errors.h"
 #include "control/sip/overload.h"
 #include "control/sip/reg.h"
@@ -198,8 +199,8 @@ void cp_sip_flow_move(struct cp_sip *s, cp_conn_id old, const struct cp_peer *pe
 /* Chunks of the request go; of a 2xx to INVITE stays what its repetitions by the far end need (RFC 6026). */
 static void shed_request(struct cp_uas *u)
 {
-	static const enum sip_hdr_id kept[] = { SIP_HDR_VIA, SIP_HDR_RECORD_ROUTE, SIP_HDR_P_CHARGING_VECTOR,
-		SIP_HDR_P_CALLED_PARTY_ID };
+	static const enum sip_hdr_id kept[] = { SIP_HDR_VIA, SIP_HDR_FROM, SIP_HDR_RECORD_ROUTE,
+		SIP_HDR_P_CHARGING_VECTOR, SIP_HDR_P_CALLED_PARTY_ID };
 	struct gw_arena old = u->arena;
 	struct sip_msg req = u->req;
 
@@ -226,7 +227,7 @@ void cp_uas_sweep(struct cp_sip *s)
 	while ((u = s->spent)) {
 		s->spent = u->spent_next;
 		u->is_spent = false;
-		if (u->is_stateless) {
+		if (cp_uas_is_stateless(u)) {
 			gw_arena_reset(&u->arena);
 			free(u);
 		} else {
@@ -300,14 +301,15 @@ static bool is_crowded(const struct cp_uas *u, bool is_known)
 static enum cp_turned_away turn_away(struct cp_uas *u)
 {
 	struct cp_sip *s = u->sip;
-	struct cp_binding *b = u->side == CP_SIDE_MW ? NULL : cp_reg_by_conn(s->reg, u->peer.conn);
+	const struct cp_binding *b = u->side == CP_SIDE_MW ? NULL : cp_reg_by_sender(s->reg, u->peer.conn, &u->req);
 	bool is_known = u->side == CP_SIDE_MW || b;
 
-	if (!is_known && u->req.method != SIP_REGISTER)
+	u->binding = b ? b->id : 0;
+	if (!is_known && u->req.method != SIP_REGISTER && !cp_emergency_takes_stranger(u))
 		return CP_AWAY_STRANGER;
 	if (is_crowded(u, is_known))
 		return CP_AWAY_CROWDED;
-	switch (cp_overload_admit(s->overload, &u->peer, &u->req, b ? b->aor : NULL)) {
+	switch (cp_overload_admit(s->overload, u, b && !b->is_anonymous ? b->aor : NULL)) {
 	case CP_ADMIT:
 		break;
 	case CP_REFUSE_RATE:
@@ -360,9 +362,9 @@ struct cp_uas *cp_uas_new(struct cp_sip *s, const struct cp_peer *from, const st
 	u->arena = *m->arena;
 	u->req.arena = &u->arena;
 	*m->arena = (struct gw_arena)GW_ARENA_INIT(CP_ARENA_BYTES);
+	u->is_emergency = cp_emergency_is(s->conf, &u->req);
 	u->away = turn_away(u);
-	u->is_stateless = u->away != CP_AWAY_NOT;
-	if (!u->is_stateless && begin(u))
+	if (!cp_uas_is_stateless(u) && begin(u))
 		goto drop;
 	stamp_via(&u->req, from, s->conf->w2.ping_interval_s);
 	return u;
@@ -380,7 +382,7 @@ static void print_and_respond(struct cp_uas *u, const struct sip_msg *m)
 	enum gw_err err = sip_msg_print(m, &b);
 	bool is_away = u->side == CP_SIDE_W2 && !cp_transport_alive(u->sip->transport, u->peer.conn);
 
-	if (u->is_stateless) {
+	if (cp_uas_is_stateless(u)) {
 		if (err == GW_OK)
 			uas_send(&u->txn, gw_buf_sv(&b));
 		return;
@@ -409,7 +411,7 @@ void cp_uas_answer(struct cp_uas *u, struct sip_msg *m)
 		sip_msg_add(m, SIP_HDR_VIA, h->value);
 	if (m->status >= 200 && !u->is_final) {
 		u->is_final = true;
-		if (!u->is_stateless)
+		if (!cp_uas_is_stateless(u))
 			cp_overload_open(u->sip->overload, -1);
 		if (u->flow)
 			u->flow->n_open--;
@@ -421,10 +423,12 @@ void cp_uas_answer(struct cp_uas *u, struct sip_msg *m)
 
 void cp_sip_respond(struct cp_uas *u, struct sip_msg *m)
 {
-	if (u->side == CP_SIDE_MW)
+	if (u->side == CP_SIDE_MW) {
 		cp_core_edit_from_wic(u, m);
-	else
+	} else {
+		cp_emergency_show_caller(u, m);
 		cp_reg_auth_response(u, m);
+	}
 	cp_uas_answer(u, m);
 }
 
@@ -444,7 +448,7 @@ bool cp_uas_was_stateless(const struct sip_msg *ack)
 
 void cp_uas_new_tag(const struct cp_uas *u, char tag[CP_UAS_TAG_BYTES])
 {
-	if (u->is_stateless)
+	if (cp_uas_is_stateless(u))
 		stateless_tag(u->req.call_id, tag);
 	else
 		cp_random_token(tag, CP_TAG_CHARS);

@@ -74,6 +74,9 @@ CASES = [
     (CSCF, "insecure_ws: false", "insecure_ws: true", "enabled", "unencrypted"),
     (CSCF, "key_overlap_s: 86400", "key_overlap_s: 100", "waf", "greater than the next"),
     (CSCF, 'authorization_server: "" ', 'authorization_server: "https://a.example/x?y" ', "authorization_server", "path"),
+    (CSCF, "anonymous: refuse ", "anonymous: allow ", "anonymous", "needs an ecscf"),
+    (CSCF, "anonymous: refuse ", "anonymous: maybe ", "anonymous", "allow"),
+    (CSCF, "anonymous_calls: 50 ", "anonymous_calls: 0 ", "anonymous_calls", "from 1"),
     (CSCF, "/run/w2gw/epcscf.sock", "/run/" + "w2gw/" * 25 + "s.sock", "control_socket", "shorter than 108"),
 ]
 

@@ -635,4 +635,108 @@ def _(t):
     e.close()
 
 
+ANONYMOUS = '"Anonymous" <sip:anonymous@anonymous.invalid>;tag=a1'
+E_CSCF = {"ecscf": "sip:127.0.0.2:5161", "numbers": ["112"]}
+
+
+@case("who is not registered may call for help where that is allowed, and shows nobody's identity (W2-EMG-04)",
+      emergency={**E_CSCF, "anonymous": "allow"}, mw={"access_network_info": "3GPP-E-UTRAN-FDD"},
+      w2={"first_register_s": 1})
+def _(t):
+    e, w = other(), t.ws()
+    claims = ("P-Preferred-Identity: <sip:eve@home1.example>\nP-Asserted-Identity: <sip:eve@home1.example>\n"
+              "Route: <sip:x@y;lr>\nGeolocation: <cid:1>")
+    w.send(request("INVITE", "tel:112", cid="h", body=WIC_SDP % "actpass", extra=claims,
+                   contact="<sip:x@abc.invalid;transport=ws>"))
+    i = e.get("INVITE")
+    check(i.start == "INVITE urn:service:sos SIP/2.0" and i.headers("Route") == ["<sip:127.0.0.2:5161;lr>"], i)
+    check(i.header("From") == ANONYMOUS and "eve" not in i and not i.headers("P-Asserted-Identity"), i)
+    check("network-provided" in i.header("P-Access-Network-Info") and i.header("P-Charging-Vector"), i)
+    check(i.headers("Geolocation") and "RTP/AVP" in i.body, i)
+    check(re.search(r"\bEG\b", t.mg.wait("add")[2]))
+    e.send(response(i, 200, "OK", f"Contact: <sip:psap@{B}>\n" + "\n".join(f"Record-Route: {r}" for r in i.headers("Record-Route")),
+                    body=CORE_SDP))
+    check(w.get(200).header("From") == f"<{ALICE}>;tag=a1")
+    e.send(response(i, 200, "OK", f"Contact: <sip:psap@{B}>", body=CORE_SDP))      # again: as the first
+    w.send(request("ACK", f"sip:psap@{B}", cid="h", to=f"<{BOB}>;tag=ct"))
+    check(e.get("ACK").header("From") == ANONYMOUS)
+    # nothing else is open to it
+    w.send(request("MESSAGE", BOB, cid="m", body="x", ctype="text/plain"))
+    w.get(403)
+    w.send(request("INVITE", "urn:service:sos", cid="h2", body=WIC_SDP % "actpass"))
+    w.get(380)
+    e.send(request("MESSAGE", "sip:x@abc.invalid;transport=ws", cid="m2", via=e.via, frm=f"<{BOB}>;tag=b1",
+                   extra=f"Route: {i.headers('Record-Route')[0]}", body="x", ctype="text/plain"))
+    e.get(430)
+    # the dialog works from both sides
+    e.send(request("INFO", "sip:x@abc.invalid;transport=ws", cid="h", via=e.via, frm=f"<{BOB}>;tag=ct", to=ANONYMOUS,
+                   extra=f"Route: {i.headers('Record-Route')[0]}"))
+    m = w.get("INFO")
+    w.send(response(m, 200, "OK"))
+    check(not e.get(200).headers("P-Asserted-Identity"))
+    w.send(request("BYE", f"sip:psap@{B}", cid="h", cseq=2, to=f"<{BOB}>;tag=ct"))
+    m = e.get("BYE")
+    check(m.header("From") == ANONYMOUS and not m.headers("P-Asserted-Identity"), m)
+    e.send(response(m, 200, "OK"))
+    check(w.get(200).header("From") == f"<{ALICE}>;tag=a1")
+    t.metric("calls", 0)
+    check(t.metrics()["emergency_anonymous"] == 1)
+    e.close()
+
+
+@case("calls for help without registration have limits: calls only, so many at a time, the rate of a source; the connection "
+      "goes with them", emergency={**E_CSCF, "anonymous": "allow", "anonymous_calls": 1},
+      w2={"requests_per_s_source": 1, "t1_ms": 100})
+def _(t):
+    e, w, second = other(), t.ws(), t.ws()
+    w.send(request("MESSAGE", "urn:service:sos", body="x", ctype="text/plain"))
+    w.get(380)
+    w.send(request("INVITE", "urn:service:sos", cid="a", body=WIC_SDP % "actpass"))
+    i = e.get("INVITE")
+    second.send(request("INVITE", "urn:service:sos", cid="b", body=WIC_SDP % "actpass"))
+    second.get(380)
+    for n in range(30):
+        more = t.ws()
+        more.send(request("INVITE", "urn:service:sos", cid=f"r{n}", body=WIC_SDP % "actpass"))
+        more.get(380)
+    check(t.metrics()["rate_refused_source"] > 0)
+    e.send(response(i, 486, "Busy Here"))
+    w.get(486)
+    check(w.closed(15) == 1008)
+    t.metric("reg_bindings", 0)
+    third = t.ws()
+    until(lambda: (third.send(request("INVITE", "urn:service:sos", body=WIC_SDP % "actpass")), e.recv(0.3))[1], "let in again")
+    e.close()
+
+
+@case("a lost connection does not end a call for help at once; registering beside it changes nothing for it",
+      emergency={**E_CSCF, "anonymous": "allow"}, reg={"guard_s": 1})
+def _(t):
+    e, w = other(), t.ws()
+    w.send(request("INVITE", "urn:service:sos", cid="h", body=WIC_SDP % "actpass", contact="<sip:x@abc.invalid;transport=ws>"))
+    i = e.get("INVITE")
+    e.send(response(i, 200, "OK", f"Contact: <sip:psap@{B}>", body=CORE_SDP))
+    w.get(200)
+    t.register(w)
+    message(w)
+    check(t.core.get("MESSAGE").headers("P-Asserted-Identity") == [f"<{ALICE}>"])
+    w.send(request("INFO", f"sip:psap@{B}", cid="h", cseq=2, to=f"<{BOB}>;tag=ct"))
+    check(e.get("INFO").header("From") == ANONYMOUS)
+    w.close()
+    t.log_wait("reg.connection_lost")
+    check(t.metrics()["calls"] == 1)
+    m = e.get("BYE")
+    check(m.header("From") == ANONYMOUS, m)
+    e.close()
+
+
+@case("a Route of the WIC in REGISTER chooses no node of the core (W2-SIP-03)", mw={"trusted": ["127.0.0.2/32"]})
+def _(t):
+    e, w = other(), t.ws()
+    w.send(register_request().replace("Expires:", "Route: <sip:127.0.0.2:5161;lr>\r\nExpires:"))
+    check(not t.core.get("REGISTER").headers("Route"))
+    e.none("REGISTER", 0.2)
+    e.close()
+
+
 run()
