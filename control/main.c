@@ -193,6 +193,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "%s: log.file: cannot open %s\n", path, p.conf->log.file);
 		return 2;
 	}
+	iq_names_log(&p.log);
 	signal(SIGPIPE, SIG_IGN);
 	cp_random(&seed, sizeof(seed));
 	gw_hash_seed(seed);

@@ -282,6 +282,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "%s: log.file: cannot open %s\n", path, g.conf->log_file);
 		return 2;
 	}
+	iq_names_log(&g.log);
 	struct sigaction sa = { .sa_handler = on_signal };
 
 	sigaction(SIGTERM, &sa, NULL);

@@ -10,6 +10,7 @@
 #include "control/app/conf_tokens.h"
 #include "control/app/conf_web.h"
 #include "proto/conf/conf.h"
+#include "proto/iq/names.h"
 #include "proto/sip/uri.h"
 
 #define FILE_MAX_BYTES (1u << 20)
@@ -241,6 +242,7 @@ static void read_iq(struct conf *c, struct cp_conf *d)
 	d->iq.long_tokens = conf_enum(c, m, "tokens", tokens, 0);
 	d->iq.heartbeat_s = conf_uint(c, m, "heartbeat_s", 5, 86400, 600);
 	d->iq.audit_s = conf_uint(c, m, "audit_s", 1, 3600, 10);
+	conf_each(c, m, "names", iq_names_override);
 	read_gateways(c, m, d);
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "proto/conf/conf.h"
+#include "proto/iq/names.h"
 
 #define FILE_MAX_BYTES (1u << 20)
 #define ERRORS_BYTES 16384
@@ -233,6 +234,7 @@ static void read_iq(struct conf *c, struct dp_conf *d)
 	d->iq.mid = conf_str(c, m, "mid", mid, false);
 	d->iq.profile = conf_str(c, m, "profile", "ThreeGIq/2", false);
 	d->iq.long_tokens = conf_enum(c, m, "tokens", tokens, 0);
+	conf_each(c, m, "names", iq_names_override);
 	l = conf_list(c, m, "controllers", true);
 	for (struct conf_node *e = l ? l->child : NULL; e; e = e->next) {
 		e->is_used = true;

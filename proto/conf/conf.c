@@ -307,6 +307,20 @@ char **conf_texts(struct conf *c, struct conf_node *map, const char *key, unsign
 	return conf_strs(c, map, key, false, n);
 }
 
+void conf_each(struct conf *c, struct conf_node *map, const char *key,
+	const char *(*take)(struct gw_sv key, struct gw_sv value))
+{
+	struct conf_node *m = conf_map(c, map, key, false);
+
+	for (struct conf_node *e = m ? m->child : NULL; e; e = e->next) {
+		const char *wrong = e->kind == CONF_SCALAR ? take(e->key, e->value) : "must be a text";
+
+		e->is_used = true;
+		if (wrong)
+			conf_error(c, e, "%s", wrong);
+	}
+}
+
 enum gw_err conf_finish(struct conf *c)
 {
 	unknown(c, c->root);

@@ -70,6 +70,10 @@ struct conf_form {
 char *conf_text(struct conf *c, struct conf_node *map, const char *key, const char *dflt, const struct conf_form *f);
 char **conf_texts(struct conf *c, struct conf_node *map, const char *key, unsigned *n, const struct conf_form *f);
 
+/** A map of texts: each goes to take, whose word about what is wrong (NULL: nothing is) is reported at its line. */
+void conf_each(struct conf *c, struct conf_node *map, const char *key,
+	const char *(*take)(struct gw_sv key, struct gw_sv value));
+
 /** Report unknown keys. @return GW_OK when there was no mistake at all, else GW_EINVAL */
 enum gw_err conf_finish(struct conf *c) GW_NODISCARD;
 

@@ -2,7 +2,6 @@
 /* The one table of names (iq.md 4.1), and what configuration made of it. */
 #include "proto/iq/names.h"
 
-#include "proto/base/buf.h"
 #include "proto/base/words.h"
 
 #include <assert.h>
@@ -14,7 +13,7 @@ struct row {
 };
 
 static struct row names[IQ_NAME_COUNT] = {
-#define IQ_NAME_ROW(id, kind, type, logical, text, other)                                          \
+#define IQ_NAME_ROW(id, kind, type, trust, logical, text, other)                                       \
 	[IQ_##id] = { GW_SV_INIT(logical), GW_SV_INIT(text), GW_SV_INIT(other), GW_SV_INIT(text),  \
 		IQ_K_##kind, IQ_T_##type },
 	IQ_NAME_LIST(IQ_NAME_ROW)
@@ -173,61 +172,78 @@ static bool is_name(struct gw_sv v)
 	return v.len > 0 && v.len <= 64;        /* T-5 */
 }
 
-static enum gw_err override_param(enum iq_name owner, struct gw_sv logical, struct gw_sv emitted)
+/* Texts given by configuration live as long as the process, whatever becomes of the file's memory. */
+static bool keep(struct gw_sv text, struct gw_sv *out)
+{
+	static char pool[16384];
+	static size_t used;
+
+	if (text.len > sizeof(pool) - used)
+		return false;
+	memcpy(pool + used, text.p, text.len);
+	*out = gw_sv(pool + used, text.len);
+	used += text.len;
+	return true;
+}
+
+static const char unknown_name[] = "no name of Iq is called so";
+static const char taken_name[] = "another name of Iq has this text";
+static const char too_long[] = "names are too long together";
+
+static const char *override_param(enum iq_name owner, struct gw_sv logical, struct gw_sv emitted)
 {
 	struct iq_param_row *mine = NULL;
 	const struct iq_param_row *p;
 
 	if (!is_name(emitted))
-		return GW_EINVAL;
+		return "must be a name: a letter, then letters, digits or _";
 	for (unsigned i = 0; (p = iq_param_row_at(owner, i)); i++) {
 		if (gw_sv_ieq(p->logical, logical))
 			mine = &params[p - params];
 		else if (gw_sv_ieq(p->emitted, emitted) || gw_sv_ieq(p->name, emitted))
-			return GW_EEXIST;
+			return taken_name;
 	}
 	if (!mine)
-		return GW_ENOENT;
-	mine->emitted = emitted;
-	return GW_OK;
+		return unknown_name;
+	return keep(emitted, &mine->emitted) ? NULL : too_long;
 }
 
-enum gw_err iq_names_override(struct gw_sv logical, struct gw_sv emitted)
+static const char *override_name(unsigned i, struct gw_sv emitted)
 {
-	struct gw_sv pkg, item;
-	enum gw_err err;
+	struct gw_sv pkg, item, kept;
+	unsigned has = gw_words_find(&index_of_names, emitted);
 
+	if (!gw_sv_cut(emitted, '/', &pkg, &item) || !is_name(pkg) || !is_name(item))
+		return "must be package/name";
+	if (has && has != i)
+		return taken_name;
+	if (!keep(emitted, &kept) || index_name(i, kept))
+		return too_long;
+	names[i].emitted = kept;
+	return NULL;
+}
+
+const char *iq_names_override(struct gw_sv logical, struct gw_sv emitted)
+{
 	for (unsigned i = 1; i < IQ_NAME_COUNT; i++) {
 		struct gw_sv l = names[i].logical;
 
 		if (gw_sv_istarts(logical, l) && logical.len > l.len && logical.p[l.len] == '.')
 			return override_param((enum iq_name)i, gw_sv_sub(logical, l.len + 1, logical.len), emitted);
-		if (!gw_sv_ieq(logical, l))
-			continue;
-		if (!gw_sv_cut(emitted, '/', &pkg, &item) || !is_name(pkg) || !is_name(item))
-			return GW_EINVAL;
-		if ((err = index_name(i, emitted)))
-			return err;
-		names[i].emitted = emitted;
-		return GW_OK;
+		if (gw_sv_ieq(logical, l))
+			return override_name(i, emitted);
 	}
-	return GW_ENOENT;
+	return unknown_name;
 }
 
-void iq_names_list(void (*fn)(void *user, struct gw_sv logical, struct gw_sv emitted), void *user)
+void iq_names_log(const struct gw_log *log)
 {
 	const struct iq_param_row *p;
-	char text[96];
 
 	for (unsigned i = 1; i < IQ_NAME_COUNT; i++) {
-		fn(user, names[i].logical, names[i].emitted);
-		for (unsigned k = 0; (p = iq_param_row_at((enum iq_name)i, k)); k++) {
-			struct gw_buf b = gw_buf(text, sizeof(text));
-
-			gw_buf_put(&b, names[i].logical);
-			gw_buf_putc(&b, '.');
-			gw_buf_put(&b, p->logical);
-			fn(user, gw_buf_sv(&b), p->emitted);
-		}
+		GW_LOG_DEBUG(log, "iq.name", "%.*s=%.*s", GW_SV_FMT(names[i].logical), GW_SV_FMT(names[i].emitted));
+		for (unsigned k = 0; (p = iq_param_row_at((enum iq_name)i, k)); k++)
+			GW_LOG_DEBUG(log, "iq.name", "%.*s.%.*s=%.*s", GW_SV_FMT(names[i].logical), GW_SV_FMT(p->logical),
+				GW_SV_FMT(p->emitted));
 	}
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""docs/counters.md is generated from the counter lists (--update writes it); docs/config.md names every
+"""docs/counters.md and docs/iq-names.md are generated from lists in the sources (--update writes them); docs/config.md names every
 key of the annotated configurations, and no other."""
 import os, re, sys
 
@@ -25,6 +25,34 @@ def counters():
     return "\n".join(out)
 
 
+def names():
+    text = open(os.path.join(ROOT, "proto/iq/names.h")).read()
+    kinds = {"EVENT": "Events", "SIGNAL": "Signals", "LOCAL": "Properties of LocalControl",
+             "STATE": "Properties of TerminationState (root/* and ipra/*: of ROOT)", "STATISTIC": "Statistics"}
+    values = {"NONE": "", "BOOL": "ON, OFF", "UINT": "0 to 4294967295", "U16": "0 to 65535", "DSCP": "hexadecimal, 00 to 3F",
+              "PERCENT": "0 to 100", "DECIMAL": "number", "STRING": "text", "LIST": "texts"}
+    rows = re.findall(r'X\((\w+), (\w+), (\w+), (\w+), "([^"]*)", "([^"]*)", "([^"]*)"\)', text)
+    params = re.findall(r'X\((\w+), (\w+), "([^"]*)", (true|false), "([^"]*)", "([^"]*)"\)', text)
+    out = ["# Names of Iq", "", "Generated from `proto/iq/names.h` by `tests/lint/docs_check.py --update`. The key `iq.names` of both "
+           "configurations gives a", "logical name another text; the default is then still understood. Trust: **sure** names were read in "
+           "the published text,", "**likely** ones are as the package is known, **open** ones could not be verified: compare them with the "
+           "other vendor's", "documents first. **own** is the private package `xwrtc`, used only when the other end listed it.", ""]
+    for kind, title in kinds.items():
+        out += [f"## {title}", "", "| logical name | on the wire | value | trust |", "|---|---|---|---|"]
+        for id, k, kind_of, trust, logical, name, alias in rows:
+            if k != kind:
+                continue
+            also = f", also read: `{alias}`" if alias else ""
+            out.append(f"| `{logical}` | `{name}`{also} | {values[kind_of]} | {trust.lower()} |")
+            for owner, t, words, required, sub, pname in params:
+                if owner == id:
+                    value = words.replace(" ", ", ") or values[t]
+                    out.append(f"| `{logical}.{sub}` | parameter `{pname}` | {value}{', required' if required == 'true' else ''} | "
+                               f"{trust.lower()} |")
+        out.append("")
+    return "\n".join(out)
+
+
 def keys(path):
     stack, found = [], set()
     for line in open(path):
@@ -38,11 +66,12 @@ def keys(path):
 
 
 bad = []
-path = os.path.join(ROOT, "docs/counters.md")
-if "--update" in sys.argv:
-    open(path, "w").write(counters())
-elif open(path).read() != counters():
-    bad.append("docs/counters.md is not what the sources say; run tests/lint/docs_check.py . --update")
+for name, made in (("counters", counters()), ("iq-names", names())):
+    path = os.path.join(ROOT, f"docs/{name}.md")
+    if "--update" in sys.argv:
+        open(path, "w").write(made)
+    elif open(path).read() != made:
+        bad.append(f"docs/{name}.md is not what the sources say; run tests/lint/docs_check.py . --update")
 doc = open(os.path.join(ROOT, "docs/config.md")).read()
 for conf in ("eimsagw", "epcscf"):
     section = doc.split(f"## {conf}.yaml")[1].split("\n## ")[0]
