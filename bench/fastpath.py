@@ -81,6 +81,10 @@ def extras(bench, s, rounds):
     row = bench("t3", direction="both", seconds=1, **SPRAYED)
     s.add("spray_stun_loss", 1 - row["checks_answered"] / max(1, row["checks_sent"]))
     s.add("spray_media_loss", row["lost"] / row["sent"])
+    for direction in DIRECTIONS:
+        for _ in range(PAIRS):
+            plain = bench("t1", direction=direction, rounds=rounds)["cycles"]
+            s.add(f"police_cycles.{direction}", bench("t1", direction=direction, rounds=rounds, policed=True)["cycles"] - plain)
     slow = bench("t1", engine="libsrtp2", rounds=max(20, rounds // 5))["pps"]
     s.add("burst_over_libsrtp", few / slow)
     s.add("aesni_mb_device_cycles", bench("t1", device="crypto_aesni_mb", rounds=rounds)["cycles"])
@@ -155,6 +159,7 @@ def results(s):
     for key in ("burst_over_libsrtp", "t3_over_t1", "unknown_over_good", "bad_tag_over_good", "spray_stun_loss", "spray_media_loss",
                 "bytes_a_call"):
         rows[f"fastpath.{key}"] = s.median(key)
+    rows["police.cost_cycles"] = max(s.median(f"police_cycles.{d}") for d in DIRECTIONS)
     rows["fastpath.own_ring_pps"] = s.median("t3pps.cm80.protect.172")
     return rows
 

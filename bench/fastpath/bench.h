@@ -18,6 +18,7 @@ struct bench_conf {
 	const char *device;
 	bool is_ring;              /* T3 */
 	bool count_stages;
+	bool is_policed;
 	unsigned rounds;           /* T1 */
 };
 

@@ -14,7 +14,8 @@ static void usage(FILE *f)
 		   "  -e burst|libsrtp2             SRTP engine (burst)\n"
 		   "  -D DEVICE                     of the burst engine: cpu, or a cryptodev (cpu)\n"
 		   "  -r ROUNDS                     t1: of 64 bursts (200)\n"
-		   "  -c                            count cycles per stage\n%s%s"
+		   "  -c                            count cycles per stage\n"
+		   "  -P                            every flow is policed, by rates above what comes\n%s%s"
 		   "Prints one JSON object. Exit status 0: everything came out right.\n", gen_options_help, gen_play_help);
 }
 
@@ -22,7 +23,7 @@ static void options(int argc, char **argv, struct bench_conf *c)
 {
 	int o;
 
-	while ((o = getopt(argc, argv, GEN_OPTIONS "m:e:D:r:ch")) != -1) {
+	while ((o = getopt(argc, argv, GEN_OPTIONS "m:e:D:r:cPh")) != -1) {
 		if (gen_option(&c->gen, o, optarg))
 			continue;
 		switch (o) {
@@ -41,6 +42,9 @@ static void options(int argc, char **argv, struct bench_conf *c)
 			break;
 		case 'c':
 			c->count_stages = true;
+			break;
+		case 'P':
+			c->is_policed = true;
 			break;
 		default:
 			usage(o == 'h' ? stdout : stderr);

@@ -48,6 +48,8 @@ void bench_setup(struct bench *b)
 	struct gate_conf gate = { .srtp = b->c.gen.srtp, .profile = b->c.gen.profile, .calls = b->c.gen.calls,
 		.count_stages = b->c.count_stages };
 
+	if (b->c.is_policed)
+		gate.police = (struct dp_police){ .sdr = UINT32_MAX, .mbs = UINT32_MAX, .pdr = UINT32_MAX, .dvt_ns = UINT32_MAX };
 	gate.lcore = rte_get_next_lcore(rte_get_main_lcore(), 1, 0);
 	b->pool = rte_pktmbuf_pool_create("bench", POOL_SIZE, 256, DP_MBUF_PRIV_BYTES, RTE_MBUF_DEFAULT_BUF_SIZE,
 		(int)rte_socket_id());

@@ -76,7 +76,7 @@ static enum gw_err add_flow(struct gate *g, enum gen_side side, uint32_t i)
 		.kind = side == GEN_ACCESS ? DP_FLOW_ACCESS : DP_FLOW_CORE_RTP, .laddr = local.laddr,
 		.local_port = local.local_port, .source = local.remote, .check_source = true, .check_port = true,
 		.is_open = true, .open_until_tsc = UINT64_MAX, .out_is_open = true, .out_until_tsc = UINT64_MAX,
-		.out = path(g, side == GEN_ACCESS ? GEN_CORE : GEN_ACCESS, i), .clock_hz = 8000 } };
+		.out = path(g, side == GEN_ACCESS ? GEN_CORE : GEN_ACCESS, i), .clock_hz = 8000, .police = g->c.police } };
 	struct dp_srtp_keys k;
 	enum gw_err err;
 

@@ -12,6 +12,7 @@ struct gate_conf {
 	uint32_t calls;
 	unsigned lcore;                    /* of the worker */
 	bool count_stages;
+	struct dp_police police;           /* of every flow */
 	uint16_t ethdev[GEN_SIDES];        /* started; may be one and the same */
 	struct rte_ether_addr far_mac[GEN_SIDES];
 };

@@ -22,8 +22,7 @@ def w2gw(binary, mode, memory_mb, *, check=True, **options):
     cpus = (WORKER_CPU, OTHER_CPU) if mode == "t1" else (OTHER_CPU, WORKER_CPU)   # t1: where the worker is in T3, and T0 too
     argv = [*FIRST, binary, "--lcores", f"0@{cpus[0]},1@{cpus[1]}", "--no-pci", "--no-telemetry", "-m", str(memory_mb),
             "--file-prefix", f"w2gwbench{os.getpid()}", "--huge-unlink=always", "--log-level=3", "--", "-m", mode]
-    if options.pop("stages", False):
-        argv.append("-c")
+    argv += [flag for option, flag in (("stages", "-c"), ("policed", "-P")) if options.pop(option, False)]
     for key, value in options.items():
         argv += [flags[key], str(value)]
     done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=300, check=False)
