@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/un.h>
 
 #include "control/app/conf_check.h"
 #include "control/app/conf_tokens.h"
@@ -214,7 +213,8 @@ static void read_gateways(struct conf *c, struct conf_node *m, struct cp_conf *d
 			continue;
 		}
 		g->name = conf_text(c, e, "name", NULL, &token_form);
-		g->address = conf_addr(c, e, "address", 2944, NULL);
+		if (d->iq.transport != IQ_UNIX || conf_scalar(c, e, "address", false))
+			g->address = conf_addr(c, e, "address", IQ_PORT, NULL);
 		g->mid = conf_text(c, e, "mid", "", &mid_form);
 		for (unsigned i = 0; i < d->iq.n_gateways; i++)
 			if (strcmp(d->iq.gateways[i].name, g->name) == 0)
@@ -228,10 +228,13 @@ static void read_gateways(struct conf *c, struct conf_node *m, struct cp_conf *d
 static void read_iq(struct conf *c, struct cp_conf *d)
 {
 	static const char *const tokens[] = { "short", "long", NULL };
+	static const char *const transports[] = { "udp", "tcp", "sctp", "unix", NULL };
 	struct conf_node *m = conf_map(c, c->root, "iq", true);
 	char addr[GW_ADDR_STR_BYTES], mid[GW_ADDR_STR_BYTES + 4];
 
-	d->iq.bind = conf_addr(c, m, "bind", 2944, "127.0.0.1:2944");
+	d->iq.transport = (enum iq_transport)conf_enum(c, m, "transport", transports, IQ_UDP);
+	d->iq.socket = conf_socket(c, m, "socket", "/run/w2gw/iq.sock");
+	d->iq.bind = conf_addr(c, m, "bind", IQ_PORT, "127.0.0.1:2944");
 	gw_addr_str(&d->iq.bind, addr);
 	if (d->iq.bind.family == 6)
 		snprintf(mid, sizeof(mid), "%s", addr);
@@ -306,11 +309,7 @@ static void read_rest(struct conf *c, struct cp_conf *d)
 	m = conf_map(c, c->root, "log", false);
 	d->log.level = (enum gw_log_level)conf_enum(c, m, "level", levels, GW_LOG_INFO);
 	d->log.file = conf_str(c, m, "file", "-", false);
-	d->control_socket = conf_str(c, c->root, "control_socket", "/run/w2gw/epcscf.sock", false);
-	m = conf_scalar(c, c->root, "control_socket", false);
-	if (m && m->value.len >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
-		conf_error(c, m, "must be shorter than %zu bytes, the limit of a UNIX socket",
-			sizeof(((struct sockaddr_un *)NULL)->sun_path));
+	d->control_socket = conf_socket(c, c->root, "control_socket", "/run/w2gw/epcscf.sock");
 }
 
 static void read_state(struct conf *c, struct cp_conf *d)

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 
+#include "net/iq_net.h"
 #include "proto/base/addr.h"
 #include "proto/base/log.h"
 
@@ -169,6 +170,8 @@ struct cp_conf {
 		char *visited[CP_SCENARIO_COUNT]; /* P-Visited-Network-ID (W2-REG-12); default mw.visited_network_id */
 	} tokens;
 	struct {
+		enum iq_transport transport;    /* UDP */
+		char *socket;                   /* UNIX; default /run/w2gw/iq.sock */
 		struct gw_addr bind;            /* default 127.0.0.1:2944 */
 		char *mid;                      /* default: bind address in brackets */
 		char **profiles;                /* accepted profile names */

@@ -120,7 +120,9 @@
 	X(iq_probes, "ServiceChange sent to gateways that are out of service")                    \
 	X(iq_notifies, "Notify received from gateways")                                           \
 	X(iq_bad_message, "H.248 messages that could not be decoded")                             \
-	X(iq_refused_source, "H.248 messages dropped: not from a configured gateway")             \
+	X(iq_refused_source, "H.248 messages and connections refused: not of a configured gateway") \
+	X(iq_links_lost, "connections of gateways that ended")                                    \
+	X(iq_bad_framing, "Iq connections closed: what came is no TPKT, or too large")            \
 	X(iq_gateway_lost, "gateways lost or restarted")                                          \
 	X(state_puts, "records given to the state store")                                          \
 	X(state_dropped, "changes that could not be kept for the state store")                     \

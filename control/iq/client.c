@@ -1,45 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The socket of Iq: messages in, transactions both ways. */
+/* Messages of Iq: transactions both ways. */
 #include "control/iq/client_int.h"
 
 #include <stdlib.h>
 
 #include "control/app/metrics.h"
-#include "control/transport/conn.h"
 
 #define SEEN_MAX 8192
 
-struct packet {
-	uv_udp_send_t req;
-	char bytes[];
-};
-
-static void on_sent(uv_udp_send_t *req, int status)
+static void xact_send(void *user, struct iq_xact_peer *peer, struct gw_sv bytes)
 {
-	(void)status;
-	free(GW_CONTAINER(req, struct packet, req));
-}
+	struct cp_iq *q = user;
 
-static void send_to(struct cp_iq *q, const struct gw_addr *to, struct gw_sv bytes)
-{
-	struct packet *p = malloc(sizeof(*p) + bytes.len);
-	struct sockaddr_storage ss;
-	uv_buf_t buf;
-
-	if (!p)
-		return;
-	memcpy(p->bytes, bytes.p, bytes.len);
-	buf = uv_buf_init(p->bytes, (unsigned)bytes.len);
-	cp_addr_to(to, &ss);
-	if (uv_udp_send(&p->req, &q->udp, &buf, 1, (struct sockaddr *)&ss, on_sent))
-		free(p);
-}
-
-static void xact_send(void *user, void *peer, struct gw_sv bytes)
-{
-	const struct cp_gateway *g = peer;
-
-	send_to(user, &g->conf->address, bytes);
+	iq_net_send(q->net, &GW_CONTAINER(peer, struct cp_gateway, peer)->path, bytes);
 }
 
 static void finish(struct cp_iq *q, struct cp_iq_ref *w, const struct iq_txn *reply)
@@ -58,10 +31,10 @@ void cp_iq_forget(void *user, void *tag)
 	finish(user, tag, NULL);
 }
 
-static void xact_timeout(void *user, void *peer, uint32_t tid, void *tag)
+static void xact_timeout(void *user, struct iq_xact_peer *peer, uint32_t tid, void *tag)
 {
 	struct cp_iq *q = user;
-	struct cp_gateway *g = peer;
+	struct cp_gateway *g = GW_CONTAINER(peer, struct cp_gateway, peer);
 	bool is_probe = ((struct cp_iq_ref *)tag)->step == OWN_PROBE;
 
 	(void)tid;
@@ -87,13 +60,23 @@ static uint32_t random_u32(void)
 	return v;
 }
 
+/* What waits to be acknowledged rides along. @return transactions in txns */
+static unsigned add_acks(struct cp_gateway *g, struct iq_txn *txns, unsigned n)
+{
+	struct iq_xact_range r[IQ_XACT_ACKS];
+	unsigned k = iq_xact_take_acks(&g->peer, r);
+
+	for (unsigned i = 0; i < k; i++)
+		txns[n++] = (struct iq_txn){ .kind = IQ_ACK, .id = r[i].first, .id_last = r[i].last };
+	return n;
+}
+
 enum gw_err cp_iq_send_action(struct cp_iq *q, struct cp_gateway *g, const struct iq_action *a,
 	uint64_t call, unsigned step)
 {
-	struct iq_txn t = { .kind = IQ_REQUEST, .id = iq_xact_tid(&q->xact),
-		.actions = (struct iq_action *)(uintptr_t)a, .n_actions = 1 };
-	const struct iq_msg m = { .version = g->version ? g->version : 1,
-		.mid = gw_sv_cstr(q->conf->iq.mid), .txns = &t, .n_txns = 1 };
+	struct iq_txn t[1 + IQ_XACT_ACKS] = { { .kind = IQ_REQUEST, .id = iq_xact_tid(&q->xact),
+		.actions = (struct iq_action *)(uintptr_t)a, .n_actions = 1 } };
+	struct iq_msg m = { .version = g->version ? g->version : 1, .mid = gw_sv_cstr(q->conf->iq.mid), .txns = t };
 	struct iq_codec codec = { .long_tokens = q->conf->iq.long_tokens };
 	struct gw_buf b = gw_buf(q->out, sizeof(q->out));
 	struct cp_iq_ref *w = malloc(sizeof(*w));
@@ -102,8 +85,9 @@ enum gw_err cp_iq_send_action(struct cp_iq *q, struct cp_gateway *g, const struc
 	if (!w)
 		return err;
 	*w = (struct cp_iq_ref){ call, step, (unsigned)(g - q->gw), a->context };
+	m.n_txns = add_acks(g, t, 1);
 	if ((err = iq_encode(&m, &codec, &b)) ||
-		(err = iq_xact_send(&q->xact, g, t.id, gw_buf_sv(&b), w, cp_loop_now(q->loop)))) {
+		(err = iq_xact_send(&q->xact, &g->peer, t[0].id, gw_buf_sv(&b), w, cp_loop_now(q->loop)))) {
 		free(w);
 		return err;
 	}
@@ -125,32 +109,52 @@ static void notify(struct cp_iq *q, struct cp_gateway *g, uint32_t context, cons
 			r->error = 411;
 }
 
-static void request(struct cp_iq *q, struct cp_gateway *g, const struct iq_msg *m, const struct iq_txn *t)
+static enum gw_err send_msg(struct cp_iq *q, const struct iq_path *to, const struct iq_msg *m, struct gw_sv *text)
+{
+	struct iq_codec codec = { .long_tokens = q->conf->iq.long_tokens };
+	struct gw_buf b = gw_buf(q->out, sizeof(q->out));
+	enum gw_err err = iq_encode(m, &codec, &b);
+
+	if (err)
+		return err;
+	*text = gw_buf_sv(&b);
+	iq_net_send(q->net, to, *text);
+	return GW_OK;
+}
+
+static void request(struct cp_iq *q, struct cp_gateway *g, const struct iq_path *from, const struct iq_msg *m,
+	const struct iq_txn *t)
 {
 	struct iq_cmd result = { .error = 0 };
 	struct iq_action a = { .context = IQ_CONTEXT_NULL, .priority = -1, .cmds = &result, .n_cmds = 1 };
 	struct iq_txn reply = { .kind = IQ_REPLY, .id = t->id, .actions = &a, .n_actions = 1 };
 	struct iq_msg out = { .version = m->version, .mid = gw_sv_cstr(q->conf->iq.mid), .txns = &reply,
 		.n_txns = 1 };
-	struct iq_codec codec = { .long_tokens = q->conf->iq.long_tokens };
-	struct gw_buf b = gw_buf(q->out, sizeof(q->out));
 	const struct iq_action *in = t->n_actions == 1 ? &t->actions[0] : NULL;
 	const struct iq_cmd *c = in && in->n_cmds == 1 ? &in->cmds[0] : NULL;
 	bool registered = false, stray = false;
-	struct gw_sv stored;
+	unsigned error = t->error ? t->error : !c || in->error ? 501 : 0;
+	struct gw_sv text;
 
-	switch (iq_xact_request(&q->xact, m->mid, t->id, cp_loop_now(q->loop), &stored)) {
+	switch (iq_xact_request(&q->xact, m->mid, t->id, cp_loop_now(q->loop), &text)) {
 	case IQ_XACT_REPLIED:
-		send_to(q, &g->conf->address, stored);
+		iq_net_send(q->net, from, text);
 		return;
 	case IQ_XACT_EXECUTING:
+		reply = (struct iq_txn){ .kind = IQ_PENDING, .id = t->id };
+		(void)!send_msg(q, from, &out, &text);
 		return;
+	case IQ_XACT_ACKED:
+		return;
+	case IQ_XACT_ABORTED:
+		error = 506;
+		break;
 	case IQ_XACT_NEW:
 		break;
 	}
-	if (t->error || !c || in->error) {
+	if (error) {
 		reply.n_actions = 0;
-		reply.error = t->error ? t->error : 501;
+		reply.error = error;
 	} else {
 		a.context = in->context;
 		if (c->kind == IQ_SERVICE_CHANGE)
@@ -161,85 +165,100 @@ static void request(struct cp_iq *q, struct cp_gateway *g, const struct iq_msg *
 			result = (struct iq_cmd){ .kind = c->kind, .term = c->term, .error = 501 };
 		stray = result.error == 411;
 	}
-	if (iq_encode(&out, &codec, &b))
+	reply.imm_ack = !g->peer.is_reliable && iq_xact_was_pending(&q->xact, m->mid, t->id);
+	if (send_msg(q, from, &out, &text))
 		return;
-	iq_xact_answer(&q->xact, m->mid, t->id, gw_buf_sv(&b));
-	send_to(q, &g->conf->address, gw_buf_sv(&b));
+	iq_xact_answer(&q->xact, m->mid, t->id, text);
 	if (registered)
 		cp_gateway_greet(q, g);
 	if (stray && a.context != IQ_CONTEXT_NULL)
 		cp_gateway_subtract_stray(q, g, a.context);
 }
 
-static void input(struct cp_iq *q, struct cp_gateway *g, struct gw_sv bytes)
+static void reply(struct cp_iq *q, struct cp_gateway *g, const struct iq_path *from, const struct iq_txn *t)
 {
-	struct gw_arena arena = GW_ARENA_INIT(8u << 20);	/* a census fills a whole datagram with small actions */
-	struct gw_diag diag = { 0, "" };
-	struct iq_msg m;
-	void *tag;
+	struct iq_txn acks[1 + IQ_XACT_ACKS];
+	struct iq_msg m = { .version = g->version ? g->version : 1, .mid = gw_sv_cstr(q->conf->iq.mid), .txns = acks };
+	struct gw_sv text;
+	void *tag = NULL;
 
-	if (iq_decode(&arena, bytes, &m, &diag)) {
-		CP_COUNT(iq_bad_message);
-		GW_LOG_NOTICE(q->log, "iq.bad_message", "gateway=%s offset=%zu what=\"%s\"", g->conf->name,
-			diag.off, diag.what);
-		gw_arena_reset(&arena);
+	if (iq_xact_reply(&q->xact, t->id, cp_loop_now(q->loop), &tag) && t->imm_ack)
+		iq_xact_note_ack(&g->peer, t->id);	/* ours was lost */
+	if (t->imm_ack && (m.n_txns = add_acks(g, acks, 0)))
+		(void)!send_msg(q, from, &m, &text);
+	if (!tag)
 		return;
+	cp_gateway_learn(g, t);
+	finish(q, tag, t);
+}
+
+static void message_error(struct cp_iq *q, const struct cp_gateway *g, const struct iq_path *from, unsigned code,
+	const struct gw_diag *diag)
+{
+	struct iq_msg m = { .version = g->version ? g->version : 1, .mid = gw_sv_cstr(q->conf->iq.mid), .error = code,
+		.error_text = gw_sv_cstr(diag->what) };
+	struct gw_sv text;
+
+	CP_COUNT(iq_bad_message);
+	GW_LOG_NOTICE(q->log, "iq.bad_message", "gateway=%s code=%u offset=%zu what=\"%s\"", g->conf->name, code,
+		diag->off, diag->what);
+	(void)!send_msg(q, from, &m, &text);
+}
+
+/* what was agreed with a gateway in service; its registration says what it likes. */
+static bool is_version_ok(const struct cp_gateway *g, const struct iq_msg *m)
+{
+	if (m->version > IQ_VERSION_MAX)
+		return m->n_txns == 0;	/* an error message is never answered */
+	for (unsigned i = 0; g->state != GATEWAY_DOWN && m->version != g->version && i < m->n_txns; i++) {
+		const struct iq_txn *t = &m->txns[i];
+
+		if (t->kind == IQ_REQUEST && !(t->n_actions && t->actions[0].n_cmds &&
+				t->actions[0].cmds[0].kind == IQ_SERVICE_CHANGE))
+			return false;
 	}
-	if (g->conf->mid[0] && !gw_sv_ieq(m.mid, gw_sv_cstr(g->conf->mid))) {	/* */
-		CP_COUNT(iq_refused_source);
-		gw_arena_reset(&arena);
-		return;
-	}
-	g->last_heard_ms = cp_loop_now(q->loop);
-	for (unsigned i = 0; i < m.n_txns; i++) {
-		const struct iq_txn *t = &m.txns[i];
+	return true;
+}
+
+static void transactions(struct cp_iq *q, struct cp_gateway *g, const struct iq_path *from, const struct iq_msg *m)
+{
+	for (unsigned i = 0; i < m->n_txns; i++) {
+		const struct iq_txn *t = &m->txns[i];
 
 		switch (t->kind) {
 		case IQ_REQUEST:
-			request(q, g, &m, t);
+			request(q, g, from, m, t);
 			break;
 		case IQ_REPLY:
-			if (iq_xact_reply(&q->xact, t->id, &tag))
-				break;
-			cp_gateway_learn(g, t);
-			finish(q, tag, t);
+			reply(q, g, from, t);
 			break;
 		case IQ_PENDING:
 			iq_xact_pending(&q->xact, t->id, cp_loop_now(q->loop));
 			break;
 		case IQ_ACK:
-			iq_xact_ack(&q->xact, m.mid, t->id, t->id_last);
+			iq_xact_ack(&q->xact, m->mid, t->id, t->id_last);
 			break;
 		}
 	}
+}
+
+void cp_iq_input(struct cp_iq *q, const struct iq_path *from, struct gw_sv bytes)
+{
+	struct gw_arena arena = GW_ARENA_INIT(8u << 20);	/* a census fills a whole datagram with small actions */
+	struct gw_diag diag = { 0, "" };
+	struct iq_msg m = { .version = 0 };
+	enum gw_err err = iq_decode(&arena, bytes, &m, &diag);
+	struct cp_gateway *g = cp_iq_speaker(q, from, m.mid);
+
+	if (g && err) {
+		message_error(q, g, from, 400, &diag);
+	} else if (g && !is_version_ok(g, &m)) {
+		message_error(q, g, from, 406, &diag);
+	} else if (g) {
+		g->last_heard_ms = cp_loop_now(q->loop);
+		transactions(q, g, from, &m);
+	}
 	gw_arena_reset(&arena);
-}
-
-static void on_alloc(uv_handle_t *h, size_t want, uv_buf_t *buf)
-{
-	static char shared[65536];
-
-	(void)h;
-	(void)want;
-	*buf = uv_buf_init(shared, sizeof(shared));
-}
-
-static void on_datagram(uv_udp_t *u, ssize_t n, const uv_buf_t *buf, const struct sockaddr *sa,
-	unsigned flags)
-{
-	struct cp_iq *q = u->data;
-	struct gw_addr from;
-
-	(void)flags;
-	if (n <= 0 || !sa)
-		return;
-	cp_addr_from(sa, &from);
-	for (unsigned i = 0; i < q->n; i++)
-		if (gw_addr_eq(&q->gw[i].conf->address, &from)) {
-			input(q, &q->gw[i], gw_sv(buf->base, (size_t)n));
-			return;
-		}
-	CP_COUNT(iq_refused_source);
 }
 
 enum gw_err cp_iq_new(struct cp_iq **out, const struct cp_conf *conf, struct cp_loop *loop,
@@ -247,12 +266,10 @@ enum gw_err cp_iq_new(struct cp_iq **out, const struct cp_conf *conf, struct cp_
 {
 	static const struct iq_xact_ops xops = { xact_send, xact_timeout };
 	struct cp_iq *q = calloc(1, sizeof(*q));
-	char text[GW_ADDR_STR_BYTES];
-	struct sockaddr_storage ss;
-	int r = 0;
+	enum gw_err err = GW_ENOMEM;
 
 	if (!q)
-		return GW_ENOMEM;
+		return err;
 	q->conf = conf;
 	q->loop = loop;
 	q->log = log;
@@ -260,18 +277,13 @@ enum gw_err cp_iq_new(struct cp_iq **out, const struct cp_conf *conf, struct cp_
 	q->n = conf->iq.n_gateways;
 	q->gw = calloc(q->n, sizeof(*q->gw));
 	iq_xact_init(&q->xact, &xops, q, &loop->timers, random_u32, SEEN_MAX);
-	uv_udp_init(&loop->uv, &q->udp);
-	q->udp.data = q;
-	cp_addr_to(&conf->iq.bind, &ss);
-	if (!q->gw || (r = uv_udp_bind(&q->udp, (struct sockaddr *)&ss, 0)) ||
-		(r = uv_udp_recv_start(&q->udp, on_alloc, on_datagram))) {
-		GW_LOG_ERROR(log, "iq.bind_failed", "address=%s error=\"%s\"",
-			gw_addr_str(&conf->iq.bind, text), q->gw ? uv_strerror(r) : "memory");
-		cp_iq_free(q);
-		return GW_EIO;
+	if (!q->gw || (err = cp_iq_link_open(q))) {
+		iq_xact_dispose(&q->xact);
+		free(q->gw);
+		free(q);
+		return err;
 	}
 	for (unsigned i = 0; i < q->n; i++) {
-		q->gw[i].conf = &conf->iq.gateways[i];
 		q->gw[i].q = q;
 		q->gw[i].audit.fn = cp_gateway_on_audit;
 		cp_gateway_on_audit(&q->gw[i].audit, cp_loop_now(loop));
@@ -282,7 +294,10 @@ enum gw_err cp_iq_new(struct cp_iq **out, const struct cp_conf *conf, struct cp_
 
 static void on_closed(uv_handle_t *h)
 {
-	free(h->data);
+	struct cp_iq *q = h->data;
+
+	iq_net_free(q->net);	/* not before: libuv still knew its descriptor */
+	free(q);
 }
 
 static void drop(void *user, void *tag)
@@ -308,7 +323,7 @@ void cp_iq_stop(struct cp_iq *q)
 {
 	if (!q)
 		return;
-	(void)uv_udp_recv_stop(&q->udp);	/* and with it notifies */
+	(void)uv_poll_stop(&q->poll);	/* and with it notifies */
 	q->ops.reply = ignore_reply;
 	q->ops.lost = ignore_lost;
 	for (unsigned i = 0; i < q->n; i++)
@@ -321,11 +336,11 @@ void cp_iq_free(struct cp_iq *q)
 		return;
 	for (unsigned i = 0; q->gw && i < q->n; i++) {
 		gw_timer_stop(&q->loop->timers, &q->gw[i].audit);
-		iq_xact_forget_peer(&q->xact, &q->gw[i], drop);
+		iq_xact_forget_peer(&q->xact, &q->gw[i].peer, drop);
 	}
 	iq_xact_dispose(&q->xact);
 	free(q->gw);
-	uv_close((uv_handle_t *)&q->udp, on_closed);
+	uv_close((uv_handle_t *)&q->poll, on_closed);
 }
 
 enum gw_err cp_iq_pick(struct cp_iq *q, unsigned *gateway)
@@ -333,7 +348,7 @@ enum gw_err cp_iq_pick(struct cp_iq *q, unsigned *gateway)
 	for (unsigned i = 0; i < q->n; i++) {
 		unsigned k = (q->next + i) % q->n;
 
-		if (q->gw[k].state != GATEWAY_UP)
+		if (q->gw[k].state != GATEWAY_UP || !cp_gateway_is_reachable(&q->gw[k]))
 			continue;
 		q->next = k + 1;
 		*gateway = k;

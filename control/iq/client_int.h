@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What client.c (socket, transactions) and gateway.c (registration, audits) share. */
+/* What client.c (transactions), link.c (whose message it is) and gateway.c (registration, audits) share. */
 #ifndef CP_IQ_CLIENT_INT_H
 #define CP_IQ_CLIENT_INT_H
 
 #include "control/iq/client.h"
+#include "net/iq_net.h"
 #include "proto/iq/xact.h"
 
 #include <uv.h>
@@ -24,6 +25,8 @@ enum gateway_state { GATEWAY_DOWN, GATEWAY_CLEARING, GATEWAY_UP };
 struct cp_gateway {
 	const struct cp_conf_gateway *conf;
 	enum gateway_state state;
+	struct iq_xact_peer peer;
+	struct iq_path path;         /* UDP: always; else conn 0 when there is no connection */
 	bool has_xwrtc, has_tlsbsc;
 	bool is_locked;              /* said itself that it leaves: comes back by itself, too */
 	bool is_probing, needs_clear;
@@ -39,14 +42,26 @@ struct cp_iq {
 	struct cp_loop *loop;
 	const struct gw_log *log;
 	struct cp_iq_ops ops;
-	uv_udp_t udp;
+	struct iq_net *net;
+	uv_poll_t poll;
 	struct iq_xact xact;
 	struct cp_gateway *gw;
 	unsigned n, next;
 	char out[OUT_BYTES];
 };
 
+static inline bool cp_gateway_is_reachable(const struct cp_gateway *g)
+{
+	return !g->peer.is_reliable || g->path.conn;
+}
+
+/* link.c */
+enum gw_err cp_iq_link_open(struct cp_iq *q) GW_NODISCARD;
+/** The gateway that says this; NULL: none of ours (counted). A connection belongs to whom speaks first on it. */
+struct cp_gateway *cp_iq_speaker(struct cp_iq *q, const struct iq_path *from, struct gw_sv mid);
+
 /* client.c */
+void cp_iq_input(struct cp_iq *q, const struct iq_path *from, struct gw_sv bytes);
 /** One action in a message of its own; step comes back with the reply, 0: nobody waits. */
 enum gw_err cp_iq_send_action(struct cp_iq *q, struct cp_gateway *g, const struct iq_action *a, uint64_t call,
 	unsigned step) GW_NODISCARD;

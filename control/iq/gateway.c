@@ -108,7 +108,7 @@ void cp_gateway_down(struct cp_iq *q, struct cp_gateway *g, const char *why)
 	if (was == GATEWAY_UP)
 		CP_GAUGE_ADD(iq_gateways_up, -1);
 	GW_LOG_WARN(q->log, "iq.gateway_lost", "gateway=%s why=\"%s\"", g->conf->name, why);
-	iq_xact_forget_peer(&q->xact, g, cp_iq_forget);
+	iq_xact_forget_peer(&q->xact, &g->peer, cp_iq_forget);
 	q->ops.lost(q->ops.user, (unsigned)(g - q->gw));
 }
 
@@ -133,7 +133,7 @@ void cp_gateway_on_audit(struct gw_timer *timer, uint64_t now_ms)
 	struct iq_cmd c = { .kind = IQ_AUDIT_VALUE, .term = IQ_ROOT, .has_audit = true };
 	uint64_t period = g->q->conf->iq.audit_s * 1000ull;
 
-	if (g->state == GATEWAY_DOWN && !g->is_locked && !g->is_probing) {
+	if (g->state == GATEWAY_DOWN && !g->is_locked && !g->is_probing && cp_gateway_is_reachable(g)) {
 		CP_COUNT(iq_probes);
 		announce(g->q, g);
 	} else if (g->state != GATEWAY_DOWN && now_ms - g->last_heard_ms >= period) {
@@ -166,6 +166,8 @@ void cp_gateway_greet(struct cp_iq *q, struct cp_gateway *g)
 	struct iq_cmd clear = { .kind = IQ_SUBTRACT, .term = { IQ_TERM_ALL, GW_SV("*") },
 		.is_wildcard_response = true, .has_audit = true };
 
+	if (g->peer.is_reliable)
+		iq_xact_resend(&q->xact, &g->peer);	/* what went down with the connection before */
 	(void)send_command(q, g, IQ_CONTEXT_NULL, &audit, 0);
 	if (g->needs_clear && n > CENSUS_MAX)
 		gateway_up(q, g);	/* believed; orphans are found by their heartbeats (F-25) */

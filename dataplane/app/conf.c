@@ -222,10 +222,13 @@ static void read_realms(struct conf *c, struct dp_conf *d)
 static void read_iq(struct conf *c, struct dp_conf *d)
 {
 	static const char *const tokens[] = { "short", "long", NULL };
+	static const char *const transports[] = { "udp", "tcp", "sctp", "unix", NULL };
 	struct conf_node *m = conf_map(c, c->root, "iq", true), *l;
 	char addr[GW_ADDR_STR_BYTES], mid[GW_ADDR_STR_BYTES + 4];
 
-	d->iq.bind = conf_addr(c, m, "bind", 2944, "127.0.0.1:2944");
+	d->iq.transport = (enum iq_transport)conf_enum(c, m, "transport", transports, IQ_UDP);
+	d->iq.socket = conf_socket(c, m, "socket", "/run/w2gw/iq.sock");
+	d->iq.bind = conf_addr(c, m, "bind", IQ_PORT, "127.0.0.1:2944");
 	gw_addr_str(&d->iq.bind, addr);
 	if (d->iq.bind.family == 6)
 		snprintf(mid, sizeof(mid), "%s", addr);
@@ -235,12 +238,14 @@ static void read_iq(struct conf *c, struct dp_conf *d)
 	d->iq.profile = conf_str(c, m, "profile", "ThreeGIq/2", false);
 	d->iq.long_tokens = conf_enum(c, m, "tokens", tokens, 0);
 	conf_each(c, m, "names", iq_names_override);
-	l = conf_list(c, m, "controllers", true);
+	l = conf_list(c, m, "controllers", d->iq.transport != IQ_UNIX);
+	if (!l && d->iq.transport == IQ_UNIX)
+		d->iq.n_controllers = 1;	/* the one behind the socket */
 	for (struct conf_node *e = l ? l->child : NULL; e; e = e->next) {
 		e->is_used = true;
 		if (d->iq.n_controllers == DP_CONTROLLERS_MAX)
 			conf_error(c, e, "more than %d controllers", DP_CONTROLLERS_MAX);
-		else if (conf_node_addr(c, e, 2944, &d->iq.controllers[d->iq.n_controllers]))
+		else if (conf_node_addr(c, e, IQ_PORT, &d->iq.controllers[d->iq.n_controllers]))
 			d->iq.n_controllers++;
 	}
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of the Iq end share: iq_server.c, iq_register.c, iq_notify.c, iq_exec.c. */
+/* What the files of the Iq end share: iq_link.c, iq_server.c, iq_register.c, iq_notify.c, iq_exec.c. */
 #ifndef DP_IQ_INT_H
 #define DP_IQ_INT_H
 
@@ -8,10 +8,18 @@
 
 #define IQ_VERSION_MAX 3
 
+/* One of the configured controllers. */
+struct dp_controller {
+	struct iq_xact_peer peer;
+	struct iq_path path;            /* UDP: always; else of the connection that is there or on its way */
+	bool is_open;
+};
+
 struct dp_iq {
 	struct dp_iq_conf c;
 	struct dp_ctx *ctx;
-	int fd;
+	struct iq_net *net;
+	struct dp_controller controllers[DP_CONTROLLERS_MAX];
 	struct iq_xact xact;
 	struct gw_arena arena;
 	unsigned version;               /* negotiated; 1 before */
@@ -20,6 +28,7 @@ struct dp_iq {
 	struct gw_timer reg_timer;
 	enum iq_method reg_method;
 	unsigned reg_reason;
+	unsigned n_failures;            /* of registrations, since the last that was accepted */
 	uint64_t now_ms;
 	uint64_t ctr[dp_iq_ctr_COUNT];
 	char out[65536];
@@ -33,14 +42,28 @@ enum gw_err dp_iq_hand_off(struct dp_iq *q, struct gw_sv mgc_id);
 /** ALG restarted or orders a move: register again. */
 void dp_iq_reregister(struct dp_iq *q, enum iq_method method, unsigned reason);
 
+/* iq_link.c */
+/** Sockets, and every controller's path over UDP. */
+enum gw_err dp_iq_link_open(struct dp_iq *q) GW_NODISCARD;
+/** A way to the current controller; false: it is on its way, opened or lost is told to iq_register.c. */
+bool dp_iq_link_dial(struct dp_iq *q);
+/** Connections of all controllers but the current one. */
+void dp_iq_link_keep_current(struct dp_iq *q);
+
 /* iq_server.c */
+/** A message of configured controller k. */
+void dp_iq_input(struct dp_iq *q, unsigned k, const struct iq_path *from, struct gw_sv bytes);
 /** One request in a message of its own; tag comes back with its reply or its time-out. */
 enum gw_err dp_iq_send_request(struct dp_iq *q, struct iq_txn *t, unsigned version, void *tag) GW_NODISCARD;
 
 /* iq_register.c */
 void dp_iq_on_register(struct gw_timer *timer, uint64_t now_ms);
 void dp_iq_register_in(struct dp_iq *q, uint64_t after_ms);
-void dp_iq_next_controller(struct dp_iq *q);
+/** The current controller was of no use: another one, or the same after a pause that grows. */
+void dp_iq_try_next(struct dp_iq *q);
+void dp_iq_link_up(struct dp_iq *q);
+/** The connection to the current controller has ended: it is tried first, which keeps the calls. */
+void dp_iq_link_down(struct dp_iq *q, bool was_open);
 /** The reply to a ServiceChange of ours. */
 void dp_iq_registered_reply(struct dp_iq *q, const struct iq_txn *t);
 

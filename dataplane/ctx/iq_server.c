@@ -1,79 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The Iq socket: messages in, requests executed once, replies and transactions out. */
-#include <errno.h>
-#include <stdio.h>
+/* Messages in, requests executed once, replies and transactions out. */
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include <netinet/in.h>
 
 #include "dataplane/ctx/ctx_int.h"
 #include "dataplane/ctx/iq_int.h"
 
 #define SEEN_MIN 4096u
 #define SEEN_PER_CONTEXT 4u	/* a call in 30 s: reserved, configured, opened, released */
-#define POLL_MAX 32
 
 const struct gw_ctr_info dp_iq_ctr_info[dp_iq_ctr_COUNT] = GW_CTR_INFO(dp_iq_ctr, DP_IQ_CTR_LIST);
 
-static socklen_t to_sockaddr(const struct gw_addr *a, struct sockaddr_storage *ss)
-{
-	memset(ss, 0, sizeof(*ss));
-	if (a->family == 4) {
-		struct sockaddr_in *in = (struct sockaddr_in *)ss;
-
-		in->sin_family = AF_INET;
-		in->sin_port = htons(a->port);
-		memcpy(&in->sin_addr, a->b, 4);
-		return sizeof(*in);
-	}
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)ss;
-
-	in6->sin6_family = AF_INET6;
-	in6->sin6_port = htons(a->port);
-	memcpy(&in6->sin6_addr, a->b, 16);
-	return sizeof(*in6);
-}
-
-static void from_sockaddr(const struct sockaddr_storage *ss, struct gw_addr *a)
-{
-	*a = (struct gw_addr){ 0 };
-	if (ss->ss_family == AF_INET) {
-		const struct sockaddr_in *in = (const struct sockaddr_in *)ss;
-
-		a->family = 4;
-		a->port = ntohs(in->sin_port);
-		memcpy(a->b, &in->sin_addr, 4);
-	} else {
-		const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)ss;
-
-		a->family = 6;
-		a->port = ntohs(in6->sin6_port);
-		memcpy(a->b, &in6->sin6_addr, 16);
-	}
-}
-
-static void send_to(struct dp_iq *q, const struct gw_addr *a, struct gw_sv bytes)
-{
-	struct sockaddr_storage ss;
-	socklen_t len = to_sockaddr(a, &ss);
-
-	/* a lost datagram is repeated by the transaction layer */
-	if (sendto(q->fd, bytes.p, bytes.len, MSG_NOSIGNAL, (struct sockaddr *)&ss, len) < 0 &&
-		errno != ECONNREFUSED && errno != EAGAIN)
-		GW_LOG_WARN(q->c.log, "iq.send_failed", "errno=%d (%s)", errno, strerror(errno));
-}
-
-static void xact_send(void *user, void *peer, struct gw_sv bytes)
+static void xact_send(void *user, struct iq_xact_peer *peer, struct gw_sv bytes)
 {
 	struct dp_iq *q = user;
 
-	(void)peer;
-	send_to(q, &q->c.controllers[q->controller], bytes);
+	iq_net_send(q->net, &GW_CONTAINER(peer, struct dp_controller, peer)->path, bytes);
 }
 
-static void xact_timeout(void *user, void *peer, uint32_t tid, void *tag)
+static void xact_timeout(void *user, struct iq_xact_peer *peer, uint32_t tid, void *tag)
 {
 	struct dp_iq *q = user;
 
@@ -81,8 +25,7 @@ static void xact_timeout(void *user, void *peer, uint32_t tid, void *tag)
 	(void)tid;
 	q->ctr[iq_timeouts]++;
 	if (tag == q) {
-		dp_iq_next_controller(q);
-		dp_iq_register_in(q, 0);
+		dp_iq_try_next(q);
 		return;
 	}
 	dp_iq_hold(q, tag);
@@ -90,27 +33,39 @@ static void xact_timeout(void *user, void *peer, uint32_t tid, void *tag)
 		dp_iq_reregister(q, IQ_DISCONNECTED, 900);
 }
 
+/* What waits to be acknowledged rides along. @return transactions in txns */
+static unsigned add_acks(struct iq_xact_peer *peer, struct iq_txn *txns, unsigned n)
+{
+	struct iq_xact_range r[IQ_XACT_ACKS];
+	unsigned k = iq_xact_take_acks(peer, r);
+
+	for (unsigned i = 0; i < k; i++)
+		txns[n++] = (struct iq_txn){ .kind = IQ_ACK, .id = r[i].first, .id_last = r[i].last };
+	return n;
+}
+
 enum gw_err dp_iq_send_request(struct dp_iq *q, struct iq_txn *t, unsigned version, void *tag)
 {
-	const struct iq_msg m = { .version = version, .mid = gw_sv_cstr(q->c.mid), .txns = t,
-		.n_txns = 1 };
+	struct iq_xact_peer *peer = &q->controllers[q->controller].peer;
+	struct iq_txn txns[1 + IQ_XACT_ACKS];
+	struct iq_msg m = { .version = version, .mid = gw_sv_cstr(q->c.mid), .txns = txns };
 	struct iq_codec codec = { .long_tokens = q->c.long_tokens };
-	struct gw_buf b = gw_buf(q->out, sizeof(q->out));
+	struct gw_buf b = gw_buf(q->out, IQ_MESSAGE_MAX);
 	enum gw_err err;
 
 	t->id = iq_xact_tid(&q->xact);
+	txns[0] = *t;
+	m.n_txns = add_acks(peer, txns, 1);
 	if ((err = iq_encode(&m, &codec, &b)))
 		return err;
-	return iq_xact_send(&q->xact, q, t->id, gw_buf_sv(&b), tag, q->now_ms);
+	return iq_xact_send(&q->xact, peer, t->id, gw_buf_sv(&b), tag, q->now_ms);
 }
 
 enum gw_err dp_iq_new(struct dp_iq **out, const struct dp_iq_conf *conf, uint64_t now_ms)
 {
 	static const struct iq_xact_ops ops = { xact_send, xact_timeout };
 	struct dp_iq *q = calloc(1, sizeof(*q));
-	struct sockaddr_storage ss;
-	char addr[GW_ADDR_STR_BYTES];
-	socklen_t len;
+	enum gw_err err;
 
 	if (!q)
 		return GW_ENOMEM;
@@ -122,13 +77,9 @@ enum gw_err dp_iq_new(struct dp_iq **out, const struct dp_iq_conf *conf, uint64_
 	q->reg_timer.fn = dp_iq_on_register;
 	q->arena.limit = 1u << 20;
 	iq_xact_init(&q->xact, &ops, q, conf->timers, dp_ctx_random, SEEN_MIN);
-	len = to_sockaddr(&conf->bind, &ss);
-	q->fd = socket(ss.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (q->fd < 0 || bind(q->fd, (struct sockaddr *)&ss, len) < 0) {
-		GW_LOG_ERROR(conf->log, "iq.bind_failed", "address=%s error=\"%s\"",
-			gw_addr_str(&conf->bind, addr), strerror(errno));
+	if ((err = dp_iq_link_open(q))) {
 		dp_iq_free(q);
-		return GW_EIO;
+		return err;
 	}
 	dp_iq_register_in(q, dp_ctx_random() % 200);	/* */
 	*out = q;
@@ -144,12 +95,11 @@ void dp_iq_attach(struct dp_iq *q, struct dp_ctx *ctx)
 
 /* ---- input --------------------------------------------------------------------------------------- */
 
-static enum gw_err send_msg(struct dp_iq *q, const struct gw_addr *to, const struct iq_msg *m,
+static enum gw_err send_msg(struct dp_iq *q, const struct iq_path *to, const struct iq_msg *m,
 	struct gw_sv *text)
 {
 	struct iq_codec codec = { .long_tokens = q->c.long_tokens };
-	struct gw_buf b = gw_buf(q->out, sizeof(q->out));
-
+	struct gw_buf b = gw_buf(q->out, IQ_MESSAGE_MAX);
 	enum gw_err err;
 
 	*text = GW_SV_NONE;
@@ -158,11 +108,11 @@ static enum gw_err send_msg(struct dp_iq *q, const struct gw_addr *to, const str
 		return err;
 	}
 	*text = gw_buf_sv(&b);
-	send_to(q, to, *text);
+	iq_net_send(q->net, to, *text);
 	return GW_OK;
 }
 
-static void request(struct dp_iq *q, const struct gw_addr *from, const struct iq_msg *m,
+static void request(struct dp_iq *q, unsigned k, const struct iq_path *from, const struct iq_msg *m,
 	const struct iq_txn *t)
 {
 	struct iq_txn reply = { .kind = IQ_PENDING, .id = t->id };
@@ -171,28 +121,35 @@ static void request(struct dp_iq *q, const struct gw_addr *from, const struct iq
 	struct gw_sv stored, text;
 	enum gw_err err;
 
-	if (!gw_addr_eq(&q->c.controllers[q->controller], from) && !dp_iq_is_service_change(t)) {
+	if (k != q->controller && !dp_iq_is_service_change(t)) {
 		q->ctr[iq_unauthorised]++;	/* threat Q1: another one's calls are not its to end */
-		reply = (struct iq_txn){ .kind = IQ_REPLY, .id = t->id, .error = 504 };
+		reply = (struct iq_txn){ .kind = IQ_REPLY, .id = t->id, .error = 402 };
 		(void)!send_msg(q, from, &out, &text);
 		return;
 	}
 	switch (iq_xact_request(&q->xact, m->mid, t->id, q->now_ms, &stored)) {
 	case IQ_XACT_REPLIED:
 		q->ctr[iq_duplicates]++;
-		send_to(q, from, stored);
+		iq_net_send(q->net, from, stored);
 		return;
 	case IQ_XACT_EXECUTING:
 		q->ctr[iq_duplicates]++;
 		(void)!send_msg(q, from, &out, &text);
 		return;
+	case IQ_XACT_ACKED:
+		q->ctr[iq_duplicates]++;
+		return;
+	case IQ_XACT_ABORTED:
+		reply = (struct iq_txn){ .kind = IQ_REPLY, .id = t->id, .error = 506 };
+		break;
 	case IQ_XACT_NEW:
+		q->ctr[iq_requests]++;
+		if (q->is_registered)
+			out.version = q->version;
+		dp_iq_execute(q, t, &reply);
 		break;
 	}
-	q->ctr[iq_requests]++;
-	if (q->is_registered)
-		out.version = q->version;
-	dp_iq_execute(q, t, &reply);
+	reply.imm_ack = !q->controllers[k].peer.is_reliable && iq_xact_was_pending(&q->xact, m->mid, t->id);
 	if ((err = send_msg(q, from, &out, &text))) {
 		/* without an answer the request would be repeated for 30 s and each time found executing */
 		q->ctr[iq_unanswerable]++;
@@ -203,7 +160,23 @@ static void request(struct dp_iq *q, const struct gw_addr *from, const struct iq
 		iq_xact_answer(&q->xact, m->mid, t->id, text);
 }
 
-static void message_error(struct dp_iq *q, const struct gw_addr *from, unsigned code, const char *what)
+static void reply(struct dp_iq *q, unsigned k, const struct iq_path *from, const struct iq_txn *t)
+{
+	struct iq_xact_peer *peer = &q->controllers[k].peer;
+	struct iq_txn acks[1 + IQ_XACT_ACKS];
+	struct iq_msg m = { .version = q->version, .mid = gw_sv_cstr(q->c.mid), .txns = acks };
+	struct gw_sv text;
+	void *tag = NULL;
+
+	if (iq_xact_reply(&q->xact, t->id, q->now_ms, &tag) && t->imm_ack)
+		iq_xact_note_ack(peer, t->id);	/* ours was lost */
+	if (t->imm_ack && (m.n_txns = add_acks(peer, acks, 0)))
+		(void)!send_msg(q, from, &m, &text);
+	if (tag == q)
+		dp_iq_registered_reply(q, t);
+}
+
+static void message_error(struct dp_iq *q, const struct iq_path *from, unsigned code, const char *what)
 {
 	struct iq_msg m = { .version = q->version, .mid = gw_sv_cstr(q->c.mid), .error = code,
 		.error_text = gw_sv_cstr(what) };
@@ -214,12 +187,21 @@ static void message_error(struct dp_iq *q, const struct gw_addr *from, unsigned 
 	(void)!send_msg(q, from, &m, &text);
 }
 
-static void input(struct dp_iq *q, const struct gw_addr *from, struct gw_sv bytes)
+/* X-17; an error message is never answered, and a controller that starts does not know what was agreed. */
+static bool is_version_ok(const struct dp_iq *q, const struct iq_msg *m)
+{
+	if (m->version > IQ_VERSION_MAX)
+		return m->n_txns == 0;
+	for (unsigned i = 0; q->is_registered && m->version != q->version && i < m->n_txns; i++)
+		if (m->txns[i].kind == IQ_REQUEST && !dp_iq_is_service_change(&m->txns[i]))
+			return false;
+	return true;
+}
+
+void dp_iq_input(struct dp_iq *q, unsigned k, const struct iq_path *from, struct gw_sv bytes)
 {
 	struct gw_diag diag = { 0, "" };
-	bool is_ours = gw_addr_eq(&q->c.controllers[q->controller], from);
 	struct iq_msg m;
-	void *tag;
 	enum gw_err err;
 
 	err = iq_decode(&q->arena, bytes, &m, &diag);
@@ -227,7 +209,7 @@ static void input(struct dp_iq *q, const struct gw_addr *from, struct gw_sv byte
 		message_error(q, from, 400, diag.what);
 		return;
 	}
-	if (m.version > IQ_VERSION_MAX && m.n_txns) {	/* X-17; an error message is never answered */
+	if (!is_version_ok(q, &m)) {
 		message_error(q, from, 406, "");
 		return;
 	}
@@ -238,15 +220,14 @@ static void input(struct dp_iq *q, const struct gw_addr *from, struct gw_sv byte
 	for (unsigned i = 0; i < m.n_txns; i++) {
 		const struct iq_txn *t = &m.txns[i];
 
-		if (!is_ours && t->kind != IQ_REQUEST)	/* an answer to nothing we asked there */
+		if (k != q->controller && t->kind != IQ_REQUEST)	/* an answer to nothing we asked there */
 			continue;
 		switch (t->kind) {
 		case IQ_REQUEST:
-			request(q, from, &m, t);
+			request(q, k, from, &m, t);
 			break;
 		case IQ_REPLY:
-			if (iq_xact_reply(&q->xact, t->id, &tag) == GW_OK && tag == q)
-				dp_iq_registered_reply(q, t);
+			reply(q, k, from, t);
 			break;
 		case IQ_PENDING:
 			iq_xact_pending(&q->xact, t->id, q->now_ms);
@@ -260,36 +241,18 @@ static void input(struct dp_iq *q, const struct gw_addr *from, struct gw_sv byte
 
 unsigned dp_iq_poll(struct dp_iq *q, uint64_t now_ms)
 {
-	static char in[65536];	/* one service thread; too large for its stack */
-	unsigned n = 0;
+	unsigned n;
 
 	q->now_ms = now_ms;
-	for (; n < POLL_MAX; n++) {
-		struct sockaddr_storage ss;
-		socklen_t len = sizeof(ss);
-		ssize_t got = recvfrom(q->fd, in, sizeof(in), 0, (struct sockaddr *)&ss, &len);
-		struct gw_addr from;
-		bool ours = false;
-
-		if (got < 0)
-			break;
-		from_sockaddr(&ss, &from);
-		for (unsigned i = 0; i < q->c.n_controllers; i++)
-			ours |= gw_addr_eq(&q->c.controllers[i], &from);
-		if (!ours) {	/* threat Q1 */
-			q->ctr[iq_foreign]++;
-			continue;
-		}
-		input(q, &from, gw_sv(in, (size_t)got));
-		gw_arena_reset(&q->arena);
-	}
+	n = iq_net_poll(q->net);
 	q->ctr[iq_evicted] = q->xact.n_evicted;
+	q->ctr[iq_retransmitted] = q->xact.n_retransmitted;
 	return n;
 }
 
 int dp_iq_fd(const struct dp_iq *q)
 {
-	return q->fd;
+	return iq_net_fd(q->net);
 }
 
 bool dp_iq_registered(const struct dp_iq *q)
@@ -309,7 +272,6 @@ void dp_iq_free(struct dp_iq *q)
 	gw_timer_stop(q->c.timers, &q->reg_timer);
 	iq_xact_dispose(&q->xact);
 	gw_arena_reset(&q->arena);
-	if (q->fd >= 0)
-		close(q->fd);
+	iq_net_free(q->net);
 	free(q);
 }

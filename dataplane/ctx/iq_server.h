@@ -4,11 +4,14 @@
 #define DP_IQ_SERVER_H
 
 #include "dataplane/ctx/context.h"
+#include "net/iq_net.h"
 #include "proto/iq/iq.h"
 
 #define DP_CONTROLLERS_MAX 8
 
 struct dp_iq_conf {
+	enum iq_transport transport;
+	const char *socket;                    /* UNIX: of the controller */
 	struct gw_addr bind;
 	const char *mid;                       /* "[127.0.0.1]:2945" */
 	struct gw_addr controllers[DP_CONTROLLERS_MAX];
@@ -26,12 +29,15 @@ struct dp_iq_conf {
 	X(iq_bad_message, "H.248 messages refused as malformed")                                   \
 	X(iq_foreign, "H.248 messages dropped: not from a configured controller")                  \
 	X(iq_notifies, "Notify sent")                                                              \
-	X(iq_unauthorised, "Iq requests answered 504: of a controller we are not registered with") \
+	X(iq_unauthorised, "Iq requests answered 402: of a controller we are not registered with") \
 	X(iq_unanswerable, "Iq requests executed whose answer could not be written: 500 or 533")   \
 	X(iq_evicted, "answers forgotten before their 30 s for want of room")                      \
 	X(iq_held, "events kept until a controller has registered us again")                       \
 	X(iq_timeouts, "requests of ours without an answer for 30 s")                              \
-	X(iq_registrations, "registrations accepted by a controller")
+	X(iq_registrations, "registrations accepted by a controller")                              \
+	X(iq_retransmitted, "requests of ours sent again")                                         \
+	X(iq_links_lost, "connections to a controller that ended or did not come to be")           \
+	X(iq_bad_framing, "connections closed: what came is no TPKT, or too large")
 GW_CTR_ENUM(dp_iq_ctr, DP_IQ_CTR_LIST);
 extern const struct gw_ctr_info dp_iq_ctr_info[dp_iq_ctr_COUNT];
 
@@ -43,7 +49,7 @@ void dp_iq_attach(struct dp_iq *q, struct dp_ctx *ctx);
 /** For dp_ctx_ops.notify; user is the dp_iq. */
 void dp_iq_notify(void *user, struct dp_term *t, enum iq_name event, const struct iq_param *params,
 	unsigned n_params);
-/** Read what the socket holds; returns the number of messages. */
+/** Read what the sockets hold; returns how much was done. */
 unsigned dp_iq_poll(struct dp_iq *q, uint64_t now_ms);
 int dp_iq_fd(const struct dp_iq *q);
 bool dp_iq_registered(const struct dp_iq *q);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <yaml.h>
 
+#define SOCKET_PATH_BYTES 108u	/* sun_path of Linux */
 #define DEPTH_MAX 16
 #define LINE_BYTES 512
 
@@ -187,6 +188,15 @@ char *conf_str(struct conf *c, struct conf_node *map, const char *key, const cha
 	if (n && n->value.len == 0 && is_required)
 		conf_error(c, n, "is empty");
 	return gw_arena_cstr(c->arena, n ? n->value : gw_sv_cstr(dflt));
+}
+
+char *conf_socket(struct conf *c, struct conf_node *map, const char *key, const char *dflt)
+{
+	struct conf_node *n = conf_scalar(c, map, key, false);
+
+	if (n && n->value.len >= SOCKET_PATH_BYTES)
+		conf_error(c, n, "must be shorter than %u bytes, the limit of a UNIX socket", SOCKET_PATH_BYTES);
+	return conf_str(c, map, key, dflt, false);
 }
 
 unsigned conf_uint(struct conf *c, struct conf_node *map, const char *key, unsigned min, unsigned max,

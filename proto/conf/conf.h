@@ -47,6 +47,8 @@ struct conf_node *conf_scalar(struct conf *c, struct conf_node *map, const char 
 /** Values; absent gives dflt. dflt NULL with is_required reports. Strings live in the arena. */
 char *conf_str(struct conf *c, struct conf_node *map, const char *key, const char *dflt,
 	bool is_required);
+/** Path of a UNIX socket: as long as the system takes it. */
+char *conf_socket(struct conf *c, struct conf_node *map, const char *key, const char *dflt);
 unsigned conf_uint(struct conf *c, struct conf_node *map, const char *key, unsigned min, unsigned max,
 	unsigned dflt);
 bool conf_bool(struct conf *c, struct conf_node *map, const char *key, bool dflt);

@@ -49,6 +49,7 @@ class Masks:
         text = re.sub(r"(ice-pwd:)\S+", r"\1<pwd>", text)
         text = re.sub(r"(fingerprint:sha-256 )(\S+)", lambda m: m[1] + self.name("fp", m[2]), text)
         text = re.sub(r"x{99,}", "<xs>", text)
+        text = re.sub(r"K\{[\d,-]+\}", "K{<tids>}", text)
         return re.sub(r"nt/dur=\d+", "nt/dur=<ms>", text)
 
     def show(self, text):

@@ -14,7 +14,8 @@ RULES = {
     "proto/conf": ({"proto/base/", "proto/conf/"}, {"yaml.h"}),
     "proto/iq": ({"proto/base/", "proto/h248/", "proto/sdp/", "proto/iq/"}, set()),
     "proto": ({"proto/base/", None}, set()),     # None: its own folder
-    "control": ({"proto/", "control/"}, {"uv.h", "openssl/", "ares.h", "microhttpd.h", "wslay/", "jansson.h", "sys/", "netinet/",
+    "net": ({"proto/base/", "proto/iq/", "net/"}, {"sys/", "netinet/", "linux/sctp.h"}),
+    "control": ({"proto/", "net/", "control/"}, {"uv.h", "openssl/", "ares.h", "microhttpd.h", "wslay/", "jansson.h", "sys/", "netinet/",
                                         "arpa/inet.h", "expat.h", "sqlite3.h", "hiredis/", "cjose/", "curl/",
                                         "crypt.h", "termios.h"}),
     "dataplane/fast": ({"proto/base/", "proto/rtp/", "dataplane/fast/"}, {"rte_", "emmintrin.h"}),
@@ -23,9 +24,9 @@ RULES = {
     "dataplane/slow": ({"proto/", "dataplane/slow/", "dataplane/fast/api.h", "dataplane/fast/srtp.h",
                         "dataplane/fast/cksum.h", "dataplane/backend/srtp_kdf.h", "dataplane/backend/srtp_stream.h"},
                        {"openssl/", "stun/", "srtp2/", "rte_", "netinet/", "sys/"}),
-    "dataplane/ctx": ({"proto/", "dataplane/ctx/", "dataplane/slow/", "dataplane/fast/api.h"},
+    "dataplane/ctx": ({"proto/", "net/", "dataplane/ctx/", "dataplane/slow/", "dataplane/fast/api.h"},
                       {"rte_", "openssl/rand.h", "sys/", "netinet/"}),
-    "dataplane": ({"proto/", "dataplane/"}, {"rte_", "microhttpd.h", "arpa/inet.h"}),
+    "dataplane": ({"proto/", "net/", "dataplane/"}, {"rte_", "microhttpd.h", "arpa/inet.h"}),
 }
 FORBIDDEN = {"dataplane/fast": {"stdlib.h"}, "dataplane": {"nice/agent.h", "glib.h"}}
 
@@ -63,7 +64,7 @@ def check(path):
 
 
 bad = []
-for top in ("proto", "control", "dataplane"):
+for top in ("proto", "net", "control", "dataplane"):
     for d, dirs, files in os.walk(os.path.join(ROOT, top)):
         dirs[:] = [x for x in dirs if x != "node_modules"]
         for f in files:

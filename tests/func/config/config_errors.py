@@ -56,6 +56,8 @@ CASES = [
     (CSCF, "home_domain: home1.example", 'home_domain: "home1.example>"', "home_domain", "domain name"),
     (CSCF, "orig_ioi: home1.example", 'orig_ioi: "a;b=c"', "orig_ioi", "a word of"),
     (CSCF, "visited_network_id: home1.example", "visited_network_id: 'a\"b'", "visited_network_id", "without quotes"),
+    (CSCF, "transport: udp                      # or tcp, sctp", "transport: dtls #", "transport", "must be one of"),
+    (AGW, "socket: /run/w2gw/iq.sock", "socket: /" + 120 * "x", "socket", "limit of a UNIX socket"),
     (CSCF, 'mid: "[127.0.0.1]:2944"', 'mid: "bad mid{"', "mid", "[address]:port"),
     (CSCF, 'mid: "[127.0.0.1]:2944"', 'mid: "[127.0.0.1]:99999"', "mid", "[address]:port"),
     (CSCF, '      mid: ""', '      mid: "<agw1.example"', "mid", "[address]:port"),

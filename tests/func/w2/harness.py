@@ -28,7 +28,7 @@ class Rig:
     def __init__(self, conf):
         self.dir = tempfile.mkdtemp(prefix="w2gw-")
         self.core = Core() if conf.pop("core", True) else None
-        self.sockets, self.mg = [], Gateway()
+        self.sockets, self.mg = [], conf.pop("gateway", Gateway)()
         self.lines, self.event = [], threading.Condition()
         self.conf = {
             "w2": {"listen": [f"{LO}:{W2_PORT}"], "host": "localhost", "allow_no_origin": True, "insecure_ws": True,
@@ -193,7 +193,7 @@ CASES = []
 
 def case(sentence, **conf):
     """Register a test. conf: sections of the configuration; start=False: no process, t is None;
-    core=False: nobody at the core's port, t.core is None."""
+    core=False: nobody at the core's port, t.core is None; gateway: makes the media gateway, t.mg."""
     def add(fn):
         CASES.append((sentence, fn, conf))
         return fn

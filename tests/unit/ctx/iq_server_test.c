@@ -208,7 +208,7 @@ static void other_controller_is_refused_and_not_believed(void **state)
 	(void)state;
 	set_up(&r);
 	say(&r, 1, "!/3 [127.0.0.1]:2944 T=9{C=*{W-S=*{AT{}}}}");
-	assert_non_null(strstr(take(&r, 1), "P=9{ER=504"));
+	assert_non_null(strstr(take(&r, 1), "P=9{ER=402"));
 	assert_int_equal(dp_iq_counters(r.q)[iq_requests], 0);
 	dp_iq_notify(r.q, &r.t, IQ_EV_CONSENT, NULL, 0);
 	take(&r, 0);

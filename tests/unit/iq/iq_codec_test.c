@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Iq messages of TS 29.334 in text form: decoded, encoded again, refused at the right level; transactions. */
 #include "proto/iq/iq.h"
+#include "proto/iq/tpkt.h"
 #include "proto/iq/xact.h"
 
 #include <setjmp.h>
@@ -283,17 +284,18 @@ static void wildcards_stand_for_one_component(void **state)
 struct wire {
 	struct gw_timers timers;
 	struct iq_xact x;
+	struct iq_xact_peer peer;
 	unsigned sent, timeouts;
 };
 
-static void on_send(void *user, void *peer, struct gw_sv b)
+static void on_send(void *user, struct iq_xact_peer *peer, struct gw_sv b)
 {
 	(void)peer;
 	assert_true(gw_sv_eq(b, GW_SV("request")));
 	((struct wire *)user)->sent++;
 }
 
-static void on_timeout(void *user, void *peer, uint32_t tid, void *tag)
+static void on_timeout(void *user, struct iq_xact_peer *peer, uint32_t tid, void *tag)
 {
 	(void)peer;
 	(void)tid;
@@ -314,7 +316,7 @@ static void request_is_repeated_for_30_s(void **state)
 
 	(void)state;
 	iq_xact_init(&w.x, &ops, &w, &w.timers, no_random, 100);
-	assert_int_equal(iq_xact_send(&w.x, NULL, iq_xact_tid(&w.x), GW_SV("request"), &w, 0), GW_OK);
+	assert_int_equal(iq_xact_send(&w.x, &w.peer, iq_xact_tid(&w.x), GW_SV("request"), &w, 0), GW_OK);
 	for (uint64_t t = 0; t < 30000; t += 100)
 		gw_timers_run(&w.timers, t);
 	assert_int_equal(w.timeouts, 0);
@@ -335,10 +337,10 @@ static void reply_ends_the_repetition(void **state)
 	(void)state;
 	iq_xact_init(&w.x, &ops, &w, &w.timers, no_random, 100);
 	tid = iq_xact_tid(&w.x);
-	assert_int_equal(iq_xact_send(&w.x, NULL, tid, GW_SV("request"), &w, 0), GW_OK);
-	assert_int_equal(iq_xact_reply(&w.x, tid, &tag), GW_OK);
+	assert_int_equal(iq_xact_send(&w.x, &w.peer, tid, GW_SV("request"), &w, 0), GW_OK);
+	assert_int_equal(iq_xact_reply(&w.x, tid, 1, &tag), GW_OK);
 	assert_ptr_equal(tag, &w);
-	assert_int_equal(iq_xact_reply(&w.x, tid, &tag), GW_ENOENT);
+	assert_int_equal(iq_xact_reply(&w.x, tid, 1, &tag), GW_ENOENT);
 	gw_timers_run(&w.timers, 100000);
 	assert_int_equal(w.sent, 1);
 	iq_xact_dispose(&w.x);
@@ -361,12 +363,128 @@ static void request_is_executed_at_most_once(void **state)
 	iq_xact_answer(&w.x, GW_SV("mgc"), 7, GW_SV("reply"));
 	assert_int_equal(iq_xact_request(&w.x, GW_SV("other"), 7, 1, &stored), IQ_XACT_NEW);
 	iq_xact_ack(&w.x, GW_SV("mgc"), 1, 10);
-	assert_int_equal(iq_xact_request(&w.x, GW_SV("mgc"), 7, 2, &stored), IQ_XACT_NEW);
+	assert_int_equal(iq_xact_request(&w.x, GW_SV("mgc"), 7, 2, &stored), IQ_XACT_ACKED);	/* a late twin */
 	for (uint32_t i = 100; i < 200; i++)	/* bounded: the oldest give way */
 		assert_int_equal(iq_xact_request(&w.x, GW_SV("mgc"), i, 3, &stored), IQ_XACT_NEW);
 	assert_in_range(w.x.seen.count, 1, 3);
 	iq_xact_dispose(&w.x);
 	gw_timers_free(&w.timers);
+}
+
+static void repetition_follows_the_round_trip(void **state)
+{
+	struct wire w = { .sent = 0 };
+	void *tag;
+
+	(void)state;
+	iq_xact_init(&w.x, &ops, &w, &w.timers, no_random, 100);
+	for (uint64_t t = 0; t < 20; t++) {	/* 200 ms there and back */
+		uint32_t tid = iq_xact_tid(&w.x);
+
+		assert_int_equal(iq_xact_send(&w.x, &w.peer, tid, GW_SV("request"), &w, t * 1000), GW_OK);
+		assert_int_equal(iq_xact_reply(&w.x, tid, t * 1000 + 200, &tag), GW_OK);
+	}
+	w.sent = 0;
+	assert_int_equal(iq_xact_send(&w.x, &w.peer, iq_xact_tid(&w.x), GW_SV("request"), &w, 50000), GW_OK);
+	gw_timers_run(&w.timers, 50199);
+	assert_int_equal(w.sent, 1);
+	gw_timers_run(&w.timers, 50260);
+	assert_int_equal(w.sent, 2);
+	iq_xact_dispose(&w.x);
+	gw_timers_free(&w.timers);
+}
+
+static void nothing_is_repeated_or_acknowledged_on_a_connection(void **state)
+{
+	struct wire w = { .peer.is_reliable = true };
+	struct iq_xact_range acks[IQ_XACT_ACKS];
+	uint32_t tid;
+	void *tag;
+
+	(void)state;
+	iq_xact_init(&w.x, &ops, &w, &w.timers, no_random, 100);
+	tid = iq_xact_tid(&w.x);
+	assert_int_equal(iq_xact_send(&w.x, &w.peer, tid, GW_SV("request"), &w, 0), GW_OK);
+	gw_timers_run(&w.timers, 29999);
+	assert_int_equal(w.sent, 1);
+	iq_xact_resend(&w.x, &w.peer);	/* a new connection */
+	assert_int_equal(w.sent, 2);
+	assert_int_equal(iq_xact_reply(&w.x, tid, 29999, &tag), GW_OK);
+	assert_int_equal(iq_xact_take_acks(&w.peer, acks), 0);
+	assert_int_equal(iq_xact_send(&w.x, &w.peer, iq_xact_tid(&w.x), GW_SV("request"), &w, 30000), GW_OK);
+	gw_timers_run(&w.timers, 60000);
+	assert_int_equal(w.timeouts, 1);
+	iq_xact_dispose(&w.x);
+	gw_timers_free(&w.timers);
+}
+
+static void pendings_lengthen_the_wait_and_are_counted(void **state)
+{
+	struct wire w = { .sent = 0 };
+	struct gw_sv stored;
+	uint32_t tid;
+
+	(void)state;
+	iq_xact_init(&w.x, &ops, &w, &w.timers, no_random, 100);
+	tid = iq_xact_tid(&w.x);
+	assert_int_equal(iq_xact_send(&w.x, &w.peer, tid, GW_SV("request"), &w, 0), GW_OK);
+	for (unsigned i = 0; i < IQ_XACT_PENDINGS_MAX; i++) {
+		iq_xact_pending(&w.x, tid, i * 4000);
+		gw_timers_run(&w.timers, i * 4000 + 3999);
+		assert_int_equal(w.sent, 1);
+	}
+	assert_int_equal(w.timeouts, 0);	/* 80 s by now */
+	iq_xact_pending(&w.x, tid, 80000);
+	assert_int_equal(w.timeouts, 1);
+	/* the other side of it */
+	assert_int_equal(iq_xact_request(&w.x, GW_SV("mgc"), 7, 0, &stored), IQ_XACT_NEW);
+	assert_false(iq_xact_was_pending(&w.x, GW_SV("mgc"), 7));
+	for (unsigned i = 0; i < IQ_XACT_PENDINGS_MAX; i++)
+		assert_int_equal(iq_xact_request(&w.x, GW_SV("mgc"), 7, 1, &stored), IQ_XACT_EXECUTING);
+	assert_true(iq_xact_was_pending(&w.x, GW_SV("mgc"), 7));
+	assert_int_equal(iq_xact_request(&w.x, GW_SV("mgc"), 7, 1, &stored), IQ_XACT_ABORTED);
+	iq_xact_dispose(&w.x);
+	gw_timers_free(&w.timers);
+}
+
+static void acknowledgements_are_ranges(void **state)
+{
+	struct iq_xact_peer p = { .n_acks = 0 };
+	struct iq_xact_range r[IQ_XACT_ACKS];
+	static const uint32_t ids[] = { 10, 12, 11, 9, 20, 30, 40, 50 };
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(ids) / sizeof(ids[0]); i++)
+		iq_xact_note_ack(&p, ids[i]);
+	assert_int_equal(iq_xact_take_acks(&p, r), IQ_XACT_ACKS);
+	assert_int_equal(r[0].first, 9);
+	assert_int_equal(r[0].last, 11);	/* 12 began a range of its own before 11 joined them */
+	assert_int_equal(r[1].first, 12);
+	assert_int_equal(iq_xact_take_acks(&p, r), 0);
+}
+
+static void tpkt_frames_a_stream(void **state)
+{
+	unsigned char two[16];
+	struct gw_sv body;
+	size_t used;
+
+	(void)state;
+	iq_tpkt_header(two, 3);
+	memcpy(two + 4, "abc", 3);
+	iq_tpkt_header(two + 7, 1);
+	two[11] = 'd';
+	for (size_t n = 0; n < 7; n++)
+		assert_int_equal(iq_tpkt_read(gw_sv((char *)two, n), &body, &used), GW_EAGAIN);
+	assert_int_equal(iq_tpkt_read(gw_sv((char *)two, 12), &body, &used), GW_OK);
+	assert_int_equal(used, 7);
+	assert_true(gw_sv_eq(body, GW_SV("abc")));
+	assert_int_equal(iq_tpkt_read(gw_sv((char *)two + 7, 5), &body, &used), GW_OK);
+	assert_true(gw_sv_eq(body, GW_SV("d")));
+	assert_int_equal(iq_tpkt_read(GW_SV("!/1"), &body, &used), GW_EBADMSG);
+	assert_int_equal(iq_tpkt_read(gw_sv("\3\0\0\4", 4), &body, &used), GW_EBADMSG);	/* nothing in it */
+	iq_tpkt_header(two, IQ_TPKT_MAX_BYTES);
+	assert_int_equal(two[2] << 8 | two[3], 65535);
 }
 
 int main(void)
@@ -379,7 +497,10 @@ int main(void)
 		cmocka_unit_test(depth_and_size_are_bounded), cmocka_unit_test(closing_brace_is_never_emitted_in_sdp),
 		cmocka_unit_test(wildcards_stand_for_one_component),
 		cmocka_unit_test(request_is_repeated_for_30_s), cmocka_unit_test(reply_ends_the_repetition),
-		cmocka_unit_test(request_is_executed_at_most_once),
+		cmocka_unit_test(request_is_executed_at_most_once), cmocka_unit_test(repetition_follows_the_round_trip),
+		cmocka_unit_test(nothing_is_repeated_or_acknowledged_on_a_connection),
+		cmocka_unit_test(pendings_lengthen_the_wait_and_are_counted),
+		cmocka_unit_test(acknowledgements_are_ranges), cmocka_unit_test(tpkt_frames_a_stream),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
