@@ -37,6 +37,18 @@ enum dp_source_check {
 	DP_SOURCE_WIDE,    /* if it is not that one, dp_source_admits() knows: a prefix, a range of ports, a latch */
 };
 
+/* What is seldom needed of a specification; what each packet is held against is made from it. */
+struct dp_flow_rest {
+	uint64_t cookie;
+	dp_flow_id reverse;
+	struct dp_path out;
+	struct gw_addr source;
+	uint16_t source_port_last, laddr, local_port;
+	uint8_t source_prefix, latch, latch_order;
+	bool check_source, check_port;
+	bool is_open;              /* both gates: what the deadline is of */
+};
+
 /* One flow. Owned by its worker; stats are read by others with relaxed loads. */
 struct dp_flow {
 	/* line 0: may this packet pass, and what are its keys */
@@ -68,11 +80,12 @@ struct dp_flow {
 	struct dp_policer policer __rte_cache_aligned;
 	/* cold */
 	struct dp_bucket rtcp_share;
-	struct dp_flow_spec spec;
+	struct dp_flow_rest rest;
 } __rte_cache_aligned;
 
 /* Four lines a packet touches; with an SRTP session (a line, and 216 bytes of keys) about 500 bytes. */
 _Static_assert(offsetof(struct dp_flow, stats) == 3 * RTE_CACHE_LINE_SIZE, "a flow's hot part grew");
+_Static_assert(sizeof(struct dp_flow) == 512, "a call has three of them");
 
 struct dp_budget {
 	uint64_t refill_tsc;
@@ -216,8 +229,8 @@ void dp_flow_encap(struct dp_worker *w, struct dp_flow *fl);
 bool dp_source_admits(const struct dp_flow *fl, const struct dp_pkt *p);
 /* p, let in by dp_source_admits(), is valid. false: it has no business here after all, another one was first. */
 bool dp_source_commit(struct dp_worker *w, struct dp_flow *fl, const struct dp_pkt *p);
-/* By the flow's new specification; is_same_order: a latch goes on where it is. */
-void dp_source_set(struct dp_flow *fl, bool is_same_order);
+/* By the flow's new specification, which its rest has by now; is_same_order: a latch goes on where it is. */
+void dp_source_set(struct dp_flow *fl, const struct dp_flow_spec *s, bool is_same_order);
 /* Where what fl sends goes, once the latch of the other flow had its say. */
 struct gw_addr dp_source_remote(struct dp_worker *w, const struct dp_flow *fl);
 /* The flow that sends to where this one's peer is, or NULL. */

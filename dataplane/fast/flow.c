@@ -6,9 +6,9 @@
 static const uint16_t allowances[DP_ALLOWANCES] = { [DP_ALLOW_STUN] = 30, [DP_ALLOW_DTLS] = 100,
 	[DP_ALLOW_RTCP] = 50, [DP_ALLOW_PEER] = 150, [DP_ALLOW_BAD_TAG] = 2000 };
 
-static uint32_t *port_slot(struct dp_worker *w, const struct dp_flow_spec *s)
+static uint32_t *port_slot(struct dp_worker *w, uint16_t laddr, uint16_t local_port)
 {
-	return &w->by_port[(size_t)s->laddr * 65536 + s->local_port];
+	return &w->by_port[(size_t)laddr * 65536 + local_port];
 }
 
 bool dp_event_put(struct dp_worker *w, const struct dp_event *ev)
@@ -39,38 +39,42 @@ static struct dp_flow *used_slot(struct dp_worker *w, dp_flow_id id)
 
 struct dp_flow *dp_flow_reverse(struct dp_worker *w, const struct dp_flow *fl)
 {
-	return fl->spec.reverse ? used_slot(w, fl->spec.reverse) : NULL;
+	return fl->rest.reverse ? used_slot(w, fl->rest.reverse) : NULL;
 }
 
 void dp_flow_encap(struct dp_worker *w, struct dp_flow *fl)
 {
-	struct dp_path out = fl->spec.out;
+	struct dp_path out = fl->rest.out;
 
 	out.remote = dp_source_remote(w, fl);
 	dp_encap_make(w->fast, &w->nexthops[out.nexthop % DP_NEXTHOPS_MAX], &out, &fl->encap);
 }
 
-static uint64_t until(const struct dp_flow_spec *s)
+static void set_gate(struct dp_flow *fl, bool is_open, uint64_t in_until_tsc, uint64_t out_until_tsc)
 {
-	if (!s->is_open || !s->out_is_open)
-		return 0;
-	return s->open_until_tsc < s->out_until_tsc ? s->open_until_tsc : s->out_until_tsc;
+	fl->rest.is_open = is_open;
+	fl->until_tsc = !is_open ? 0 : RTE_MIN(in_until_tsc, out_until_tsc);
 }
 
 /* From the specification, as the service core thinks of it, to what a packet is held against. */
-static void warm(struct dp_worker *w, struct dp_flow *fl, bool is_same_order)
+static void warm(struct dp_worker *w, struct dp_flow *fl, const struct dp_flow_spec *s)
 {
-	const struct dp_flow_spec *s = &fl->spec;
-	struct dp_flow *reverse = dp_flow_reverse(w, fl);
+	bool is_same_order = fl->rest.latch == s->latch && fl->rest.latch_order == s->latch_order;
+	struct dp_flow *reverse;
 
+	fl->rest = (struct dp_flow_rest){ .cookie = s->cookie, .reverse = s->reverse, .out = s->out, .source = s->source,
+		.source_port_last = s->source_port_last, .laddr = s->laddr, .local_port = s->local_port,
+		.source_prefix = s->source_prefix, .latch = (uint8_t)s->latch, .latch_order = s->latch_order,
+		.check_source = s->check_source, .check_port = s->check_port };
+	reverse = dp_flow_reverse(w, fl);
+	set_gate(fl, s->is_open && s->out_is_open, s->open_until_tsc, s->out_until_tsc);
 	fl->srtp = s->srtp;
-	fl->until_tsc = until(s);
 	fl->pt_mask[0] = s->pt_mask[0];
 	fl->pt_mask[1] = s->pt_mask[1];
 	if ((fl->pt_mask[0] | fl->pt_mask[1]) == 0)
 		fl->pt_mask[0] = fl->pt_mask[1] = UINT64_MAX;
 	fl->kind = (uint8_t)s->kind;
-	dp_source_set(fl, is_same_order);
+	dp_source_set(fl, s, is_same_order);
 	fl->is_policed = s->police.sdr || s->police.pdr;
 	if (fl->is_policed) {
 		dp_policer_set(&fl->policer, &s->police, w->fast->hz, rte_rdtsc());
@@ -88,8 +92,7 @@ static void set(struct dp_worker *w, const struct dp_cmd *c)
 	struct dp_flow *fl = slot_of(w, c->flow);
 	const struct dp_flow_spec *s = &c->spec;
 	struct dp_srtp_session *old = NULL;
-	uint32_t *at = port_slot(w, s);
-	bool is_same_order = false;
+	uint32_t *at = port_slot(w, s->laddr, s->local_port);
 
 	if (!fl || (*at && *at != dp_id_slot(c->flow) + 1) ||
 		(fl->is_used && fl->generation != dp_id_generation(c->flow))) {
@@ -104,13 +107,11 @@ static void set(struct dp_worker *w, const struct dp_cmd *c)
 		memcpy(fl->left, allowances, sizeof(fl->left));
 		w->stats.flows++;
 	} else {
-		*port_slot(w, &fl->spec) = 0;
-		if (fl->spec.srtp != s->srtp)
-			old = fl->spec.srtp;
-		is_same_order = fl->spec.latch == s->latch && fl->spec.latch_order == s->latch_order;
+		*port_slot(w, fl->rest.laddr, fl->rest.local_port) = 0;
+		if (fl->srtp != s->srtp)
+			old = fl->srtp;
 	}
-	fl->spec = *s;
-	warm(w, fl, is_same_order);
+	warm(w, fl, s);
 	*at = dp_id_slot(c->flow) + 1;
 	reply(w, DP_EV_FLOW_SET, c->flow, s->cookie, old);
 }
@@ -123,10 +124,10 @@ static void del(struct dp_worker *w, const struct dp_cmd *c)
 		reply(w, DP_EV_NAK, c->flow, 0, NULL);
 		return;
 	}
-	*port_slot(w, &fl->spec) = 0;
+	*port_slot(w, fl->rest.laddr, fl->rest.local_port) = 0;
 	fl->is_used = false;
 	w->stats.flows--;
-	reply(w, DP_EV_FLOW_GONE, c->flow, fl->spec.cookie, fl->spec.srtp);
+	reply(w, DP_EV_FLOW_GONE, c->flow, fl->rest.cookie, fl->srtp);
 }
 
 static void gate(struct dp_worker *w, const struct dp_cmd *c)
@@ -137,11 +138,7 @@ static void gate(struct dp_worker *w, const struct dp_cmd *c)
 		reply(w, DP_EV_NAK, c->flow, 0, NULL);
 		return;
 	}
-	fl->spec.is_open = c->gate.is_open;
-	fl->spec.open_until_tsc = c->gate.open_until_tsc;
-	fl->spec.out_is_open = c->gate.out_is_open;
-	fl->spec.out_until_tsc = c->gate.out_until_tsc;
-	fl->until_tsc = until(&fl->spec);
+	set_gate(fl, c->gate.is_open && c->gate.out_is_open, c->gate.open_until_tsc, c->gate.out_until_tsc);
 }
 
 static void nexthop(struct dp_worker *w, const struct dp_cmd *c)

@@ -34,7 +34,7 @@ static enum dp_drop admit(struct dp_worker *w, struct dp_flow *fl, struct dp_pkt
 	if (unlikely(!source_ok(fl, p)))
 		return DP_DROP_SOURCE;
 	if (unlikely(tsc >= fl->until_tsc))
-		return fl->spec.is_open && fl->spec.out_is_open ? DP_DROP_CONSENT : DP_DROP_GATE;
+		return fl->rest.is_open ? DP_DROP_CONSENT : DP_DROP_GATE;
 	if (unlikely(!fl->srtp))
 		return DP_DROP_NO_KEYS;
 	if (unlikely(!rtp_parse(rte_pktmbuf_mtod_offset(p->m, const uint8_t *, p->payload_off), p->payload_len,

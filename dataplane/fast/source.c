@@ -6,7 +6,7 @@
  */
 #include "dataplane/fast/fast_int.h"
 
-static bool passes_filter(const struct dp_flow_spec *s, const struct gw_addr *a)
+static bool passes_filter(const struct dp_flow_rest *s, const struct gw_addr *a)
 {
 	uint16_t last = s->source_port_last ? s->source_port_last : s->source.port;
 
@@ -22,7 +22,7 @@ bool dp_source_admits(const struct dp_flow *fl, const struct dp_pkt *p)
 	struct gw_addr a;
 
 	dp_pkt_source(p, &a);
-	return passes_filter(&fl->spec, &a);
+	return passes_filter(&fl->rest, &a);
 }
 
 static void note(struct dp_flow *fl, const struct gw_addr *a, bool with_port)
@@ -43,7 +43,7 @@ static struct gw_addr noted(const struct dp_flow *fl)
 /* Without room for the event the packet teaches nothing: the service core would never know. The next one tries again. */
 static bool latch(struct dp_worker *w, struct dp_flow *fl, const struct gw_addr *a)
 {
-	struct dp_event ev = { .type = DP_EV_LATCHED, .flow = dp_flow_id_of(w, fl), .cookie = fl->spec.cookie, .latched = *a };
+	struct dp_event ev = { .type = DP_EV_LATCHED, .flow = dp_flow_id_of(w, fl), .cookie = fl->rest.cookie, .latched = *a };
 	struct dp_flow *reverse = dp_flow_reverse(w, fl);
 
 	if (!dp_event_put(w, &ev))
@@ -66,14 +66,12 @@ bool dp_source_commit(struct dp_worker *w, struct dp_flow *fl, const struct dp_p
 	dp_pkt_source(p, &a);
 	if (fl->is_latching)
 		return latch(w, fl, &a);
-	note(fl, &a, fl->spec.check_port);
+	note(fl, &a, fl->rest.check_port);
 	return true;
 }
 
-void dp_source_set(struct dp_flow *fl, bool is_same_order)
+void dp_source_set(struct dp_flow *fl, const struct dp_flow_spec *s, bool is_same_order)
 {
-	const struct dp_flow_spec *s = &fl->spec;
-
 	if (s->latch != DP_LATCH_OFF && is_same_order)
 		return;
 	fl->is_latching = s->latch != DP_LATCH_OFF;
@@ -100,9 +98,9 @@ struct gw_addr dp_source_remote(struct dp_worker *w, const struct dp_flow *fl)
 {
 	const struct dp_flow *from = dp_flow_reverse(w, fl);
 
-	if (from && from->is_latched && fl->spec.out.remote.family)
+	if (from && from->is_latched && fl->rest.out.remote.family)
 		return noted(from);
-	if (from && from->is_latching && from->spec.latch == DP_LATCH_FIRST)
+	if (from && from->is_latching && from->rest.latch == DP_LATCH_FIRST)
 		return (struct gw_addr){ 0 };
-	return fl->spec.out.remote;
+	return fl->rest.out.remote;
 }
