@@ -1,44 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lexer, parser and token table of the H.248 text syntax. */
-#include "proto/h248/text.h"
-
-#include "proto/base/words.h"
-
-#include <assert.h>
-
-struct row {
-	struct gw_sv text[2];	/* short, long */
-};
-
-static const struct row tokens[H248_TOK_COUNT] = {
-#define H248_TOKEN_ROW(id, l, s) [H248_TOK_##id] = { { GW_SV_INIT(s), GW_SV_INIT(l) } },
-	H248_TOKEN_LIST(H248_TOKEN_ROW)
-#undef H248_TOKEN_ROW
-};
-
-static struct gw_words index_of_tokens;
-
-/* Before main, so that no thread ever sees half of it. */
-__attribute__((constructor)) static void index_tokens(void)
-{
-	bool ok = true;
-
-	for (unsigned i = 1; i < H248_TOK_COUNT; i++)
-		ok = gw_words_add(&index_of_tokens, tokens[i].text[0], i) == GW_OK &&
-			gw_words_add(&index_of_tokens, tokens[i].text[1], i) == GW_OK && ok;
-	assert(ok && "two tokens have one spelling, or gw_words is too small");
-	(void)ok;
-}
-
-enum h248_token h248_token_lookup(struct gw_sv name)
-{
-	return (enum h248_token)gw_words_find(&index_of_tokens, name);
-}
-
-struct gw_sv h248_token_text(enum h248_token token, bool is_long)
-{
-	return tokens[token].text[is_long];
-}
+/* Lexer and parser of the H.248 text syntax (H.248.1 Annex B, iq.md 6.1). */
+#include "proto/h248/grammar.h"
 
 struct lex {
 	struct gw_sv s;
@@ -87,20 +49,11 @@ static bool take(struct lex *x, char c)
 	return true;
 }
 
-/* T-2 */
-static bool is_safe(char c)
-{
-	char l = gw_lower(c);
-
-	return (l >= 'a' && l <= 'z') || (c >= '0' && c <= '9') ||
-		(c && strchr("+-&!_/'?@^`~*$\\()%|.", c));
-}
-
 static enum gw_err word(struct lex *x, struct gw_sv *out)
 {
 	size_t from = x->i;
 
-	while (x->i < x->s.len && is_safe(x->s.p[x->i]))
+	while (x->i < x->s.len && h248_is_safe(x->s.p[x->i]))
 		x->i++;
 	if (x->i == from)
 		return bad(x, "a name or value is expected here");
@@ -149,28 +102,47 @@ static struct h248_item *new_item(struct lex *x)
 }
 
 /* "[a, b]", "[a : b]" and "{a, b}" values. */
-static enum gw_err value_list(struct lex *x, struct h248_item *it, char close)
+static enum gw_err value_list(struct lex *x, struct h248_item *it)
 {
-	struct h248_item *last = it;
+	struct h248_item **tail = &it->list;
 	enum gw_err err;
 
-	x->i++;
+	it->bracket = x->s.p[x->i++];
 	if ((err = value(x, it)))
 		return err;
-	while (take(x, ',') || (close == ']' && take(x, ':'))) {
-		struct h248_item *n = new_item(x);
-
-		if (!n)
+	if (it->bracket == '[' && take(x, ':')) {
+		it->bracket = ':';
+		if (!(*tail = new_item(x)))
 			return GW_ELIMIT;
-		if ((err = value(x, n)))
+		if ((err = value(x, *tail)))
 			return err;
-		if (last == it)
-			it->list = n;
-		else
-			last->next = n;
-		last = n;
 	}
-	return take(x, close) ? GW_OK : bad(x, "value list has no end");
+	while (it->bracket != ':' && take(x, ',')) {
+		if (!(*tail = new_item(x)))
+			return GW_ELIMIT;
+		if ((err = value(x, *tail)))
+			return err;
+		tail = &(*tail)->next;
+	}
+	return take(x, it->bracket == '{' ? '}' : ']') ? GW_OK : bad(x, "value list has no end");
+}
+
+/* A mId: it has characters that are none of a value. Whether it is a right one the grammar says. */
+static enum gw_err mid(struct lex *x, struct gw_sv *out)
+{
+	size_t from = x->i;
+	char close = peek(x) == '[' ? ']' : peek(x) == '<' ? '>' : 0;
+
+	if (gw_sv_istarts(gw_sv_sub(x->s, from, x->s.len), GW_SV("MTP{")))
+		close = '}';
+	while (close && x->i < x->s.len && x->s.p[x->i] != close && (unsigned char)x->s.p[x->i] > ' ')
+		x->i++;
+	if (close && peek(x) == close)
+		x->i++;
+	while (x->i < x->s.len && (h248_is_safe(x->s.p[x->i]) || x->s.p[x->i] == ':'))
+		x->i++;
+	*out = gw_sv_sub(x->s, from, x->i);
+	return x->i > from ? GW_OK : bad(x, "a message identifier is expected here");
 }
 
 /* T-7: octets up to an unescaped '}'. */
@@ -184,10 +156,12 @@ static enum gw_err raw(struct lex *x, struct h248_item *it)
 			escaped = true;
 			x->i++;
 		}
+		if (x->s.p[x->i] == '\0')
+			return bad(x, "an octet 0 among octets");
 		x->i++;
 	}
 	if (x->i >= x->s.len)
-		return bad(x, "Local or Remote has no end");
+		return bad(x, "octets have no end");
 	it->raw = gw_sv_sub(x->s, from, x->i++);
 	while (it->raw.len && (it->raw.p[0] == '\r' || it->raw.p[0] == '\n' || it->raw.p[0] == ' '))
 		it->raw = gw_sv_sub(it->raw, 1, it->raw.len);	/* the line end behind '{' (6.4) */
@@ -234,6 +208,21 @@ static enum gw_err braces(struct lex *x, struct h248_item *it, unsigned depth)
 	return items(x, &it->child, depth + 1, false);
 }
 
+static enum gw_err relation(struct lex *x, struct h248_item *it)
+{
+	if (it->token == H248_TOK_MODEM && peek(x) == '[')	/* the one list that follows no relation */
+		return value_list(x, it);
+	if (!peek(x) || !strchr("=#<>", peek(x)))
+		return GW_OK;
+	it->relation = x->s.p[x->i++];
+	skip(x);
+	if (it->token == H248_TOK_MGC_ID || it->token == H248_TOK_SERVICE_CHANGE_ADDRESS)
+		return mid(x, &it->value);
+	if (it->token == H248_TOK_DIGIT_MAP && peek(x) == '{')	/* a map without a name */
+		return GW_OK;
+	return peek(x) == '[' || peek(x) == '{' ? value_list(x, it) : value(x, it);
+}
+
 static enum gw_err item(struct lex *x, struct h248_item **out, unsigned depth)
 {
 	struct h248_item *it = new_item(x);
@@ -259,26 +248,9 @@ static enum gw_err item(struct lex *x, struct h248_item **out, unsigned depth)
 		skip(x);
 	}
 	it->token = token_of(it->name);
-	if (peek(x) && strchr("=#<>", peek(x))) {
-		it->relation = x->s.p[x->i++];
-		skip(x);
-		/* a mId is the value of ServiceChangeAddress and MgcIdToTry: "[ip]:port", "<name>:port" */
-		if (it->token == H248_TOK_MGC_ID || it->token == H248_TOK_SERVICE_CHANGE_ADDRESS) {
-			size_t from = x->i;
-
-			while (x->i < x->s.len && !strchr(" \t\r\n,}", x->s.p[x->i]))
-				x->i++;
-			it->value = gw_sv_sub(x->s, from, x->i);
-			err = it->value.len ? GW_OK : bad(x, "an address is expected here");
-		} else if (peek(x) == '[' || peek(x) == '{') {
-			err = value_list(x, it, peek(x) == '[' ? ']' : '}');
-		} else {
-			err = value(x, it);
-		}
-		if (err)
-			return err;
-		skip(x);
-	}
+	if ((err = relation(x, it)))
+		return err;
+	skip(x);
 	return peek(x) == '{' ? braces(x, it, depth) : GW_OK;
 }
 
@@ -306,35 +278,61 @@ static enum gw_err items(struct lex *x, struct h248_item **out, unsigned depth, 
 	}
 }
 
+static bool is_hex(struct gw_sv s, size_t min, size_t max)
+{
+	uint32_t n;
+
+	if (!gw_sv_istarts(s, GW_SV("0x")) || s.len < 2 + min || s.len > 2 + max)
+		return false;
+	for (size_t i = 2; i < s.len; i++)
+		if (gw_sv_hex32(gw_sv_sub(s, i, i + 1), &n))
+			return false;
+	return true;
+}
+
+/* authenticationHeader = AuthToken "=" SecurityParmIndex ":" SequenceNum ":" AuthData */
+static enum gw_err authentication(struct lex *x)
+{
+	struct gw_sv part[3];
+	enum gw_err err;
+
+	for (int i = 0; i < 3; i++) {
+		if (!take(x, i ? ':' : '='))
+			return bad(x, "authentication header is incomplete");
+		skip(x);
+		if ((err = word(x, &part[i])))
+			return err;
+	}
+	return is_hex(part[0], 8, 8) && is_hex(part[1], 8, 8) && is_hex(part[2], 24, 64) ? GW_OK :
+		bad(x, "authentication header is not of numbers");
+}
+
 static enum gw_err header(struct lex *x, struct h248_message *m)
 {
-	struct gw_sv w;
+	struct gw_sv w, name, version;
+	enum gw_err err;
 	uint32_t n;
-	size_t from;
 
 	skip(x);
-	from = x->i;
-	while (x->i < x->s.len && x->s.p[x->i] != '/' && x->s.p[x->i] > ' ')
-		x->i++;
-	w = gw_sv_sub(x->s, from, x->i);
-	if (!gw_sv_ieq(w, GW_SV("MEGACO")) && !gw_sv_eq(w, GW_SV("!")))
+	if ((err = word(x, &w)))
+		return err;
+	if (h248_token_lookup(w) == H248_TOK_AUTHENTICATION) {
+		m->has_auth = true;
+		if ((err = authentication(x)))
+			return err;
+		skip(x);
+		if ((err = word(x, &w)))
+			return err;
+	}
+	if (!gw_sv_cut(w, '/', &name, &version) || (!gw_sv_ieq(name, GW_SV("MEGACO")) && !gw_sv_eq(name, GW_SV("!"))))
 		return bad(x, "message begins neither with MEGACO nor with !");
-	if (!take(x, '/'))
-		return bad(x, "version is missing");
-	from = x->i;
-	while (x->i < x->s.len && x->s.p[x->i] >= '0' && x->s.p[x->i] <= '9')
-		x->i++;
-	if (gw_sv_uint_max(gw_sv_sub(x->s, from, x->i), 99, &n))
+	if (version.len > 2 || gw_sv_u32(version, &n))
 		return bad(x, "version is not a number");
 	m->version = n;
 	skip(x);
-	from = x->i;
-	while (x->i < x->s.len && !strchr(" \t\r\n;", x->s.p[x->i]))
-		x->i++;
-	m->mid = gw_sv_sub(x->s, from, x->i);
-	if (m->mid.len == 0 || m->mid.len > 128)
-		return bad(x, "message identifier is missing");
-	return GW_OK;
+	if ((err = mid(x, &m->mid)))
+		return err;
+	return h248_is_mid(m->mid) ? GW_OK : bad(x, "no message identifier");
 }
 
 enum gw_err h248_parse(struct h248_message *m, struct gw_arena *arena, struct gw_sv text,
@@ -343,7 +341,7 @@ enum gw_err h248_parse(struct h248_message *m, struct gw_arena *arena, struct gw
 	struct lex x = { .s = text, .arena = arena, .diag = diag };
 	enum gw_err err;
 
-	*m = (struct h248_message){ 0 };
+	*m = (struct h248_message){ .refusal = 400 };
 	if (diag)
 		*diag = (struct gw_diag){ 0, "" };
 	if (text.len > H248_MAX_BYTES)
@@ -352,6 +350,8 @@ enum gw_err h248_parse(struct h248_message *m, struct gw_arena *arena, struct gw
 		return err;
 	skip(&x);
 	err = items(&x, &m->body, 0, true);
+	if (!err)
+		err = h248_check(m, arena, diag);
 	return arena->failed ? GW_ENOMEM : err;
 }
 

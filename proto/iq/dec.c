@@ -133,17 +133,16 @@ static bool cmd_kind(enum h248_token t, enum iq_cmd_kind *out)
 	return false;
 }
 
-static bool context_id(struct gw_sv v, uint32_t *out)
+static uint32_t context_id(struct gw_sv v)
 {
-	if (gw_sv_eq(v, GW_SV("-")))
-		*out = IQ_CONTEXT_NULL;
-	else if (gw_sv_eq(v, GW_SV("$")))
-		*out = IQ_CONTEXT_CHOOSE;
-	else if (gw_sv_eq(v, GW_SV("*")))
-		*out = IQ_CONTEXT_ALL;
-	else
-		return gw_sv_u32(v, out) == GW_OK && *out != 0 && *out < IQ_CONTEXT_CHOOSE;
-	return true;
+	uint32_t n = IQ_CONTEXT_NULL;
+
+	if (gw_sv_eq(v, GW_SV("$")))
+		return IQ_CONTEXT_CHOOSE;
+	if (gw_sv_eq(v, GW_SV("*")))
+		return IQ_CONTEXT_ALL;
+	(void)!gw_sv_u32(v, &n);	/* "-", or a number: the grammar saw to it */
+	return n;
 }
 
 static void command(struct iq_dec *d, struct iq_action *a, const struct h248_item *it,
@@ -160,8 +159,10 @@ static void command(struct iq_dec *d, struct iq_action *a, const struct h248_ite
 		c->is_optional |= gw_lower(n.p[0]) == 'o';
 		c->is_wildcard_response |= gw_lower(n.p[0]) == 'w';
 	}
-	if (term.len == 0)
-		iq_dec_fault(c, 442, it->name);
+	if (it->fault) {
+		iq_dec_fault(c, it->fault->code, it->fault->near);
+		return;
+	}
 	for (const struct h248_item *p = it->child; p; p = p->next)
 		iq_dec_descriptor(d, c, p);
 }
@@ -271,8 +272,10 @@ static void action(struct iq_dec *d, struct iq_txn *t, const struct h248_item *i
 		return;
 	}
 	*a = (struct iq_action){ .priority = -1 };
-	if (!context_id(it->value, &a->context)) {
-		a->error = 422;
+	a->context = context_id(it->value);
+	if (it->fault) {
+		a->error = it->fault->code;
+		a->error_text = it->fault->near;
 		return;
 	}
 	for (const struct h248_item *p = it->child; p; p = p->next) {
@@ -286,17 +289,34 @@ static void action(struct iq_dec *d, struct iq_txn *t, const struct h248_item *i
 	}
 }
 
+/* "tid", "tid/segment", "tid/segment/END"; a reply that is whole in one segment is a reply. */
+static void reply_id(struct iq_txn *t, struct gw_sv v)
+{
+	struct gw_sv id, segment;
+
+	gw_sv_cut(v, '/', &id, &segment);
+	(void)!gw_sv_u32(id, &t->id);	/* the grammar saw to it */
+	if (segment.len && !gw_sv_ieq(segment, GW_SV("1/END")) && !gw_sv_eq(segment, GW_SV("1/&")))
+		t->error = 501;		/* segments are put together by nobody on Iq (0.2.4) */
+}
+
 static void request_or_reply(struct iq_dec *d, struct iq_txn *t, const struct h248_item *it)
 {
-	if (gw_sv_u32(it->value, &t->id) || (t->kind == IQ_REQUEST && t->id == 0))
+	reply_id(t, it->value);
+	if (t->kind == IQ_REQUEST && t->id == 0)	/* */
 		t->error = 403;
+	if (it->fault) {
+		t->error = it->fault->code;
+		t->error_text = it->fault->near;
+		return;
+	}
 	for (const struct h248_item *p = it->child; p; p = p->next) {
 		if (p->token == H248_TOK_CONTEXT)
 			action(d, t, p);
 		else if (p->token == H248_TOK_IMM_ACK)
 			t->imm_ack = true;
-		else if (!read_error(p, &t->error, &t->error_text))
-			t->error = 403;
+		else
+			(void)read_error(p, &t->error, &t->error_text);
 	}
 }
 
@@ -311,8 +331,8 @@ static void acks(struct iq_dec *d, struct iq_msg *m, const struct h248_item *it)
 		*t = (struct iq_txn){ .kind = IQ_ACK };
 		if (!gw_sv_cut(p->name, '-', &a, &b))
 			b = a;
-		if (gw_sv_u32(a, &t->id) || gw_sv_u32(b, &t->id_last))
-			t->id = t->id_last = 0;
+		(void)!gw_sv_u32(a, &t->id);
+		(void)!gw_sv_u32(b, &t->id_last);
 	}
 }
 
@@ -334,11 +354,10 @@ static enum gw_err transaction(struct iq_dec *d, struct iq_msg *m, const struct 
 	case H248_TOK_RESPONSE_ACK:
 		acks(d, m, it);
 		return GW_OK;
-	default:
-		return read_error(it, &m->error, &m->error_text) ? GW_OK : GW_EBADMSG;
+	default:	/* an error, or a receipt for a segment */
+		(void)read_error(it, &m->error, &m->error_text);
+		return GW_OK;
 	}
-	if (!it->has_braces || (kind != IQ_PENDING && !it->child))
-		return GW_EBADMSG;
 	t = iq_dec_grow(d, (void **)&m->txns, &m->n_txns, sizeof(*t), 64);
 	if (!t)
 		return GW_ELIMIT;
@@ -356,10 +375,7 @@ enum gw_err iq_decode(struct gw_arena *arena, struct gw_sv text, struct iq_msg *
 
 	err = h248_parse(&h, arena, text, diag);
 	*m = (struct iq_msg){ .version = h.version, .mid = h.mid };
-	for (const struct h248_item *it = h.body; it && err == GW_OK; it = it->next) {
+	for (const struct h248_item *it = h.body; it && err == GW_OK; it = it->next)
 		err = transaction(&d, m, it);
-		if (err && diag)
-			*diag = (struct gw_diag){ it->off, "neither a transaction nor an error" };
-	}
 	return err == GW_OK && arena->failed ? GW_ENOMEM : err;
 }

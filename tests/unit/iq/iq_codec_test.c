@@ -34,11 +34,11 @@ static const char *const examples[] = { add,
 	"!/3 [192.0.2.10]:2944 PN=7004{}", "!/3 [192.0.2.10]:2944 P=7005{IA,C=17{MF=ip/1/acc0/1001}}",
 	"!/3 [192.0.2.10]:2944 K{5001-5003,7001}", "!/3 [192.0.2.10]:2944 ER=400{\"Syntax error in message\"}",
 	"!/1 [192.0.2.10]:2944 T=1{C=-{SC=ROOT{SV{MT=RS,RE=\"902\",PF=ThreeGIq/2,V=3}}}}",
-	"!/1 [IPv6] T=2523{C=-{SC=ROOT{SV{MT=RS,RE=901,PF=ETSI_BGF/2,V=3}}}}",
+	"!/1 [2001:db8::7] T=2523{C=-{SC=ROOT{SV{MT=RS,RE=901,PF=ETSI_BGF/2,V=3}}}}",
 	"!/3 [192.0.2.1]:2944 T=7020{C=-{SC=ROOT{SV{MT=HO,RE=\"903 MGC directed change\",MG=[192.0.2.2]:2944}}}}",
 	"!/3 [192.0.2.1]:2944 T=7007{C=17{TP{ip/1/acc0/1001,ip/1/core0/1002,BW,ST=1,ip/1/a/1,ip/1/b/2,IS},PR=3,EGO,IEPS=ON,"
 	"MF=ip/1/acc0/1001{M{ST=1{O{MO=SR}}}}}}",
-	"!/3 [192.0.2.1]:2944 T=8{C=17{CA{TP,EG,PR,IEPS},AV=ip/1/acc0/1001{AT{PG,M{TS{SI},TS{mgroup/gs},ST=1{O{ipdc/realm}},ST=1{L},"
+	"!/3 [192.0.2.1]:2944 T=8{C=17{CA{TP,EG,PR,IEPS},AV=ip/1/acc0/1001{AT{PG,M{TS{mgroup/gs},ST=1{O{ipdc/realm}},ST=1{L},"
 	"ST=2{O{MO}},ST=2{SA{rtp/ps}}},E{g/cause},SG{ipnapt/latch},SA{rtp/pr},PG{g-1}}}}}",
 	"!/3 [192.0.2.1]:2944 T=9{C=-{MF=ROOT{M{TS{SI=TE,root/maxNumberOfContexts=500,ipra/ar=[\"access\",\"core\"]}},E=7{ipra/arc,"
 	"chp/mgcon,it/ito{mit=3000}}}}}",
