@@ -33,7 +33,7 @@ void cp_call_delayed_offer(struct cp_call *c, struct sip_msg *m)
 	cp_call_keep(c, m);
 	if (!c->waiting)
 		cp_call_release(c, 500, "out of memory");
-	else if (c->context)		/* within a call: its terminations are there */
+	else if (c->context && cp_media_is_reserved(c))
 		relay_offer(c, c->waiting);
 	else if (cp_media_reserve(c))
 		cp_call_release(c, 503, "no media gateway");	/* W2-ERR-28 */

@@ -11,6 +11,7 @@
 #define CP_SDP_BYTES 16384
 #define CP_ROUTES_MAX 16
 #define CP_FORKS_MAX 8
+#define CP_LINES_MAX 4
 
 enum cp_call_state { CALL_RESERVING, CALL_INVITING, CALL_UP };
 
@@ -35,6 +36,12 @@ struct cp_half {
 	char *routes[CP_ROUTES_MAX]; /* core side: route set beyond us */
 	unsigned n_routes;
 	uint32_t cseq;               /* highest CSeq that side used */
+};
+
+/** An m-line with streams at the gateway: the stream's ID is the line's number, from 1, on both terminations (M-2). */
+struct cp_media_line {
+	uint8_t index;               /* of the m-line */
+	char *local_access, *local_core;   /* Local texts of the gateway */
 };
 
 /** An offer in progress: memory of one exchange. */
@@ -68,7 +75,8 @@ struct cp_call {
 	unsigned gateway;
 	uint32_t context;
 	char *term_access, *term_core;
-	char *local_access, *local_core;   /* Local texts of the gateway */
+	struct cp_media_line lines[CP_LINES_MAX];
+	unsigned n_lines;
 	bool ice_lite;
 	struct sdp_origin o_w2, o_core;
 	struct cp_exchange ex;
@@ -163,7 +171,10 @@ void cp_call_on_grace(struct gw_timer *timer, uint64_t now_ms);
 struct cp_call *cp_call_alloc(struct cp_alg *a);
 /** Its memory, and nothing else: no list, map or timer knows it any more. */
 void cp_call_free(struct cp_call *c);
-void cp_call_send_invite(struct cp_call *c);
+/** What is reserved is there: the INVITE or UPDATE that waits for it goes to the other side. */
+void cp_call_send_offer(struct cp_call *c);
+/** The gateway has not reserved it. */
+void cp_call_not_reserved(struct cp_call *c);
 void cp_call_on_uac_gone(void *user, struct cp_uac *uac);
 void cp_call_on_uas_gone(void *user, struct cp_uas *u);
 void cp_call_on_cancel(void *user, struct cp_uas *u, const struct sip_msg *cancel);
@@ -206,6 +217,9 @@ void cp_call_forget(const struct cp_call *c);
 void cp_media_begin(struct cp_call *c, enum cp_side sender);
 enum gw_err cp_media_offer(struct cp_call *c, struct gw_sv sdp, enum cp_side from, const char **why,
 	unsigned *status);
+/** Has the gateway streams for every line of the offer that crosses? */
+bool cp_media_is_reserved(const struct cp_call *c);
+/** Reserve what is missing: a new context, or streams beside those that are there. */
 enum gw_err cp_media_reserve(struct cp_call *c);
 enum gw_err cp_media_reserved(struct cp_call *c, const struct iq_txn *reply);
 /** Description of the offer for the other leg. */
@@ -214,7 +228,9 @@ enum gw_err cp_media_answer(struct cp_call *c, struct gw_sv sdp, const char **wh
 enum gw_err cp_media_write_answer(struct cp_call *c, struct gw_buf *out);
 /** Modify with what the exchange has agreed; directions the gate does not name stay closed. */
 enum gw_err cp_media_configure(struct cp_call *c, enum cp_gate gate, unsigned step);
-/** Index of the m-line that carries the media; -1: none. */
+/** The line with this index, made when new; NULL: no memory, or too many. */
+struct cp_media_line *cp_call_line(struct cp_call *c, unsigned index);
+/** Index of the first m-line that crosses; -1: none. */
 int cp_media_line(const struct cp_call *c);
 void cp_media_subtract(struct cp_call *c);
 

@@ -64,7 +64,6 @@ static void on_iq_reply(void *user, const struct cp_iq_ref *ref, const struct iq
 	struct cp_alg *a = user;
 	struct cp_call *c = gw_map_get_u64(&a->by_id, ref->call);
 	uint32_t made;
-	enum gw_err err;
 
 	if (ref->step == STEP_SUBTRACT || ref->step == STEP_SUBTRACT_AGAIN) {
 		subtracted(a, ref, reply);
@@ -84,24 +83,12 @@ static void on_iq_reply(void *user, const struct cp_iq_ref *ref, const struct iq
 	}
 	CP_TRACE_IQ(CP_TRACE_IN, c->call_id, cp_call_user(c), !reply ? "no reply" : error_of(reply) ? "Error" : "Reply");
 	if (ref->step == STEP_ADD) {
-		err = cp_media_reserved(c, reply);
-		if (err && c->ex.is_delayed) {
-			cp_call_release(c, 503, "media gateway refused");
-			return;
-		}
-		if (err) {
-			struct cp_uas *u = c->ex.u;
-
-			cp_call_detach(c, "SIP;cause=503");
-			if (u)
-				cp_sip_refuse(u, 503, "media gateway refused");
-			cp_call_end(c, "media gateway refused");
-			return;
-		}
-		if (c->ex.is_delayed)
+		if (cp_media_reserved(c, reply))
+			cp_call_not_reserved(c);
+		else if (c->ex.is_delayed)
 			cp_call_relay_waiting(c);
 		else
-			cp_call_send_invite(c);
+			cp_call_send_offer(c);
 		return;
 	}
 	if (!reply || error_of(reply) || reply->actions[0].n_cmds < 2) {
@@ -122,6 +109,14 @@ static struct cp_call *by_context(struct cp_alg *a, unsigned gateway, uint32_t c
 			return c;
 	}
 	return NULL;
+}
+
+/* Of the line the call lives by: it goes on without its video. */
+static bool is_main(const struct cp_call *c, const struct iq_item *ev)
+{
+	int line = cp_media_line(c);
+
+	return ev->stream == 0 || line < 0 || ev->stream == line + 1;
 }
 
 static void connected(struct cp_call *c)
@@ -145,24 +140,24 @@ static bool on_iq_notify(void *user, unsigned gateway, uint32_t context, struct 
 	switch (ev->id) {
 	case IQ_EV_X_ICE:
 	case IQ_EV_ICE_RESULT:
-		c->ice_ok = true;
+		c->ice_ok |= is_main(c, ev);
 		gw_timer_stop(&a->s->loop->timers, &c->grace);
 		cp_call_save(c);
 		break;
 	case IQ_EV_X_DTLS:
 		state = iq_item_param(ev, GW_SV("state"));
 		if (gw_sv_ieq(state, GW_SV("up"))) {
-			c->dtls_up = true;
+			c->dtls_up |= is_main(c, ev);
 			cp_call_save(c);
 		} else {
 			cp_call_release(c, 503, "DTLS failed");
 		}
 		break;
 	case IQ_EV_BNC_CHANGE:		/* 4.6; established: there was connectivity, too */
-		if (gw_sv_ieq(iq_item_param(ev, GW_SV("Type")), GW_SV("Est")))
-			connected(c);
-		else
+		if (!gw_sv_ieq(iq_item_param(ev, GW_SV("Type")), GW_SV("Est")))
 			cp_call_release(c, 503, "DTLS association ended");
+		else if (is_main(c, ev))
+			connected(c);
 		break;
 	case IQ_EV_CONSENT:
 	case IQ_EV_X_CONSENT:	/* W2-ICE-12: the client may come back within the grace */

@@ -16,6 +16,8 @@ static struct sdp_policy policy(const struct cp_conf *c)
 
 	for (unsigned i = 0; i < c->media.n_codecs && p.n_codecs < 16; i++)
 		p.codecs[p.n_codecs++] = gw_sv_cstr(c->media.codecs[i]);
+	for (unsigned i = 0; i < c->media.n_video && p.n_video < 8; i++)
+		p.video[p.n_video++] = gw_sv_cstr(c->media.video[i]);
 	return p;
 }
 
@@ -71,15 +73,40 @@ enum gw_err cp_media_offer(struct cp_call *c, struct gw_sv text, enum cp_side fr
 	return GW_OK;
 }
 
-/* Our role, said in Local: by the offer from a WIC, or left open when we offer (F-35, F-37). */
-static enum sdp_setup our_setup(const struct cp_call *c)
+struct cp_media_line *cp_call_line(struct cp_call *c, unsigned index)
 {
-	const struct sdp_line *l;
-	int i = active(&c->ex, c->ex.offer.n_lines);
+	for (unsigned i = 0; i < c->n_lines; i++)
+		if (c->lines[i].index == index)
+			return &c->lines[i];
+	if (c->n_lines == CP_LINES_MAX)
+		return NULL;
+	c->lines[c->n_lines] = (struct cp_media_line){ .index = (uint8_t)index };
+	return &c->lines[c->n_lines++];
+}
 
-	if (c->ex.offerer == CP_SIDE_MW || i < 0)
+static bool has_streams(const struct cp_call *c, unsigned index)
+{
+	for (unsigned i = 0; i < c->n_lines; i++)
+		if (c->lines[i].index == index)
+			return c->lines[i].local_access && c->lines[i].local_core;
+	return false;
+}
+
+bool cp_media_is_reserved(const struct cp_call *c)
+{
+	for (unsigned i = 0; i < c->ex.offer.n_lines; i++)
+		if (c->ex.streams[i].is_active && !has_streams(c, i))
+			return false;
+	return true;
+}
+
+/* Our role, said in Local: by the offer from a WIC, or left open when we offer (F-35, F-37). */
+static enum sdp_setup our_setup(const struct cp_call *c, unsigned i)
+{
+	const struct sdp_line *l = &c->ex.offer.lines[i];
+
+	if (c->ex.offerer == CP_SIDE_MW)
 		return SDP_SETUP_ACTPASS;
-	l = &c->ex.offer.lines[i];
 	if (l->setup == SDP_SETUP_ACTIVE)
 		return SDP_SETUP_PASSIVE;
 	if (l->setup == SDP_SETUP_PASSIVE)
@@ -87,9 +114,9 @@ static enum sdp_setup our_setup(const struct cp_call *c)
 	return c->alg->s->conf->media.dtls_role == CP_DTLS_PASSIVE ? SDP_SETUP_PASSIVE : SDP_SETUP_ACTIVE;
 }
 
-static struct iq_stream stream(const struct cp_call *c, const char *realm)
+static struct iq_stream stream(const struct cp_call *c, unsigned index, const char *realm)
 {
-	struct iq_stream s = iq_stream(1);
+	struct iq_stream s = iq_stream((uint16_t)(index + 1));
 
 	s.mode = IQ_MODE_INACTIVE;
 	s.reserve_value = 1;
@@ -98,91 +125,130 @@ static struct iq_stream stream(const struct cp_call *c, const char *realm)
 	return s;
 }
 
-static unsigned wanted(struct iq_item *ev, bool is_access, const char *heartbeat)
+/* What is written is kept with the exchange, until the request is printed. */
+static enum gw_err keep(struct cp_call *c, enum gw_err err, struct gw_buf *b, struct gw_sv *out)
 {
-	unsigned n = 0;
-
-	ev[n] = (struct iq_item){ .id = IQ_EV_HANGTERM, .n_params = 1 };
-	ev[n++].params[0] = (struct iq_param){ GW_SV("timerx"), gw_sv_cstr(heartbeat) };
-	ev[n++] = (struct iq_item){ .id = IQ_EV_CAUSE };
-	if (!is_access)
-		return n;
-	ev[n++] = (struct iq_item){ .id = IQ_EV_BNC_CHANGE, .stream = 1 };
-	ev[n++] = (struct iq_item){ .id = IQ_EV_CONSENT, .stream = 1 };
-	return n;
+	*out = err ? GW_SV_NONE : gw_arena_sv(&c->ex.arena, gw_buf_sv(b));
+	b->len = 0;
+	return err ? err : out->len ? GW_OK : GW_ENOMEM;
 }
 
-static unsigned add_private(struct iq_item *ev, unsigned n)
-{
-	ev[n++] = (struct iq_item){ .id = IQ_EV_X_ICE, .stream = 1 };
-	ev[n++] = (struct iq_item){ .id = IQ_EV_X_DTLS, .stream = 1 };
-	return n;
-}
-
-/* Both terminations in one transaction: reserved, and the WIC's side configured as far as it is known. */
-enum gw_err cp_media_reserve(struct cp_call *c)
+/* Both streams of one line: wildcards for us, and what the offerer has said of itself. */
+static enum gw_err reserve_line(struct cp_call *c, unsigned i, struct iq_stream *access, struct iq_stream *core)
 {
 	const struct cp_conf *conf = c->alg->s->conf;
-	int i = active(&c->ex, c->ex.offer.n_lines);
 	const struct sdp_stream *s = &c->ex.streams[i];
 	const struct sdp_line *l = &c->ex.offer.lines[i];
 	bool from_w2 = c->ex.offerer == CP_SIDE_W2;
-	char la[SDP_BYTES], ra[SDP_BYTES], lc[SDP_BYTES], rc[SDP_BYTES], hb[16];
-	struct gw_buf bla = gw_buf(la, sizeof(la)), bra = gw_buf(ra, sizeof(ra));
-	struct gw_buf blc = gw_buf(lc, sizeof(lc)), brc = gw_buf(rc, sizeof(rc));
-	struct iq_stream sa = stream(c, conf->media.access_realm), sc = stream(c, conf->media.core_realm);
-	struct iq_item ea[8], ec[8], sg = { .id = IQ_SG_STUN_SERVER, .stream = 1 };
-	struct iq_cmd cmds[2] = { { .kind = IQ_ADD, .term = iq_term(GW_SV("ip/$/$/$")), .streams = &sa,
-			.n_streams = 1, .has_events = true, .events_id = 1, .events = ea,
-			.has_signals = true, .signals = &sg, .n_signals = 1 },
-		{ .kind = IQ_ADD, .term = iq_term(GW_SV("ip/$/$/$")), .streams = &sc, .n_streams = 1,
+	bool is_v6 = c->b && c->b->peer.addr.family == 6;	/* media take the family signalling came by */
+	char text[SDP_BYTES];
+	struct gw_buf b = gw_buf(text, sizeof(text));
+	enum gw_err err;
+
+	*access = stream(c, i, conf->media.access_realm);
+	*core = stream(c, i, conf->media.core_realm);
+	access->has_local = core->has_local = true;
+	access->has_remote = from_w2;
+	core->has_remote = !from_w2;
+	if ((err = keep(c, sdp_iq_access_local(s, from_w2 ? l->media->proto : GW_SV("UDP/TLS/RTP/SAVPF"), is_v6,
+		     our_setup(c, i), &b), &b, &access->local)) ||
+		(err = keep(c, sdp_iq_core_local(s, !from_w2 && l->remote.family == 6, &b), &b, &core->local)))
+		return err;
+	return from_w2 ? keep(c, sdp_iq_access_remote(s, l, &b), &b, &access->remote) :
+			 keep(c, sdp_iq_core_remote(s, l, &b), &b, &core->remote);
+}
+
+/* Events and signals of the access termination are told as a whole (M-9): all lines, old and new. */
+struct access_lists {
+	struct iq_item events[IQ_MAX_EVENTS], signals[CP_LINES_MAX];
+	unsigned n_events, n_signals;
+};
+
+static unsigned wanted(struct iq_item *ev, const char *heartbeat)
+{
+	ev[0] = (struct iq_item){ .id = IQ_EV_HANGTERM, .n_params = 1 };
+	ev[0].params[0] = (struct iq_param){ GW_SV("timerx"), gw_sv_cstr(heartbeat) };
+	ev[1] = (struct iq_item){ .id = IQ_EV_CAUSE };
+	return 2;
+}
+
+static void add_line(struct access_lists *l, unsigned index, bool has_xwrtc)
+{
+	static const enum iq_name each[] = { IQ_EV_BNC_CHANGE, IQ_EV_CONSENT, IQ_EV_X_ICE, IQ_EV_X_DTLS };
+	uint16_t id = (uint16_t)(index + 1);
+
+	for (unsigned i = 0; i < (has_xwrtc ? 4 : 2) && l->n_events < IQ_MAX_EVENTS; i++)
+		l->events[l->n_events++] = (struct iq_item){ .id = each[i], .stream = id };
+	l->signals[l->n_signals++] = (struct iq_item){ .id = IQ_SG_STUN_SERVER, .stream = id };
+}
+
+/* Both terminations in one transaction: reserved, and the offerer's side configured as far as it is known. */
+enum gw_err cp_media_reserve(struct cp_call *c)
+{
+	struct iq_stream sa[CP_LINES_MAX], sc[CP_LINES_MAX];
+	struct access_lists al = { .n_events = 0 };
+	struct iq_item ec[IQ_MAX_EVENTS];
+	struct iq_cmd cmds[2] = { { .kind = IQ_ADD, .term = iq_term(GW_SV("ip/$/$/$")), .streams = sa,
+			.has_events = true, .events_id = 1, .events = al.events,
+			.has_signals = true, .signals = al.signals },
+		{ .kind = IQ_ADD, .term = iq_term(GW_SV("ip/$/$/$")), .streams = sc,
 			.has_events = true, .events_id = 2, .events = ec } };
 	struct iq_action a = { .context = IQ_CONTEXT_CHOOSE, .priority = -1, .is_emergency = c->is_emergency,
 		.cmds = cmds, .n_cmds = 2 };
 	struct cp_iq_gateway_info info;
-	bool is_v6 = c->b && c->b->peer.addr.family == 6;
+	char hb[16];
+	unsigned n = 0;
 	enum gw_err err;
 
-	if ((err = cp_iq_pick(c->alg->iq, &c->gateway)))
+	if (!c->context && (err = cp_iq_pick(c->alg->iq, &c->gateway)))
 		return err;
 	cp_iq_gateway(c->alg->iq, c->gateway, &info);
-	snprintf(hb, sizeof(hb), "%u", conf->iq.heartbeat_s);
-	cmds[0].n_events = wanted(ea, true, hb);
-	if (info.has_xwrtc)
-		cmds[0].n_events = add_private(ea, cmds[0].n_events);
-	cmds[1].n_events = wanted(ec, false, hb);
-	/* the WIC's media takes the address family its signalling came by */
-	if ((err = sdp_iq_access_local(s, from_w2 ? l->media->proto : GW_SV("UDP/TLS/RTP/SAVPF"), is_v6,
-		     our_setup(c), &bla)) ||
-		(err = sdp_iq_core_local(s, !from_w2 && l->remote.family == 6, &blc)))
-		return err;
-	sa.has_local = sc.has_local = true;
-	sa.local = gw_buf_sv(&bla);
-	sc.local = gw_buf_sv(&blc);
-	if (from_w2) {
-		err = sdp_iq_access_remote(s, l, &bra);
-		sa.has_remote = true;
-		sa.remote = gw_buf_sv(&bra);
-	} else {
-		err = sdp_iq_core_remote(s, l, &brc);
-		sc.has_remote = true;
-		sc.remote = gw_buf_sv(&brc);
+	snprintf(hb, sizeof(hb), "%u", c->alg->s->conf->iq.heartbeat_s);
+	al.n_events = wanted(al.events, hb);
+	cmds[1].n_events = wanted(ec, hb);
+	for (unsigned i = 0; i < c->ex.offer.n_lines; i++) {
+		bool is_new = c->ex.streams[i].is_active && !has_streams(c, i);
+
+		if (is_new && !cp_call_line(c, i))
+			return GW_ELIMIT;
+		if (is_new && (err = reserve_line(c, i, &sa[n], &sc[n])))
+			return err;
+		n += is_new;
 	}
-	if (err)
-		return err;
-	CP_TRACE_IQ(CP_TRACE_OUT, c->call_id, cp_call_user(c), "Add, Add");
+	for (unsigned i = 0; i < c->n_lines; i++)
+		add_line(&al, c->lines[i].index, info.has_xwrtc);
+	cmds[0].n_streams = cmds[1].n_streams = n;
+	cmds[0].n_events = al.n_events;
+	cmds[0].n_signals = al.n_signals;
+	if (c->context) {
+		a.context = c->context;
+		cmds[0].kind = cmds[1].kind = IQ_MODIFY;
+		cmds[0].term = iq_term(gw_sv_cstr(c->term_access));
+		cmds[1].term = iq_term(gw_sv_cstr(c->term_core));
+	}
+	CP_TRACE_IQ(CP_TRACE_OUT, c->call_id, cp_call_user(c), c->context ? "Modify, Modify" : "Add, Add");
 	return cp_iq_request(c->alg->iq, c->gateway, &a, c->id, STEP_ADD);
 }
 
-static bool take_local(const struct iq_cmd *cmd, char **term, char **local)
+static void take_text(char **dst, struct gw_sv text)
 {
-	if (cmd->error || cmd->n_streams == 0 || !cmd->streams[0].has_local)
-		return false;
-	free(*term);
-	free(*local);
-	*term = gw_sv_dup(cmd->term.text);
-	*local = gw_sv_dup(cmd->streams[0].local);
-	return *term && *local;
+	free(*dst);
+	*dst = gw_sv_dup(text);
+}
+
+/* The Locals of one termination. */
+static bool take_locals(struct cp_call *c, const struct iq_cmd *cmd, bool is_access)
+{
+	for (unsigned i = 0; !cmd->error && i < cmd->n_streams; i++) {
+		const struct iq_stream *s = &cmd->streams[i];
+
+		for (unsigned k = 0; s->has_local && k < c->n_lines; k++)
+			if (c->lines[k].index + 1 == s->id)
+				take_text(is_access ? &c->lines[k].local_access : &c->lines[k].local_core, s->local);
+	}
+	if (!cmd->error)
+		take_text(is_access ? &c->term_access : &c->term_core, cmd->term.text);
+	return !cmd->error;
 }
 
 enum gw_err cp_media_reserved(struct cp_call *c, const struct iq_txn *reply)
@@ -197,10 +263,11 @@ enum gw_err cp_media_reserved(struct cp_call *c, const struct iq_txn *reply)
 		CP_COUNT(iq_errors);
 		return GW_EBADMSG;
 	}
+	if (!c->context)
+		CP_GAUGE_ADD(iq_contexts, 1);
 	c->context = a->context;
-	CP_GAUGE_ADD(iq_contexts, 1);
-	if (a->n_cmds < 2 || !take_local(&a->cmds[0], &c->term_access, &c->local_access) ||
-		!take_local(&a->cmds[1], &c->term_core, &c->local_core)) {
+	if (a->n_cmds < 2 || !take_locals(c, &a->cmds[0], true) || !take_locals(c, &a->cmds[1], false) ||
+		!cp_media_is_reserved(c)) {
 		CP_COUNT(iq_errors);
 		for (unsigned i = 0; i < a->n_cmds; i++)
 			GW_LOG_WARN(c->alg->s->log, "iq.add_failed", "call=%s code=%u text=\"%.*s\"", c->call_id,
@@ -210,36 +277,37 @@ enum gw_err cp_media_reserved(struct cp_call *c, const struct iq_txn *reply)
 	return GW_OK;
 }
 
-static enum gw_err locals(struct cp_call *c, enum cp_side to, unsigned n, struct sdp_local *out)
+static enum gw_err locals(struct cp_call *c, enum cp_side to, struct sdp_local *out)
 {
-	struct sdp_local l;
-	bool lite = false;
-	enum gw_err err = sdp_iq_read_local(&c->ex.arena,
-		gw_sv_cstr(to == CP_SIDE_W2 ? c->local_access : c->local_core), to == CP_SIDE_W2, &l, &lite);
+	bool is_w2 = to == CP_SIDE_W2;
 
-	if (err)
-		return err;
-	if (to == CP_SIDE_W2) {
-		c->ice_lite = lite;
-		l.setup = c->ex.offerer == CP_SIDE_W2 ? our_setup(c) : SDP_SETUP_ACTPASS;
+	for (unsigned k = 0; k < c->n_lines; k++) {
+		const struct cp_media_line *l = &c->lines[k];
+		const char *text = is_w2 ? l->local_access : l->local_core;
+		bool lite = false;
+		enum gw_err err;
+
+		if (l->index >= c->ex.offer.n_lines || !c->ex.streams[l->index].is_active)
+			continue;
+		if ((err = sdp_iq_read_local(&c->ex.arena, gw_sv_cstr(text), is_w2, &out[l->index], &lite)))
+			return err;
+		if (is_w2) {
+			c->ice_lite = lite;
+			out[l->index].setup = our_setup(c, l->index);
+		}
 	}
-	for (unsigned i = 0; i < n; i++)
-		out[i] = l;
 	return GW_OK;
 }
 
 static enum gw_err write_leg(struct cp_call *c, enum cp_side to, bool is_answer, struct gw_buf *out)
 {
-	struct sdp_local l[SDP_MAX_MEDIA];
-	struct sdp_stream s[SDP_MAX_MEDIA];
-	unsigned n = c->ex.offer.n_lines;
-	struct sdp_write w = { .to = side(to), .is_answer = is_answer, .streams = s, .locals = l, .n = n,
-		.accept_bundle = c->alg->s->conf->media.bundle == CP_BUNDLE_ACCEPT };
-	enum gw_err err = locals(c, to, n, l);
+	struct sdp_local l[SDP_MAX_MEDIA] = { 0 };
+	struct sdp_write w = { .to = side(to), .is_answer = is_answer, .streams = c->ex.streams, .locals = l,
+		.n = c->ex.offer.n_lines, .accept_bundle = c->alg->s->conf->media.bundle == CP_BUNDLE_ACCEPT };
+	enum gw_err err = locals(c, to, l);
 
 	if (err)
 		return err;
-	memcpy(s, c->ex.streams, n * sizeof(s[0]));
 	w.ice_lite = c->ice_lite;
 	if (is_answer)
 		w.remote = &c->ex.offer;
@@ -300,42 +368,56 @@ int cp_media_line(const struct cp_call *c)
 	return active(&c->ex, c->ex.offer.n_lines);
 }
 
-enum gw_err cp_media_configure(struct cp_call *c, enum cp_gate gate, unsigned step)
+/* Both streams of one line as the exchange has left it; a line that no longer crosses is silent. */
+static enum gw_err configure_line(struct cp_call *c, unsigned i, enum cp_gate gate, struct iq_stream *access,
+	struct iq_stream *core)
 {
-	static const struct sdp_stream none;
-	int i = active(&c->ex, c->ex.offer.n_lines);
-	const struct sdp_stream *s = i < 0 ? &none : &c->ex.streams[i];
-	bool from_w2 = c->ex.offerer == CP_SIDE_W2;
-	const struct sdp_line *lw = from_w2 ? &c->ex.offer.lines[i < 0 ? 0 : i] :
-					      &c->ex.answer.lines[i < 0 ? 0 : i];
-	const struct sdp_line *lc = from_w2 ? &c->ex.answer.lines[i < 0 ? 0 : i] :
-					      &c->ex.offer.lines[i < 0 ? 0 : i];
-	char ra[SDP_BYTES], rc[SDP_BYTES];
-	struct gw_buf bra = gw_buf(ra, sizeof(ra)), brc = gw_buf(rc, sizeof(rc));
-	struct iq_stream sa = iq_stream(1), sc = iq_stream(1);
-	struct iq_cmd cmds[2] = { { .kind = IQ_MODIFY, .streams = &sc, .n_streams = 1 },
-		{ .kind = IQ_MODIFY, .streams = &sa, .n_streams = 1 } };
-	struct iq_action a = { .context = c->context, .priority = -1, .cmds = cmds, .n_cmds = 2 };
+	const struct sdp_stream *s = &c->ex.streams[i];
+	bool from_w2 = c->ex.offerer == CP_SIDE_W2, is_out = c->origin == CP_SIDE_W2;
+	const struct sdp_model *w2 = from_w2 ? &c->ex.offer : &c->ex.answer;
+	const struct sdp_model *mw = from_w2 ? &c->ex.answer : &c->ex.offer;
 	/* s->dir is the answerer's word; the offerer's view is its reverse */
 	enum sdp_dir core_dir = from_w2 ? s->dir : sdp_dir_reverse(s->dir);
-	bool is_out = c->origin == CP_SIDE_W2;
 	bool to_core = (core_dir == SDP_SENDRECV || core_dir == SDP_RECVONLY) &&
 		(gate & (is_out ? CP_GATE_FORWARD : CP_GATE_BACKWARD));
 	bool to_wic = (core_dir == SDP_SENDRECV || core_dir == SDP_SENDONLY) &&
 		(gate & (is_out ? CP_GATE_BACKWARD : CP_GATE_FORWARD));
+	char text[SDP_BYTES];
+	struct gw_buf b = gw_buf(text, sizeof(text));
 	enum gw_err err;
 
-	if (i < 0 || !c->context)
+	*access = *core = iq_stream((uint16_t)(i + 1));
+	access->mode = core->mode = IQ_MODE_INACTIVE;
+	if (!s->is_active)
+		return GW_OK;
+	core->mode = mode_of(to_core, to_wic);
+	access->mode = mode_of(to_wic, to_core);
+	access->has_remote = core->has_remote = true;
+	if ((err = keep(c, sdp_iq_core_remote(s, &mw->lines[i], &b), &b, &core->remote)))
+		return err;
+	return keep(c, sdp_iq_access_remote(s, &w2->lines[i], &b), &b, &access->remote);
+}
+
+enum gw_err cp_media_configure(struct cp_call *c, enum cp_gate gate, unsigned step)
+{
+	struct iq_stream sa[CP_LINES_MAX], sc[CP_LINES_MAX];
+	struct iq_cmd cmds[2] = { { .kind = IQ_MODIFY, .streams = sc }, { .kind = IQ_MODIFY, .streams = sa } };
+	struct iq_action a = { .context = c->context, .priority = -1, .cmds = cmds, .n_cmds = 2 };
+	unsigned n = 0;
+	enum gw_err err;
+
+	if (cp_media_line(c) < 0 || !c->context)
 		return GW_ESTATE;
 	cmds[0].term = iq_term(gw_sv_cstr(c->term_core));
 	cmds[1].term = iq_term(gw_sv_cstr(c->term_access));
-	if ((err = sdp_iq_core_remote(s, lc, &brc)) || (err = sdp_iq_access_remote(s, lw, &bra)))
-		return err;
-	sc.has_remote = sa.has_remote = true;
-	sc.remote = gw_buf_sv(&brc);
-	sa.remote = gw_buf_sv(&bra);
-	sc.mode = mode_of(to_core, to_wic);
-	sa.mode = mode_of(to_wic, to_core);
+	for (unsigned k = 0; k < c->n_lines; k++) {
+		if (c->lines[k].index >= c->ex.offer.n_lines)
+			continue;
+		if ((err = configure_line(c, c->lines[k].index, gate, &sa[n], &sc[n])))
+			return err;
+		n++;
+	}
+	cmds[0].n_streams = cmds[1].n_streams = n;
 	CP_TRACE_IQ(CP_TRACE_OUT, c->call_id, cp_call_user(c), "Modify, Modify");
 	return cp_iq_request(c->alg->iq, c->gateway, &a, c->id, step);
 }

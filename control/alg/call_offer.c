@@ -70,14 +70,15 @@ enum gw_err cp_call_forward_offer(struct cp_call *c, struct sip_msg *m)
 	return cp_sip_send(s, m, &peer, cp_call_on_response, cp_call_on_uac_gone, c, &c->ex.c);
 }
 
-void cp_call_send_invite(struct cp_call *c)
+void cp_call_send_offer(struct cp_call *c)
 {
 	struct gw_arena a = GW_ARENA_INIT(1u << 20);
 	struct cp_uas *u = c->ex.u;
 	struct sip_msg m;
 	enum gw_err err = GW_ECLOSED;
 
-	c->state = CALL_INVITING;
+	if (!c->is_answered)
+		c->state = CALL_INVITING;
 	if (u && c->waiting) {
 		cp_sip_clone(&m, c->waiting, &a);
 		err = cp_call_forward_offer(c, &m);
@@ -89,7 +90,25 @@ void cp_call_send_invite(struct cp_call *c)
 	cp_call_detach(c, "SIP;cause=503");
 	if (u)
 		cp_sip_refuse(u, sip_status_of(err), NULL);
-	cp_call_end(c, "INVITE could not be sent");
+	c->ex.is_delayed = false;
+	if (!c->is_answered)
+		cp_call_end(c, "INVITE could not be sent");
+}
+
+void cp_call_not_reserved(struct cp_call *c)
+{
+	struct cp_uas *u = c->ex.u;
+
+	if (c->ex.is_delayed) {		/* the other side has been answered already */
+		cp_call_release(c, 503, "media gateway refused");
+		return;
+	}
+	cp_call_detach(c, "SIP;cause=503");
+	cp_call_drop_waiting(c);
+	if (u)
+		cp_sip_refuse(u, c->is_answered ? 488 : 503, "media gateway refused");
+	if (!c->is_answered)		/* W2-SIP-34 */
+		cp_call_end(c, "media gateway refused");
 }
 
 struct cp_call *cp_call_alloc(struct cp_alg *a)
@@ -118,8 +137,10 @@ void cp_call_free(struct cp_call *c)
 	free(c->far_ioi);
 	free(c->term_access);
 	free(c->term_core);
-	free(c->local_access);
-	free(c->local_core);
+	for (unsigned i = 0; i < c->n_lines; i++) {
+		free(c->lines[i].local_access);
+		free(c->lines[i].local_core);
+	}
 	free(c);
 }
 
@@ -180,14 +201,12 @@ void cp_call_new(struct cp_alg *a, struct cp_uas *u, struct sip_msg *m, struct c
 		cp_call_learn_ioi(c, m);
 		c->early_supported = sip_msg_has_token(m, SIP_HDR_P_EARLY_MEDIA, GW_SV("supported"));
 	}
-	c->waiting = calloc(1, sizeof(*c->waiting));
-	if (!c->call_id || !c->waiting || gw_map_put_u64(&a->by_id, c->id, c) ||
-		cp_call_copy(c->waiting, &c->waiting_arena, m)) {
+	cp_call_keep(c, m);
+	if (!c->call_id || !c->waiting || gw_map_put_u64(&a->by_id, c->id, c)) {
 		cp_sip_refuse(u, 500, NULL);
 		cp_call_end(c, "out of memory");
 		return;
 	}
-	c->waiting->ruri = gw_arena_sv(&c->waiting_arena, m->ruri);
 	cp_media_begin(c, c->origin);
 	c->ex.cseq = m->cseq.number;
 	c->ex.is_delayed = !cp_has_sdp(m);
@@ -210,7 +229,7 @@ void cp_call_new(struct cp_alg *a, struct cp_uas *u, struct sip_msg *m, struct c
 		return;
 	}
 	if (c->ex.is_delayed) {		/* what to reserve is in the answer */
-		cp_call_send_invite(c);
+		cp_call_send_offer(c);
 		return;
 	}
 	if (cp_media_reserve(c)) {	/* W2-ERR-28 */
@@ -224,7 +243,6 @@ void cp_call_reoffer(struct cp_call *c, struct cp_uas *u, struct sip_msg *m, enu
 {
 	const char *why = "";
 	unsigned status = 488;
-	enum gw_err err;
 
 	if (!c->is_answered || (c->ex.u && !c->ex.u->is_final) || c->waiting ||
 		(c->ex.is_delayed && !c->ex.is_applied)) {
@@ -248,10 +266,9 @@ void cp_call_reoffer(struct cp_call *c, struct cp_uas *u, struct sip_msg *m, enu
 		cp_sip_refuse(u, 100, NULL);
 	serve(c, u);
 	cp_half_target(to == CP_SIDE_MW ? &c->w2 : &c->core, m);
-	err = cp_call_forward_offer(c, m);
-	if (err) {
-		c->ex.is_delayed = false;
-		cp_call_detach(c, "SIP;cause=503");
-		cp_sip_refuse(u, sip_status_of(err), NULL);
-	}
+	cp_call_keep(c, m);
+	if (c->ex.is_delayed || cp_media_is_reserved(c))
+		cp_call_send_offer(c);
+	else if (!c->waiting || cp_media_reserve(c))	/* a line more than before */
+		cp_call_not_reserved(c);
 }

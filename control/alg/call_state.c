@@ -18,7 +18,7 @@
 /* Of the record; a number is never used again for something else. A half has its own block of ten. */
 enum tag { TAG_ID = 1, TAG_ORIGIN, TAG_BINDING, TAG_CALL_ID, TAG_ICID, TAG_GATEWAY, TAG_CONTEXT, TAG_TERM_ACCESS,
 	TAG_TERM_CORE, TAG_LOCAL_ACCESS, TAG_LOCAL_CORE, TAG_ICE_LITE, TAG_ICE_OK, TAG_DTLS_UP, TAG_START_S,
-	TAG_ANSWER_S, TAG_WATCHED, TAG_FAR_IOI, TAG_O_W2 = 30, TAG_O_CORE = 40, TAG_W2 = 50, TAG_CORE = 60 };
+	TAG_ANSWER_S, TAG_WATCHED, TAG_FAR_IOI, TAG_LINE, TAG_O_W2 = 30, TAG_O_CORE = 40, TAG_W2 = 50, TAG_CORE = 60 };
 enum half_tag { HALF_TARGET, HALF_IDENTITY, HALF_TAG, HALF_ROUTE, HALF_CSEQ };
 enum origin_tag { ORIGIN_ID, ORIGIN_VERSION, ORIGIN_HASH };
 
@@ -68,8 +68,11 @@ static void put_call(struct gw_buf *b, const struct cp_call *c)
 	cp_record_put_u64(b, TAG_CONTEXT, c->context);
 	cp_record_put_str(b, TAG_TERM_ACCESS, c->term_access);
 	cp_record_put_str(b, TAG_TERM_CORE, c->term_core);
-	cp_record_put_str(b, TAG_LOCAL_ACCESS, c->local_access);
-	cp_record_put_str(b, TAG_LOCAL_CORE, c->local_core);
+	for (unsigned i = 0; i < c->n_lines; i++) {	/* what follows is of this line */
+		cp_record_put_u64(b, TAG_LINE, c->lines[i].index);
+		cp_record_put_str(b, TAG_LOCAL_ACCESS, c->lines[i].local_access);
+		cp_record_put_str(b, TAG_LOCAL_CORE, c->lines[i].local_core);
+	}
 	cp_record_put_u64(b, TAG_ICE_LITE, c->ice_lite);
 	cp_record_put_u64(b, TAG_ICE_OK, c->ice_ok);
 	cp_record_put_u64(b, TAG_DTLS_UP, c->dtls_up);
@@ -174,9 +177,7 @@ static bool read_text(struct cp_call *c, unsigned tag, struct gw_sv v)
 {
 	static const struct { enum tag tag; size_t at; } texts[] = { { TAG_CALL_ID, offsetof(struct cp_call, call_id) },
 		{ TAG_TERM_ACCESS, offsetof(struct cp_call, term_access) },
-		{ TAG_TERM_CORE, offsetof(struct cp_call, term_core) },
-		{ TAG_LOCAL_ACCESS, offsetof(struct cp_call, local_access) },
-		{ TAG_LOCAL_CORE, offsetof(struct cp_call, local_core) }, { TAG_FAR_IOI, offsetof(struct cp_call, far_ioi) } };
+		{ TAG_TERM_CORE, offsetof(struct cp_call, term_core) }, { TAG_FAR_IOI, offsetof(struct cp_call, far_ioi) } };
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		if (texts[i].tag == tag) {
@@ -184,6 +185,13 @@ static bool read_text(struct cp_call *c, unsigned tag, struct gw_sv v)
 			return true;
 		}
 	return false;
+}
+
+static void read_local(struct cp_call *c, unsigned tag, struct gw_sv v)
+{
+	struct cp_media_line *l = c->n_lines ? &c->lines[c->n_lines - 1] : cp_call_line(c, 0);
+
+	set(tag == TAG_LOCAL_ACCESS ? &l->local_access : &l->local_core, v);
 }
 
 static void read_number(struct cp_call *c, unsigned tag, uint64_t n)
@@ -194,6 +202,8 @@ static void read_number(struct cp_call *c, unsigned tag, uint64_t n)
 		c->origin = n == CP_SIDE_W2 ? CP_SIDE_W2 : CP_SIDE_MW;
 	else if (tag == TAG_CONTEXT)
 		c->context = (uint32_t)n;
+	else if (tag == TAG_LINE && n < SDP_MAX_MEDIA)
+		(void)cp_call_line(c, (unsigned)n);
 	else if (tag == TAG_ICE_LITE)
 		c->ice_lite = n != 0;
 	else if (tag == TAG_ICE_OK)
@@ -226,6 +236,8 @@ static void read_field(struct cp_call *c, unsigned tag, struct gw_sv v)
 		read_origin(&c->o_core, tag - TAG_O_CORE, v);
 	else if (tag >= TAG_O_W2 && tag < TAG_O_CORE)
 		read_origin(&c->o_w2, tag - TAG_O_W2, v);
+	else if (tag == TAG_LOCAL_ACCESS || tag == TAG_LOCAL_CORE)
+		read_local(c, tag, v);
 	else if (!read_text(c, tag, v))
 		read_number(c, tag, cp_record_u64(v));
 }

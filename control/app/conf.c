@@ -56,7 +56,8 @@ static const struct conf_form host_form = { cp_conf_is_host, "a host name or an 
 	number_form = { cp_conf_is_number, "digits, * and #" },
 	xml_form = { cp_conf_is_plain, "printable ASCII without < > & and quotes" },
 	servers_form = { cp_conf_is_servers, "addresses with or without ports, separated by commas" },
-	codec_form = { cp_conf_is_codec, "of PCMU, PCMA, G722, opus" };
+	codec_form = { cp_conf_is_codec, "of PCMU, PCMA, G722, opus" },
+	video_form = { cp_conf_is_video, "of H264, VP8, VP9, AV1" };
 
 static bool read_node(struct conf *c, struct conf_node *n, struct gw_sv text, struct cp_conf_node *out)
 {
@@ -283,6 +284,7 @@ static void read_rest(struct conf *c, struct cp_conf *d)
 		d->media.codecs = (char **)(uintptr_t)codecs;
 		d->media.n_codecs = 4;
 	}
+	d->media.video = conf_texts(c, m, "video", &d->media.n_video, &video_form);
 	d->media.opus_to_core = conf_bool(c, m, "opus_to_core", false);
 	d->media.dscp = conf_uint(c, m, "dscp", 0, 63, 46);
 	d->media.early_media = (enum cp_early_media)conf_enum(c, m, "early_media", early, CP_EARLY_OPEN);

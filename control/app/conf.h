@@ -188,6 +188,8 @@ struct cp_conf {
 		enum cp_dtls_role dtls_role;
 		char **codecs;                   /* towards the core, in order of preference to keep */
 		unsigned n_codecs;
+		char **video;                    /* the same of video lines; none: they are refused */
+		unsigned n_video;
 		bool opus_to_core;
 		unsigned dscp;                   /* 46 */
 		enum cp_early_media early_media;

@@ -207,15 +207,28 @@ bool cp_conf_is_plain(struct gw_sv v)
 	return is_printable_but(v, "<>&\"'");
 }
 
+static bool is_one_of(struct gw_sv v, const struct gw_sv known[4])
+{
+	for (size_t i = 0; i < 4; i++)
+		if (gw_sv_ieq(v, known[i]))
+			return true;
+	return false;
+}
+
 bool cp_conf_is_codec(struct gw_sv v)
 {
 	static const struct gw_sv known[] = { GW_SV_INIT("PCMU"), GW_SV_INIT("PCMA"), GW_SV_INIT("G722"),
 		GW_SV_INIT("opus") };
 
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if (gw_sv_ieq(v, known[i]))
-			return true;
-	return false;
+	return is_one_of(v, known);
+}
+
+bool cp_conf_is_video(struct gw_sv v)
+{
+	static const struct gw_sv known[] = { GW_SV_INIT("H264"), GW_SV_INIT("VP8"), GW_SV_INIT("VP9"),
+		GW_SV_INIT("AV1") };
+
+	return is_one_of(v, known);
 }
 
 const char *cp_conf_check_pair(const char *certificate, const char *key, bool *is_key)

@@ -7,7 +7,7 @@ const char *sdp_refusal_text(enum sdp_refusal r)
 	static const char *const text[] = {
 		[SDP_OK] = "accepted",
 		[SDP_NO_MEDIA] = "no media line that both sides can use",
-		[SDP_NO_CODEC] = "no common audio codec",
+		[SDP_NO_CODEC] = "no common codec",
 		[SDP_NO_FINGERPRINT] = "a=fingerprint is missing",
 		[SDP_NO_ICE] = "a=ice-ufrag or a=ice-pwd is missing",
 		[SDP_NOT_SECURE] = "DTLS-SRTP is required",
@@ -25,7 +25,7 @@ const char *sdp_refusal_warning(enum sdp_refusal r)
 {
 	if (r == SDP_NO_MEDIA)
 		return "304 no media line that both sides can use";
-	return r == SDP_NO_CODEC ? "305 no common audio codec" : sdp_refusal_text(r);
+	return r == SDP_NO_CODEC ? "305 no common codec" : sdp_refusal_text(r);
 }
 
 static bool hash_is_good(struct gw_sv hash)
@@ -64,14 +64,21 @@ static enum sdp_refusal check_core(const struct sdp_line *l)
 	return l->remote.family == 0 ? SDP_NO_ADDRESS : SDP_OK;
 }
 
-static bool is_allowed(const struct sdp_policy *p, const struct sdp_codec *c, enum sdp_side from)
+static bool is_listed(const struct gw_sv *names, unsigned n, struct gw_sv name)
 {
-	if (from == SDP_W2 && gw_sv_ieq(c->name, GW_SV("opus")) && !p->opus_to_core)
-		return false;
-	for (unsigned i = 0; i < p->n_codecs; i++)
-		if (gw_sv_ieq(p->codecs[i], c->name))
+	for (unsigned i = 0; i < n; i++)
+		if (gw_sv_ieq(names[i], name))
 			return true;
 	return false;
+}
+
+static bool is_allowed(const struct sdp_policy *p, const struct sdp_codec *c, bool is_video, enum sdp_side from)
+{
+	if (is_video)	/* what repairs or repeats one leg's packets is in no list: it ends here */
+		return is_listed(p->video, p->n_video, c->name);
+	if (from == SDP_W2 && gw_sv_ieq(c->name, GW_SV("opus")) && !p->opus_to_core)
+		return false;
+	return is_listed(p->codecs, p->n_codecs, c->name);
 }
 
 static bool is_helper(const struct sdp_codec *c)
@@ -116,6 +123,16 @@ static enum sdp_dir dir_of(const struct sdp_line *l, enum sdp_side from)
 	return l->dir;
 }
 
+/* Without the F of AVPF nobody listens to feedback (W2-RTP-04). */
+static struct sdp_codec with_feedback(const struct sdp_codec *c, const struct sdp_line *l)
+{
+	struct sdp_codec out = *c;
+
+	if (gw_sv_find(l->media->proto, GW_SV("AVPF")) == l->media->proto.len)
+		out.fb = 0;
+	return out;
+}
+
 static enum sdp_refusal choose_line(const struct sdp_line *l, enum sdp_side from,
 	const struct sdp_policy *policy, struct sdp_stream *s)
 {
@@ -123,15 +140,18 @@ static enum sdp_refusal choose_line(const struct sdp_line *l, enum sdp_side from
 
 	if (r)
 		return r;
+	s->is_video = l->is_video;
 	for (unsigned i = 0; i < l->n_codecs; i++)
-		if (is_helper(&l->codecs[i]) || is_allowed(policy, &l->codecs[i], from))
-			s->codecs[s->n_codecs++] = l->codecs[i];
+		if ((!l->is_video && is_helper(&l->codecs[i])) || is_allowed(policy, &l->codecs[i], l->is_video, from))
+			s->codecs[s->n_codecs++] = with_feedback(&l->codecs[i], l);
 	drop_orphans(s);
 	if (!has_voice(s))
 		return SDP_NO_CODEC;
 	s->dir = dir_of(l, from);
 	s->ptime = l->ptime;
 	s->maxptime = l->maxptime;
+	s->b_as = l->b_as;
+	s->cvo = l->cvo;
 	s->is_active = true;
 	return SDP_OK;
 }
@@ -140,24 +160,25 @@ enum sdp_refusal sdp_choose_offer(const struct sdp_model *offer, enum sdp_side f
 	const struct sdp_policy *policy, struct sdp_stream *streams)
 {
 	enum sdp_refusal first = SDP_NO_MEDIA;
-	bool have_audio = false;
+	bool have[2] = { false };	/* audio, video */
 
 	for (unsigned i = 0; i < offer->n_lines; i++) {
 		const struct sdp_line *l = &offer->lines[i];
 		enum sdp_refusal r;
 
 		streams[i] = (struct sdp_stream){ 0 };
-		if (have_audio || !l->is_audio || !l->is_rtp || l->is_rejected)
+		if (!(l->is_audio || l->is_video) || have[l->is_video] || !l->is_rtp || l->is_rejected ||
+			(l->is_bundle_only && l->media->port_n == 0))
 			continue;
 		r = choose_line(l, from, policy, &streams[i]);
 		if (r == SDP_OK)
-			have_audio = true;
-		else if (first == SDP_NO_MEDIA)
+			have[l->is_video] = true;
+		else if (first == SDP_NO_MEDIA && (l->is_audio || policy->n_video))
 			first = r;
 		if (r)
 			streams[i] = (struct sdp_stream){ 0 };
 	}
-	return have_audio ? SDP_OK : first;
+	return have[0] || have[1] ? SDP_OK : first;
 }
 
 static enum sdp_refusal narrow(const struct sdp_line *l, enum sdp_side from, struct sdp_stream *s)
@@ -175,14 +196,18 @@ static enum sdp_refusal narrow(const struct sdp_line *l, enum sdp_side from, str
 	for (unsigned i = 0; i < l->n_codecs; i++)
 		for (unsigned k = 0; k < s->n_codecs; k++)
 			if (s->codecs[k].pt == l->codecs[i].pt &&
-				sdp_codec_same(&s->codecs[k], &l->codecs[i]))
-				n.codecs[n.n_codecs++] = l->codecs[i];
+				sdp_codec_same(&s->codecs[k], &l->codecs[i])) {
+				n.codecs[n.n_codecs] = with_feedback(&l->codecs[i], l);
+				n.codecs[n.n_codecs++].fb &= s->codecs[k].fb;
+			}
 	drop_orphans(&n);
 	if (!has_voice(&n))
 		return SDP_NO_CODEC;
 	n.dir = dir_of(l, from);
 	n.ptime = l->ptime ? l->ptime : s->ptime;
 	n.maxptime = l->maxptime;
+	n.b_as = l->b_as;
+	n.cvo = l->cvo == s->cvo ? s->cvo : 0;
 	*s = n;
 	return SDP_OK;
 }

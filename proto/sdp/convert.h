@@ -17,6 +17,8 @@ enum sdp_side { SDP_W2, SDP_CORE };
 struct sdp_policy {
 	struct gw_sv codecs[16];     /* allowed to cross, by name; telephone-event needs no entry */
 	unsigned n_codecs;
+	struct gw_sv video[8];       /* the same of video; none: video is refused, line by line (W2-COD-12) */
+	unsigned n_video;
 	bool opus_to_core;           /* may Opus be offered to the core */
 	bool accept_bundle;          /* W2-BUN-03; false: W2-BUN-01 */
 	bool dtls_passive;           /* role for actpass; default active (W2-SEC-05) */
@@ -44,15 +46,18 @@ const char *sdp_refusal_warning(enum sdp_refusal r);
 /** What crosses on one m-line. Made from the offer, narrowed by the answer. */
 struct sdp_stream {
 	bool is_active;              /* false: port 0 on both legs */
+	bool is_video;
 	struct sdp_codec codecs[SDP_MAX_CODECS];
 	unsigned n_codecs;
 	enum sdp_dir dir;            /* as the side that spoke last said it, from its view */
 	unsigned ptime, maxptime;
+	unsigned b_as;               /* kbit/s the side that spoke last can take; 0: it did not say */
+	uint8_t cvo;                 /* id of the orientation extension both know; 0: none */
 };
 
 /**
- * Choose the streams an offer may have. Exactly the first usable audio line crosses for now; every
- * other line is kept in place with port 0 (W2-SDP-03).
+ * Choose the streams an offer may have: the first usable audio line and the first usable video line. Every other
+ * line is kept in place with port 0 (W2-SDP-03).
  * @param streams  as many as offer->n_lines, written
  * @return SDP_OK when at least one stream is active
  */

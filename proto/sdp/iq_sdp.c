@@ -17,7 +17,7 @@ static void put_head(struct gw_buf *b, const struct gw_addr *a, bool is_ipv6, st
 		gw_addr_put_ip(b, a);
 	else
 		gw_buf_putc(b, '$');
-	gw_buf_puts(b, "\r\nm=audio ");
+	gw_buf_puts(b, s->is_video ? "\r\nm=video " : "\r\nm=audio ");
 	if (a)
 		gw_buf_u64(b, a->port);
 	else
@@ -82,7 +82,7 @@ enum gw_err sdp_iq_access_remote(const struct sdp_stream *s, const struct sdp_li
 
 enum gw_err sdp_iq_core_local(const struct sdp_stream *s, bool is_ipv6, struct gw_buf *b)
 {
-	put_head(b, NULL, is_ipv6, GW_SV("RTP/AVP"), s);
+	put_head(b, NULL, is_ipv6, s->is_video ? GW_SV("RTP/AVPF") : GW_SV("RTP/AVP"), s);
 	return done(b);
 }
 

@@ -23,10 +23,10 @@ static bool is_ice_text(struct gw_sv s, size_t min, size_t max)
 static bool static_codec(struct sdp_codec *c)
 {
 	static const struct sdp_codec table[] = {	/* RFC 3551 */
-		{ 0, GW_SV_INIT("PCMU"), 8000, 1, { 0 } }, { 3, GW_SV_INIT("GSM"), 8000, 1, { 0 } },
-		{ 4, GW_SV_INIT("G723"), 8000, 1, { 0 } }, { 8, GW_SV_INIT("PCMA"), 8000, 1, { 0 } },
-		{ 9, GW_SV_INIT("G722"), 8000, 1, { 0 } }, { 13, GW_SV_INIT("CN"), 8000, 1, { 0 } },
-		{ 18, GW_SV_INIT("G729"), 8000, 1, { 0 } },
+		{ 0, 0, GW_SV_INIT("PCMU"), 8000, 1, { 0 } }, { 3, 0, GW_SV_INIT("GSM"), 8000, 1, { 0 } },
+		{ 4, 0, GW_SV_INIT("G723"), 8000, 1, { 0 } }, { 8, 0, GW_SV_INIT("PCMA"), 8000, 1, { 0 } },
+		{ 9, 0, GW_SV_INIT("G722"), 8000, 1, { 0 } }, { 13, 0, GW_SV_INIT("CN"), 8000, 1, { 0 } },
+		{ 18, 0, GW_SV_INIT("G729"), 8000, 1, { 0 } },
 	};
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
@@ -64,6 +64,32 @@ static bool fmt_is(struct gw_sv value, uint8_t pt)
 	return gw_sv_word(&rest, &w) && gw_sv_uint_max(w, 127, &n) == GW_OK && n == pt;
 }
 
+struct gw_sv sdp_fb_name(enum sdp_fb fb)
+{
+	return fb == SDP_FB_NACK ? GW_SV("nack") : fb == SDP_FB_NACK_PLI ? GW_SV("nack pli") :
+		fb == SDP_FB_CCM_FIR ? GW_SV("ccm fir") : GW_SV("ccm tmmbr");
+}
+
+/* a=rtcp-fb of a codec: "96 nack pli", or "*" for all. tmmbr may have parameters. */
+static uint8_t read_fb(const struct sdp_media *m, uint8_t pt)
+{
+	unsigned fb = 0;
+
+	for (unsigned k = 0; k < m->n_attrs; k++) {
+		struct gw_sv rest = m->attrs[k].value, w;
+
+		if (!gw_sv_eq(m->attrs[k].name, GW_SV("rtcp-fb")) || !gw_sv_word(&rest, &w) ||
+			(!gw_sv_eq(w, GW_SV("*")) && !fmt_is(m->attrs[k].value, pt)))
+			continue;
+		rest = gw_sv_trim(rest);
+		for (unsigned f = SDP_FB_NACK; f <= SDP_FB_CCM_TMMBR; f <<= 1)
+			if (gw_sv_ieq(rest, sdp_fb_name((enum sdp_fb)f)) ||
+				(f == SDP_FB_CCM_TMMBR && gw_sv_istarts(rest, GW_SV("ccm tmmbr "))))
+				fb |= f;
+	}
+	return (uint8_t)fb;
+}
+
 static void read_codecs(struct sdp_line *l)
 {
 	const struct sdp_media *m = l->media;
@@ -88,6 +114,7 @@ static void read_codecs(struct sdp_line *l)
 					a->value.len));
 		}
 		c.fmtp = fmtp;
+		c.fb = l->is_video ? read_fb(m, c.pt) : 0;
 		if (known)
 			l->codecs[l->n_codecs++] = c;
 	}
@@ -222,6 +249,38 @@ static void read_addresses(const struct sdp *s, struct sdp_line *l)
 	}
 }
 
+/* The plain rate, and what 50 packets a second of IPv4, UDP and RTP headers add to TIAS (RFC 3890). */
+static void read_bandwidth(struct sdp_line *l)
+{
+	uint32_t n;
+
+	for (unsigned i = 0; i < l->media->n_bw; i++) {
+		const struct sdp_bandwidth *b = &l->media->bw[i];
+
+		if (gw_sv_eq(b->type, GW_SV("AS")) && gw_sv_uint_max(b->value, 1000000, &n) == GW_OK)
+			l->b_as = n;
+		else if (gw_sv_eq(b->type, GW_SV("TIAS")) && l->b_as == 0 &&
+			gw_sv_uint_max(b->value, 1000000000, &n) == GW_OK && n)
+			l->b_as = n / 1000 + 16;
+	}
+}
+
+/* RFC 8285: a=extmap:4/sendrecv urn:3gpp:video-orientation */
+static void read_cvo(struct sdp_line *l)
+{
+	for (unsigned i = 0; l->is_video && i < l->media->n_attrs; i++) {
+		struct gw_sv rest = l->media->attrs[i].value, w, id, dir, uri;
+		uint32_t n;
+
+		if (!gw_sv_eq(l->media->attrs[i].name, GW_SV("extmap")) || !gw_sv_word(&rest, &w) ||
+			!gw_sv_word(&rest, &uri) || !gw_sv_ieq(uri, GW_SV("urn:3gpp:video-orientation")))
+			continue;
+		gw_sv_cut(w, '/', &id, &dir);
+		if (gw_sv_uint_max(id, 14, &n) == GW_OK)
+			l->cvo = (uint8_t)n;
+	}
+}
+
 static void read_ice(const struct sdp *s, struct sdp_line *l, enum sdp_mode mode)
 {
 	l->ice_ufrag = text_of(s, l->media, "ice-ufrag");
@@ -238,9 +297,9 @@ static void read_line(const struct sdp_model *mo, struct sdp_line *l, enum sdp_m
 {
 	const struct sdp *s = &mo->sdp;
 	const struct sdp_media *m = l->media;
-	uint32_t as;
 
 	l->is_audio = gw_sv_eq(m->kind, GW_SV("audio"));
+	l->is_video = gw_sv_eq(m->kind, GW_SV("video"));
 	l->is_rtp = gw_sv_find(m->proto, GW_SV("RTP/")) < m->proto.len;
 	l->is_secure = gw_sv_find(m->proto, GW_SV("RTP/SAVP")) < m->proto.len;
 	l->is_bundle_only = sdp_attr_find(s, m, GW_SV("bundle-only")) != NULL;
@@ -266,10 +325,8 @@ static void read_line(const struct sdp_model *mo, struct sdp_line *l, enum sdp_m
 	read_addresses(s, l);
 	if (l->is_rtp)
 		read_codecs(l);
-	for (unsigned i = 0; i < m->n_bw; i++)
-		if (gw_sv_eq(m->bw[i].type, GW_SV("AS")) &&
-			gw_sv_uint_max(m->bw[i].value, 1000000, &as) == GW_OK)
-			l->b_as = as;
+	read_bandwidth(l);
+	read_cvo(l);
 }
 
 enum gw_err sdp_model_read(struct sdp_model *m, struct gw_arena *arena, struct gw_sv text,

@@ -16,8 +16,12 @@ enum sdp_dir { SDP_SENDRECV, SDP_SENDONLY, SDP_RECVONLY, SDP_INACTIVE };
 enum sdp_setup { SDP_SETUP_NONE, SDP_SETUP_ACTPASS, SDP_SETUP_ACTIVE, SDP_SETUP_PASSIVE, SDP_SETUP_HOLDCONN,
 	SDP_SETUP_BAD };
 
+/* Feedback of RFC 4585 and 5104 that a relay understands; what only end points of one transport use is left out. */
+enum sdp_fb { SDP_FB_NACK = 1, SDP_FB_NACK_PLI = 2, SDP_FB_CCM_FIR = 4, SDP_FB_CCM_TMMBR = 8 };
+
 struct sdp_codec {
 	uint8_t pt;
+	uint8_t fb;                  /* enum sdp_fb bits */
 	struct gw_sv name;           /* "opus", "PCMU"; static types are filled in */
 	uint32_t clock_hz;
 	uint8_t channels;
@@ -31,7 +35,7 @@ struct sdp_fingerprint {
 
 struct sdp_line {
 	const struct sdp_media *media;
-	bool is_audio, is_rtp;
+	bool is_audio, is_video, is_rtp;
 	bool is_rejected;            /* port 0 and not bundle-only */
 	bool is_secure;              /* UDP/TLS/..., or RTP/SAVP(F) */
 	struct gw_addr remote;       /* family 0: none usable (0.0.0.0 with port 9 is given as it is) */
@@ -48,7 +52,8 @@ struct sdp_line {
 	struct sdp_fingerprint fp[SDP_MAX_FINGERPRINTS];
 	unsigned n_fp;
 	enum sdp_setup setup;
-	unsigned b_as;               /* kbit/s, 0 = absent */
+	unsigned b_as;               /* kbit/s, of b=AS or b=TIAS; 0 = absent */
+	uint8_t cvo;                 /* id of urn:3gpp:video-orientation, 0 = absent */
 	bool is_unusable;            /* broken rtpmap, ufrag, fingerprint ...: refuse the line */
 	const char *why;             /* static sentence when unusable */
 };
@@ -65,6 +70,8 @@ enum gw_err sdp_model_read(struct sdp_model *m, struct gw_arena *arena, struct g
 /** Is mid in the BUNDLE group? */
 bool sdp_model_in_bundle(const struct sdp_model *m, struct gw_sv mid);
 
+/** The name of one kind of feedback, as in a=rtcp-fb. */
+struct gw_sv sdp_fb_name(enum sdp_fb fb);
 struct gw_sv sdp_dir_name(enum sdp_dir dir);
 /** What the answerer may say when the offerer said dir (RFC 3264 6.1). */
 enum sdp_dir sdp_dir_reverse(enum sdp_dir dir);

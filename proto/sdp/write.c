@@ -3,6 +3,7 @@
 #include "proto/sdp/convert.h"
 
 #define LEG_MAX_BYTES 16384
+#define VIDEO_KBIT 1500		/* of a camera that has said nothing of its rate */
 #define RTP_OVERHEAD_BYTES 40	/* IPv4 20, UDP 8, RTP 12 (W2-SDP-09) */
 
 static void put_codecs(struct gw_buf *b, const struct sdp_stream *s)
@@ -28,7 +29,12 @@ static void put_codecs(struct gw_buf *b, const struct sdp_stream *s)
 			gw_buf_put(b, c->fmtp.len ? c->fmtp : GW_SV("0-15"));
 			gw_buf_puts(b, "\r\n");
 		}
+		for (unsigned f = SDP_FB_NACK; f <= SDP_FB_CCM_TMMBR; f <<= 1)
+			if (c->fb & f)
+				gw_buf_printf(b, "a=rtcp-fb:%u %.*s\r\n", c->pt, GW_SV_FMT(sdp_fb_name((enum sdp_fb)f)));
 	}
+	if (s->cvo)
+		gw_buf_printf(b, "a=extmap:%u urn:3gpp:video-orientation\r\n", s->cvo);
 	if (s->ptime)
 		gw_buf_printf(b, "a=ptime:%u\r\n", s->ptime);
 	if (s->maxptime)
@@ -47,6 +53,8 @@ static unsigned as_kbit(const struct sdp_stream *s)
 {
 	unsigned best = 0;
 
+	if (s->is_video)
+		return s->b_as ? s->b_as : VIDEO_KBIT;
 	for (unsigned i = 0; i < s->n_codecs; i++) {
 		unsigned payload = gw_sv_ieq(s->codecs[i].name, GW_SV("opus")) ? 128 : 160;
 		unsigned kbit = (payload + RTP_OVERHEAD_BYTES) * 8 * 50 / 1000;
@@ -162,13 +170,15 @@ static void put_line(struct gw_buf *b, const struct sdp_write *w, unsigned i)
 	} else {
 		const struct sdp_line *r = w->is_answer ? &w->remote->lines[i] : NULL;
 
+		if (s->is_video && s->b_as)	/* a browser holds its encoder to it */
+			gw_buf_printf(b, "b=AS:%u\r\n", s->b_as);
 		put_w2(b, w, i, r ? r->rtcp_mux : true, r && r->has_trickle);
 		put_mid(b, w, i);
 		if (r && r->rtcp_rsize)
 			gw_buf_puts(b, "a=rtcp-rsize\r\n");
 		/* W2-SDP-35: so that browsers show a stream and track, and group them */
 		if (dir == SDP_SENDRECV || dir == SDP_SENDONLY)
-			gw_buf_puts(b, "a=msid:gw ga\r\n");
+			gw_buf_puts(b, s->is_video ? "a=msid:gw gv\r\n" : "a=msid:gw ga\r\n");
 	}
 	put_codecs(b, s);
 	gw_buf_puts(b, "a=");
@@ -179,11 +189,15 @@ static void put_line(struct gw_buf *b, const struct sdp_write *w, unsigned i)
 static void put_session(struct gw_buf *b, const struct sdp_write *w)
 {
 	bool any = false;
+	unsigned n = 0;
 
 	gw_buf_puts(b, "s=-\r\nt=0 0\r\n");
 	if (w->to != SDP_W2)
 		return;
-	for (unsigned i = 0; w->is_answer && w->accept_bundle && i < w->n; i++) {
+	for (unsigned i = 0; i < w->n; i++)
+		n += w->streams[i].is_active;
+	/* several lines have several transports (W2-BUN-01) */
+	for (unsigned i = 0; w->is_answer && w->accept_bundle && n == 1 && i < w->n; i++) {
 		struct gw_sv mid = w->remote->lines[i].mid;
 
 		if (!w->streams[i].is_active || !sdp_model_in_bundle(w->remote, mid))

@@ -160,6 +160,17 @@ class Core:
 
 # ---- the media gateway --------------------------------------------------------------------------------
 
+def locals_of(command):
+    """The Media descriptor of a reply: what the "$" of a command's Locals have become. Two ports up for each stream."""
+    out = []
+    for stream, sdp in re.findall(r"ST=(\d+)\{O\{[^}]*\},L\{([^}]*\$[^}]*)\}", command):
+        text = (ACCESS_LOCAL if "SAVP" in sdp else CORE_LOCAL).replace("0000", f"{2 * int(stream) - 2:04}")
+        if "m=video" in sdp:
+            text = re.sub(r"a=rtpmap.*\n", "", re.sub(r"m=audio (\d+ \S+).*", r"m=video \1 96", text))
+        out.append(f"Stream = {stream} {{ Local {{\n{text}}} }}")
+    return f" {{ Media {{ {', '.join(out)} }} }}" if out else ""
+
+
 class Gateway(threading.Thread):
     """Answers every H.248 command well. seen: ("add", context), ("mod", context, text), ("sub", context),
     ("rx", text) for what is no request. fail: commands ("add", "mod", "sub") answered with error 510;
@@ -216,10 +227,11 @@ class Gateway(threading.Thread):
         if re.match(r"(EG,)?W?-?O?-?A=", body):
             kind, self.ctx = "add", self.ctx + 1
             ctx = self.ctx
-            items = [f"Add = ip/1/{side}/{ctx} {{ Media {{ Stream = 1 {{ Local {{\n{sdp}}} }} }} }}"
-                     for side, sdp in (("a", ACCESS_LOCAL), ("c", CORE_LOCAL))]
+            items = [f"Add = ip/1/{side}/{ctx}" + locals_of(part) for side, part in
+                     zip("ac", re.split(r"A=ip", body)[1:])]
         elif body.startswith("MF="):
-            kind, items = "mod", ["Modify = " + x for x in re.findall(r"MF=([^{,}]+)", body)]
+            kind, items = "mod", ["Modify = " + part.split("{")[0].rstrip(",}") + locals_of(part) for part in
+                                  body.split("MF=")[1:]]
         elif "S=" in body[:6] and "SC" not in body[:4]:
             kind, items = "sub", ["Subtract = " + x for x in re.findall(r"S=([^{,}]+)", body)]
         elif "AV=" in body:

@@ -158,4 +158,123 @@ def _(t):
     check(t.metrics()["calls"] == 1, "the call ended")
 
 
+# ---- video --------------------------------------------------------------------------------------------
+
+WIC_VIDEO = """m=video 9 UDP/TLS/RTP/SAVPF 96 97 98 99 100
+c=IN IP4 0.0.0.0
+b=TIAS:900000
+a=ice-ufrag:Zx3d
+a=ice-pwd:1p4Kq9s8d7f6g5h4j3k2l1z0
+a=fingerprint:sha-256 11:22
+a=setup:%s
+a=mid:1
+a=rtcp-mux
+a=rtcp-rsize
+a=extmap:3 urn:ietf:params:rtp-hdrext:toffset
+a=extmap:4 urn:3gpp:video-orientation
+a=rtpmap:96 VP8/90000
+a=rtcp-fb:96 goog-remb
+a=rtcp-fb:96 transport-cc
+a=rtcp-fb:96 ccm fir
+a=rtcp-fb:96 nack
+a=rtcp-fb:96 nack pli
+a=rtpmap:97 rtx/90000
+a=fmtp:97 apt=96
+a=rtpmap:98 H264/90000
+a=rtcp-fb:98 nack pli
+a=fmtp:98 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f
+a=rtpmap:99 red/90000
+a=rtpmap:100 ulpfec/90000
+a=ssrc-group:FID 1 2
+"""
+CORE_VIDEO = """m=video 30102 RTP/AVPF 98 96
+b=AS:512
+a=rtpmap:98 H264/90000
+a=fmtp:98 packetization-mode=1;profile-level-id=42e01f
+a=rtcp-fb:* nack pli
+a=rtcp-fb:* ccm tmmbr
+a=rtpmap:96 VP8/90000
+a=extmap:4 urn:3gpp:video-orientation
+"""
+VIDEO = {"video": ["H264", "VP8"]}
+
+
+def modes(t):
+    """Mode of each stream in the last Modify: {stream: [core, access]}."""
+    out = {}
+    for stream, mode in re.findall(r"ST=(\d+)\{O\{MO=(\w+)", t.mg.wait("mod")[2]):
+        out.setdefault(stream, []).append(mode)
+    return out
+
+
+@case("audio and video: a stream each on both terminations, and nothing of WebRTC in the core", media=VIDEO)
+def _(t):
+    w = t.register()
+    w.send(request("INVITE", BOB, cid="c1", body=(WIC_SDP + WIC_VIDEO) % ("actpass", "actpass")))
+    i = t.core.get("INVITE")
+    add = t.mg.wait("add")[2]
+    check(add.count("ST=1{O") == 2 and add.count("ST=2{O") == 2 and add.count("/astuns") == 2, add)
+    video = i.body[i.body.index("m=video"):]
+    check(video.startswith("m=video 30002 RTP/AVPF 96 98\r\nc=IN IP4 127.0.0.1\r\nb=AS:916\r\n"), video)
+    for line in ("a=rtcp-fb:96 nack pli", "a=rtcp-fb:96 ccm fir", "a=extmap:4 urn:3gpp:video-orientation",
+                 "a=fmtp:98 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f"):
+        check(line + "\r\n" in video, (line, video))
+    for word in ("remb", "transport-cc", "rtx", "red/", "ulpfec", "toffset", "ssrc", "ice-", "rsize", "mux"):
+        check(word not in i.body, (word, i.body))
+    core_200(t, i, body=CORE_SDP + CORE_VIDEO)
+    answer = w.get(200).body
+    video = answer[answer.index("m=video"):]
+    check(video.startswith("m=video 40002 UDP/TLS/RTP/SAVPF 98 96\r\n") and "b=AS:512\r\n" in video, video)
+    check("a=rtcp-fb:98 nack pli\r\n" in video and "tmmbr" not in video and "ccm fir" not in video, video)
+    check("a=mid:1\r\n" in video and "a=msid:gw gv" in video and "BUNDLE" not in answer, answer)
+    check(modes(t) == {"1": ["SR", "SR"], "2": ["SR", "SR"]}, modes(t))
+    w.send(in_dialog("BYE", "c1"))
+    t.core.send(response(t.core.get("BYE"), 200, "OK"))
+    w.get(200)
+    t.metric("iq_contexts", 0)
+
+
+@case("a video line the other side refuses is silent, the call goes on; so is one of codecs that may not cross (W2-COD-12)",
+      media={"video": ["VP8"]})
+def _(t):
+    w = t.register()
+    w.send(request("INVITE", BOB, cid="c1", body=(WIC_SDP + WIC_VIDEO) % ("actpass", "actpass")))
+    i = t.core.get("INVITE")
+    check("m=video 30002 RTP/AVPF 96\r\n" in i.body and "H264" not in i.body, i.body)
+    core_200(t, i, body=CORE_SDP + "m=video 0 RTP/AVPF 96\n")
+    check("m=video 0 UDP/TLS/RTP/SAVPF" in w.get(200).body, "not refused")
+    check(modes(t) == {"1": ["SR", "SR"], "2": ["IN", "IN"]}, modes(t))
+    only_h264 = WIC_VIDEO.replace("SAVPF 96 97 98 99 100", "SAVPF 98")
+    w.send(request("INVITE", BOB, cid="c2", body=(WIC_SDP + only_h264) % ("actpass", "actpass")))
+    i = t.core.get("INVITE")
+    check("m=video 0 RTP/AVPF 98\r\n" in i.body, i.body)
+    check(t.mg.wait("add")[2].count("ST=2{") == 0, "reserved what cannot be used")
+
+
+@case("video joins in mid-call, from either side; a gateway without room leaves the call as it was (W2-SIP-30, -34)", media=VIDEO)
+def _(t):
+    w = t.register()
+    call_out(t, w, "c1")
+    t.mg.fail = {"mod"}
+    w.send(in_dialog("INVITE", "c1", body=(WIC_SDP + WIC_VIDEO) % ("actpass", "actpass")))
+    w.get(488)
+    t.mg.fail = set()
+    t.mg.seen.clear()
+    w.send(in_dialog("INVITE", "c1", 3, body=(WIC_SDP + WIC_VIDEO) % ("actpass", "actpass")))
+    i = t.core.get("INVITE")
+    check("m=audio 30000" in i.body and "m=video 30002" in i.body, i.body)
+    check("L{" in t.mg.wait("mod")[2] and t.mg.wait("mod")[2].count("/astuns") == 2, t.mg.wait("mod")[2])
+    core_200(t, i, body=CORE_SDP + CORE_VIDEO)
+    w.get(200)
+    check(modes(t) == {"1": ["SR", "SR"], "2": ["SR", "SR"]}, modes(t))
+    call_in(t, w, "c2")
+    t.core.send(core_in_dialog(t, w, "INVITE", "c2", body=CORE_SDP + CORE_VIDEO))
+    i = w.get("INVITE")
+    check("m=video 40002 UDP/TLS/RTP/SAVPF 98 96\r\n" in i.body and "a=mid:1" in i.body, i.body)
+    wic_200(w, i, body=(WIC_SDP + WIC_VIDEO.replace("96 97 98 99 100", "96")) % ("active", "active"))
+    answer = t.core.get(200).body
+    check("m=video 30002 RTP/AVPF 96\r\n" in answer, answer)
+    check(t.metrics()["calls"] == 2, "a call ended")
+
+
 run()
