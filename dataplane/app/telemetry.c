@@ -38,22 +38,44 @@ static void put_addr(struct rte_tel_data *d, const char *name, const struct gw_a
 	rte_tel_data_add_dict_string(d, name, a->family ? gw_addr_str(a, text) : "-");
 }
 
-static const char *dtls_name(const struct dp_term *t)
+static const char *dtls_name(const struct dp_stream *s)
 {
 	static const char *const names[] = { "new", "handshake", "held", "up", "closed", "failed" };
 
-	return t->dtls ? names[dp_dtls_state(t->dtls)] : "-";
+	return s->access ? names[dp_dtls_state(s->access->dtls)] : "-";
 }
 
-static const char *consent_name(const struct dp_term *t)
+static const char *consent_name(const struct dp_stream *s)
 {
 	static const char *const names[] = { "none", "valid", "lost" };
 
-	return t->is_access ? names[t->ice.consent] : "-";
+	return s->access ? names[s->access->ice.consent] : "-";
 }
 
-/* One row per termination, or per flow direction; the row's name is its id. */
-static void each_term(struct rte_tel_data *d, void (*row)(struct rte_tel_data *r, struct dp_term *t))
+/* @return false: no more fit */
+static bool stream_row(struct rte_tel_data *d, struct dp_stream *s, void (*row)(struct rte_tel_data *r, struct dp_stream *s))
+{
+	char name[RTE_TEL_MAX_STRING_LEN], id[DP_TERM_ID_BYTES];
+	struct rte_tel_data *r = rte_tel_data_alloc();
+
+	if (!r)
+		return false;
+	rte_tel_data_start_dict(r);
+	put_u64(r, "context", s->term->ctx->id);
+	rte_tel_data_add_dict_string(r, "termination", dp_term_id(s->term, id));
+	put_u64(r, "stream", s->id);
+	row(r, s);
+	/* the first of a termination goes by its name alone */
+	if (s == s->term->streams)
+		snprintf(name, sizeof(name), "term_%u", s->term->number);
+	else
+		snprintf(name, sizeof(name), "term_%u_%u", s->term->number, s->id);
+	rte_tel_data_add_dict_container(d, name, r, 0);
+	return true;
+}
+
+/* One row per stream of each termination. */
+static void each_stream(struct rte_tel_data *d, void (*row)(struct rte_tel_data *r, struct dp_stream *s))
 {
 	struct gw_list *l = dp_ctx_list(tel.c.ctx);
 	unsigned rows = 0;
@@ -61,47 +83,39 @@ static void each_term(struct rte_tel_data *d, void (*row)(struct rte_tel_data *r
 	GW_LIST_FOREACH(it, l) {
 		struct dp_context *cx = GW_CONTAINER(it, struct dp_context, node);
 
-		for (unsigned i = 0; i < cx->n_terms; i++, rows++) {
-			if (rows >= ROWS_MAX) {
-				rte_tel_data_add_dict_u64(d, "rows_left_off", dp_ctx_terms(tel.c.ctx) - rows);
-				return;
+		for (unsigned i = 0; i < cx->n_terms; i++)
+			for (struct dp_stream *s = cx->terms[i]->streams; s; s = s->next) {
+				if (rows++ >= ROWS_MAX) {
+					rte_tel_data_add_dict_u64(d, "rows_left_off",
+						dp_ctx_streams(tel.c.ctx) - ROWS_MAX);
+					return;
+				}
+				if (!stream_row(d, s, row))
+					return;
 			}
-			struct rte_tel_data *r = rte_tel_data_alloc();
-			char name[RTE_TEL_MAX_STRING_LEN];
-
-			if (!r)
-				return;
-			rte_tel_data_start_dict(r);
-			put_u64(r, "context", cx->id);
-			row(r, cx->terms[i]);
-			snprintf(name, sizeof(name), "term_%u", cx->terms[i]->number);
-			rte_tel_data_add_dict_container(d, name, r, 0);
-		}
 	}
 }
 
-static void context_row(struct rte_tel_data *r, struct dp_term *t)
+static void context_row(struct rte_tel_data *r, struct dp_stream *s)
 {
 	static const char *const modes[] = { "-", "sendonly", "receiveonly", "sendreceive", "inactive" };
-	const struct dp_ice_pair *pair = t->is_access ? dp_ice_selected(&t->ice) : NULL;
+	const struct dp_ice_pair *pair = s->access ? dp_ice_selected(&s->access->ice) : NULL;
 	struct gw_addr local = { 0 };
 
-	local.port = t->port;
-	rte_tel_data_add_dict_string(r, "termination", t->id);
-	rte_tel_data_add_dict_string(r, "realm", t->realm->name);
-	rte_tel_data_add_dict_string(r, "mode", modes[t->mode]);
-	put_u64(r, "local_port", t->port);
-	put_addr(r, "remote", t->is_access ? (pair ? &pair->remote : &local) : &t->remote);
-	rte_tel_data_add_dict_string(r, "dtls", dtls_name(t));
-	rte_tel_data_add_dict_string(r, "consent", consent_name(t));
+	local.port = s->port;
+	rte_tel_data_add_dict_string(r, "realm", s->term->realm->name);
+	rte_tel_data_add_dict_string(r, "mode", modes[s->mode]);
+	put_u64(r, "local_port", s->port);
+	put_addr(r, "remote", s->access ? (pair ? &pair->remote : &local) : &s->remote);
+	rte_tel_data_add_dict_string(r, "dtls", dtls_name(s));
+	rte_tel_data_add_dict_string(r, "consent", consent_name(s));
 }
 
-static void flow_row(struct rte_tel_data *r, struct dp_term *t)
+static void flow_row(struct rte_tel_data *r, struct dp_stream *s)
 {
 	struct dp_flow_stats in, out;
 
-	dp_term_stats(tel.c.ctx, t, &in, &out);
-	rte_tel_data_add_dict_string(r, "termination", t->id);
+	dp_stream_stats(tel.c.ctx, s, &in, &out);
 	put_u64(r, "rx_packets", in.rx_packets);
 	put_u64(r, "rx_bytes", in.rx_bytes);
 	put_u64(r, "tx_packets", out.tx_packets);
@@ -116,13 +130,13 @@ static void flow_row(struct rte_tel_data *r, struct dp_term *t)
 static void fill_contexts(struct rte_tel_data *d, uint64_t now_ms)
 {
 	(void)now_ms;
-	each_term(d, context_row);
+	each_stream(d, context_row);
 }
 
 static void fill_flows(struct rte_tel_data *d, uint64_t now_ms)
 {
 	(void)now_ms;
-	each_term(d, flow_row);
+	each_stream(d, flow_row);
 }
 
 static void fill_drops(struct rte_tel_data *d, uint64_t now_ms)

@@ -20,18 +20,30 @@ uint32_t dp_ctx_random(void)
 	return v;
 }
 
+uint32_t dp_ctx_generation(struct dp_ctx *c)
+{
+	/* 2^32 of them: what had the same one has gone long ago */
+	if (++c->next_generation == 0)
+		c->next_generation++;
+	return c->next_generation;
+}
+
 enum gw_err dp_ctx_new(struct dp_ctx **out, const struct dp_ctx_conf *conf)
 {
 	struct dp_ctx *c = calloc(1, sizeof(*c));
+	uint32_t n = conf->max_contexts;
 
 	if (!c)
 		return GW_ENOMEM;
 	c->c = *conf;
 	gw_list_init(&c->contexts);
 	gw_list_init(&c->backlog);
-	c->n_term_slots = conf->max_contexts * 2;
-	c->terms = calloc(c->n_term_slots, sizeof(*c->terms));
-	if (!c->terms || gw_timers_reserve(conf->timers, c->n_term_slots * 3 + 64)) {
+	/* four flows a context (main.c): as many streams, those included whose flows are being closed */
+	if (dp_pool_init(&c->context_pool, n, sizeof(struct dp_context)) ||
+		dp_pool_init(&c->term_pool, n * 2, sizeof(struct dp_term)) ||
+		dp_pool_init(&c->stream_pool, n * 4, sizeof(struct dp_stream)) ||
+		dp_pool_init(&c->access_pool, n * 2, sizeof(struct dp_access)) ||
+		gw_timers_reserve(conf->timers, n * (2 + 2 * 2) + 64)) {
 		dp_ctx_free(c);
 		return GW_ENOMEM;
 	}
@@ -43,22 +55,15 @@ enum gw_err dp_ctx_new(struct dp_ctx **out, const struct dp_ctx_conf *conf)
 
 void dp_ctx_free(struct dp_ctx *c)
 {
-	void *ref;
-
 	if (!c)
 		return;
 	dp_publish_drop_backlog(c);
-	for (size_t it = 0; gw_map_next(&c->flow_ports, &it, &ref);)
-		free(ref);
-	gw_map_free(&c->flow_ports);
-	while (!gw_list_empty(&c->contexts)) {
-		struct dp_context *cx = GW_CONTAINER(c->contexts.next, struct dp_context, node);
-
-		gw_list_remove(&cx->node);
-		free(cx);
-	}
 	gw_map_free(&c->by_id);
-	free(c->terms);
+	dp_pool_free(&c->context_pool);
+	dp_pool_free(&c->term_pool);
+	dp_pool_free(&c->stream_pool);
+	dp_pool_free(&c->access_pool);
+	dp_sdp_keep_end();
 	free(c);
 }
 
@@ -71,16 +76,14 @@ enum gw_err dp_ctx_create(struct dp_ctx *c, uint64_t now_ms, struct dp_context *
 {
 	struct dp_context *cx;
 
-	if (c->by_id.count >= c->c.max_contexts)
-		return GW_ELIMIT;
-	cx = calloc(1, sizeof(*cx));
+	cx = dp_pool_take(&c->context_pool);
 	if (!cx)
-		return GW_ENOMEM;
+		return GW_ELIMIT;
 	do
 		cx->id = ++c->next_context & 0x7fffffff;
 	while (cx->id == 0 || dp_ctx_find(c, cx->id));
 	if (gw_map_put_u64(&c->by_id, cx->id, cx)) {
-		free(cx);
+		dp_pool_give(&c->context_pool, cx);
 		return GW_ENOMEM;
 	}
 	cx->priority = -1;
@@ -96,7 +99,7 @@ void dp_ctx_remove_if_empty(struct dp_ctx *c, struct dp_context *cx)
 		return;
 	gw_map_del_u64(&c->by_id, cx->id);
 	gw_list_remove(&cx->node);
-	free(cx);
+	dp_pool_give(&c->context_pool, cx);
 }
 
 struct gw_list *dp_ctx_list(struct dp_ctx *c)
@@ -111,12 +114,17 @@ unsigned dp_ctx_count(const struct dp_ctx *c)
 
 unsigned dp_ctx_terms(const struct dp_ctx *c)
 {
-	return c->n_terms;
+	return c->term_pool.in_use;
+}
+
+unsigned dp_ctx_streams(const struct dp_ctx *c)
+{
+	return c->stream_pool.in_use;
 }
 
 unsigned dp_ctx_flows(const struct dp_ctx *c)
 {
-	return (unsigned)c->flow_ports.count;
+	return c->n_flows;
 }
 
 unsigned dp_ctx_ports_in_use(const struct dp_ctx *c)
@@ -134,62 +142,94 @@ const uint64_t *dp_ctx_counters(const struct dp_ctx *c)
 	return c->ctr;
 }
 
+const char *dp_term_id(const struct dp_term *t, char text[DP_TERM_ID_BYTES])
+{
+	snprintf(text, DP_TERM_ID_BYTES, "ip/1/%s/%u", t->realm->interface, t->number);
+	return text;
+}
+
 struct dp_term *dp_ctx_term(struct dp_context *cx, struct gw_sv id)
 {
+	char text[DP_TERM_ID_BYTES];
+
 	for (unsigned i = 0; i < cx->n_terms; i++)
-		if (gw_sv_ieq(gw_sv_cstr(cx->terms[i]->id), id))
+		if (gw_sv_ieq(gw_sv_cstr(dp_term_id(cx->terms[i], text)), id))
 			return cx->terms[i];
 	return NULL;
 }
 
-struct dp_term *dp_term_peer(const struct dp_term *t)
+struct dp_stream *dp_term_stream(const struct dp_term *t, uint16_t id)
 {
-	/* M-2: streams of equal id are joined; here one access and one core side */
-	for (unsigned i = 0; i < t->ctx->n_terms; i++) {
-		struct dp_term *o = t->ctx->terms[i];
-
-		if (o != t && o->stream_id == t->stream_id && o->is_access != t->is_access)
-			return o;
-	}
+	for (struct dp_stream *s = t->streams; s; s = s->next)
+		if (s->id == id)
+			return s;
 	return NULL;
 }
 
-void dp_term_stats(struct dp_ctx *c, const struct dp_term *t, struct dp_flow_stats *in,
-	struct dp_flow_stats *out)
+struct dp_stream *dp_stream_peer(const struct dp_stream *s)
 {
-	const struct dp_term *peer = dp_term_peer(t);
+	const struct dp_context *cx = s->term->ctx;
+	struct dp_stream *o;
+
+	for (unsigned i = 0; i < cx->n_terms; i++)
+		if (cx->terms[i]->is_access != s->term->is_access && (o = dp_term_stream(cx->terms[i], s->id)))
+			return o;
+	return NULL;
+}
+
+void dp_stream_stats(struct dp_ctx *c, const struct dp_stream *s, struct dp_flow_stats *in, struct dp_flow_stats *out)
+{
+	const struct dp_stream *peer = dp_stream_peer(s);
 
 	memset(in, 0, sizeof(*in));
-	*out = t->sent;
-	if (t->has_flow[0])
-		(void)!dp_flow_stats_read(c->c.fast, t->flow[0], in);
-	if (peer && peer->has_flow[0])	/* what the peer's flow sent on left by this termination */
+	memset(out, 0, sizeof(*out));
+	if (s->sent)
+		*out = *s->sent;
+	if (s->has_flow[0])
+		(void)!dp_flow_stats_read(c->c.fast, s->flow[0], in);
+	if (peer && peer->has_flow[0])	/* what the peer's flow sent on left by this stream */
 		(void)!dp_flow_stats_read(c->c.fast, peer->flow[0], out);
+}
+
+static void add_stats(struct dp_flow_stats *to, const struct dp_flow_stats *s)
+{
+	to->rx_packets += s->rx_packets;
+	to->rx_bytes += s->rx_bytes;
+	to->tx_packets += s->tx_packets;
+	to->tx_bytes += s->tx_bytes;
+	to->lost += s->lost;
+	to->drops += s->drops;
+	to->auth_fail += s->auth_fail;
+	to->replay += s->replay;
+	if (s->jitter_ts > to->jitter_ts)
+		to->jitter_ts = s->jitter_ts;
+}
+
+void dp_term_stats(struct dp_ctx *c, const struct dp_term *t, struct dp_flow_stats *in, struct dp_flow_stats *out)
+{
+	struct dp_flow_stats i, o;
+
+	memset(in, 0, sizeof(*in));
+	memset(out, 0, sizeof(*out));
+	for (const struct dp_stream *s = t->streams; s; s = s->next) {
+		dp_stream_stats(c, s, &i, &o);
+		add_stats(in, &i);
+		add_stats(out, &o);
+	}
 }
 
 void dp_ctx_subtract(struct dp_ctx *c, struct dp_term *t, uint64_t now_ms)
 {
 	struct dp_context *cx = t->ctx;
-	struct dp_term *peer = dp_term_peer(t);
 
-	gw_timer_stop(c->c.timers, &t->heartbeat);
-	if (peer && t->has_flow[0])
-		(void)!dp_flow_stats_read(c->c.fast, t->flow[0], &peer->sent);
-	if (t->is_access)
-		dp_media_close(c, t);
-	dp_publish_close(c, t, now_ms);
+	dp_events_set(c, t, 0, NULL, 0, now_ms);
+	while (t->streams)
+		dp_stream_close(c, t->streams, now_ms);
 	for (unsigned i = 0; i < cx->n_terms; i++)
 		if (cx->terms[i] == t) {
 			cx->terms[i] = cx->terms[--cx->n_terms];
 			break;
 		}
-	if (peer)	/* what is left sends nowhere */
-		dp_publish(c, peer, now_ms);
-	free(t->local_sdp);
-	free(t->remote_sdp);
-	dp_ice_clear(&t->ice);
-	t->local_sdp = t->remote_sdp = NULL;
-	t->is_used = false;
-	c->n_terms--;
+	dp_pool_give(&c->term_pool, t);
 	dp_ctx_remove_if_empty(c, cx);
 }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * H.248 contexts and terminations: the single owner of media state (iq.md 3.1). Service thread only.
- * A context joins an access termination (ICE, DTLS-SRTP) and a core termination (RTP/AVP).
+ * H.248 contexts, terminations and streams: the single owner of media state (iq.md 3.1). Service thread only.
+ * Streams of equal id in an access termination (ICE, DTLS-SRTP) and a core termination (RTP/AVP) are joined (M-2).
  */
 #ifndef DP_CONTEXT_H
 #define DP_CONTEXT_H
 
+#include "dataplane/ctx/pool.h"
 #include "dataplane/ctx/port_pool.h"
+#include "dataplane/ctx/sdp_keep.h"
 #include "dataplane/fast/api.h"
 #include "dataplane/slow/dtls.h"
 #include "dataplane/slow/ice.h"
@@ -18,6 +20,8 @@
 #include "proto/iq/iq.h"
 
 #define DP_TERMS_PER_CONTEXT 4
+#define DP_STREAMS_PER_TERM IQ_MAX_STREAMS
+#define DP_TERM_ID_BYTES 64
 #define DP_REALMS_MAX 16
 #define DP_REALM_ADDRS_MAX 4
 
@@ -30,12 +34,13 @@ struct dp_realm {
 };
 
 struct dp_term;
+struct dp_stream;
 struct dp_ctx;
 
-/** Told to the Iq server; it looks whether the controller asked for the event. */
+/** Told to the Iq server; it looks whether the controller asked for the event. s is NULL where no stream is meant. */
 struct dp_ctx_ops {
-	void (*notify)(void *user, struct dp_term *t, enum iq_name event, const struct iq_param *params,
-		unsigned n_params);
+	void (*notify)(void *user, struct dp_term *t, struct dp_stream *s, enum iq_name event,
+		const struct iq_param *params, unsigned n_params);
 	void *user;
 };
 
@@ -77,34 +82,9 @@ struct dp_ctx_conf {
 GW_CTR_ENUM(dp_ctx_ctr, DP_CTX_CTR_LIST);
 extern const struct gw_ctr_info dp_ctx_ctr_info[dp_ctx_ctr_COUNT];
 
-/** One termination with its one media stream. */
-struct dp_term {
-	bool is_used;
-	uint32_t number, generation;
-	uint32_t slot;
-	struct dp_context *ctx;
-	struct dp_ctx *tables;       /* that own it: timers carry no other pointer */
-	char id[96];                 /* "ip/1/acc0/1001" */
-	uint16_t stream_id;
-	bool is_access;
-	struct dp_realm *realm;
-	unsigned addr_index;         /* in the realm */
-	uint16_t laddr, port;
-	enum iq_mode mode;
-	uint8_t dscp;
-	int saf, spf;
-	struct gw_addr remote, remote_rtcp;
-	bool has_remote;
-	uint64_t pt_mask[2];
-	uint32_t clock_hz;
-	char *local_sdp, *remote_sdp; /* as last agreed, for audits */
-	/* events and signals of the controller */
-	uint32_t events_id;
-	uint32_t wanted;             /* bit per enum iq_name below 32: EV_* */
-	uint32_t held;               /* of these, happened while no controller was there to be told */
-	uint32_t heartbeat_s;
-	struct gw_timer heartbeat;
-	/* access only */
+/** What an access stream has besides: ICE, DTLS, SRTCP. */
+struct dp_access {
+	struct dp_stream *stream;
 	struct dp_ice ice;
 	struct dp_dtls *dtls;
 	struct dp_srtcp *srtcp;
@@ -112,11 +92,53 @@ struct dp_term {
 	struct dp_path dtls_path;
 	uint64_t dtls_forget_ms;         /* UP: when its TLS state goes; UINT64_MAX: has gone, or stays */
 	struct gw_timer dtls_timer, consent_timer;
-	uint64_t created_ms;
-	struct dp_flow_stats sent;   /* of a peer that has left: what went out by this termination */
-	/* flows: [0] RTP (or the muxed access port), [1] RTCP of the core */
-	dp_flow_id flow[2];
+};
+
+/**
+ * One media stream of a termination. After it is closed it keeps its slot, and its port, until its worker has let go
+ * of its flows: then term is NULL.
+ */
+struct dp_stream {
+	struct dp_term *term;
+	struct dp_stream *next;          /* of the same termination */
+	struct dp_access *access;        /* NULL: core side */
+	struct dp_port_pool *ports;
+	uint32_t generation, clock_hz;
+	uint64_t pt_mask[2];
+	uint16_t id, laddr, port;
+	uint8_t mode;                    /* enum iq_mode */
+	uint8_t dscp;
+	int8_t saf, spf;                 /* -1: never said */
+	bool has_remote;
 	bool has_flow[2];
+	bool lends_srtp;                 /* closed: its flow's session belongs to the access side: not freed with it */
+	struct gw_addr remote, remote_rtcp;
+	dp_flow_id flow[2];              /* [0] RTP (or the muxed access port), [1] RTCP of the core */
+	struct dp_srtp_session *srtp;    /* closed: freed with its flow although it never was the flow's */
+	struct dp_sdp_kept *local, *remote_sdp;   /* as last agreed, for audits */
+	struct dp_flow_stats *sent;      /* of a peer that has left: what went out by this stream; or NULL */
+};
+
+/** An event the controller asked for. */
+struct dp_wanted {
+	uint8_t event;                   /* enum iq_name */
+	bool is_held;                    /* happened while no controller was there to be told */
+	uint16_t stream;                 /* 0: of any */
+	uint32_t value;                  /* hangterm: timerx, seconds */
+};
+
+struct dp_term {
+	struct dp_context *ctx;
+	struct dp_ctx *tables;           /* that own it: timers carry no other pointer */
+	struct dp_realm *realm;
+	struct dp_stream *streams;       /* in the order of their making */
+	uint32_t number, generation;
+	uint8_t n_streams, n_wanted;
+	bool is_access;
+	uint32_t events_id;
+	struct dp_wanted *wanted;        /* [n_wanted] */
+	struct gw_timer heartbeat;
+	uint64_t created_ms;
 };
 
 struct dp_context {
@@ -140,30 +162,39 @@ void dp_ctx_remove_if_empty(struct dp_ctx *c, struct dp_context *cx);
 struct gw_list *dp_ctx_list(struct dp_ctx *c);
 unsigned dp_ctx_count(const struct dp_ctx *c);
 unsigned dp_ctx_terms(const struct dp_ctx *c);
+unsigned dp_ctx_streams(const struct dp_ctx *c);   /* those included whose flows are being closed */
 unsigned dp_ctx_ports_in_use(const struct dp_ctx *c);
 unsigned dp_ctx_flows(const struct dp_ctx *c);
 const uint64_t *dp_ctx_counters(const struct dp_ctx *c);
 
 struct dp_term *dp_ctx_term(struct dp_context *cx, struct gw_sv id);
+/** "ip/1/acc0/1001"; returns text. */
+const char *dp_term_id(const struct dp_term *t, char text[DP_TERM_ID_BYTES]);
+struct dp_stream *dp_term_stream(const struct dp_term *t, uint16_t id);
+/** The stream of the other side it is joined with, or NULL. */
+struct dp_stream *dp_stream_peer(const struct dp_stream *s);
 
-/**
- * Execute Add or Modify on a context. On failure nothing has changed, and *code and *text (static or
- * in the arena) say what to answer.
- * @param t      Modify: the termination; Add: NULL
- * @param local  gets the completed Local of the reply, or empty
- */
-enum gw_err dp_ctx_apply(struct dp_ctx *c, struct dp_context *cx, struct dp_term *t,
-	const struct iq_cmd *cmd, struct gw_arena *arena, uint64_t now_ms, struct dp_term **out,
-	struct gw_sv *local, unsigned *code, const char **text) GW_NODISCARD;
+/** What a command came to. */
+struct dp_applied {
+	struct dp_term *term;
+	struct iq_stream *streams;       /* of the reply: those whose Local was asked for */
+	unsigned n_streams;
+	unsigned code;                   /* of a failure, and a text that is static or in the arena */
+	const char *text;
+};
+
+/** Execute Add (t NULL) or Modify on a context. On failure nothing has changed, and code and text say what to answer. */
+enum gw_err dp_ctx_apply(struct dp_ctx *c, struct dp_context *cx, struct dp_term *t, const struct iq_cmd *cmd,
+	struct gw_arena *arena, uint64_t now_ms, struct dp_applied *out) GW_NODISCARD;
 void dp_ctx_subtract(struct dp_ctx *c, struct dp_term *t, uint64_t now_ms);
 
 /** A punted packet that is not DP_PUNT_L2; consumed. */
 void dp_ctx_input(struct dp_ctx *c, struct rte_mbuf *m, uint64_t now_ms);
 void dp_ctx_event(struct dp_ctx *c, const struct dp_event *ev, uint64_t now_ms);
 
-/** Statistics of one termination for Subtract and audits. */
-void dp_term_stats(struct dp_ctx *c, const struct dp_term *t, struct dp_flow_stats *in,
-	struct dp_flow_stats *out);
-struct dp_term *dp_term_peer(const struct dp_term *t);
+/** Statistics of one stream: what came in from outside, and what left. */
+void dp_stream_stats(struct dp_ctx *c, const struct dp_stream *s, struct dp_flow_stats *in, struct dp_flow_stats *out);
+/** The sums over a termination's streams. */
+void dp_term_stats(struct dp_ctx *c, const struct dp_term *t, struct dp_flow_stats *in, struct dp_flow_stats *out);
 
 #endif

@@ -5,15 +5,16 @@
 
 #include "dataplane/ctx/context.h"
 
+#define DP_FLOWS_PER_PAIR 3	/* joined streams: access; core RTP and RTCP */
+
 struct dp_ctx {
 	struct dp_ctx_conf c;
 	struct gw_list contexts;
 	struct gw_map by_id;
-	struct dp_term *terms;           /* [max_contexts * 2] */
-	uint32_t n_term_slots, n_terms, term_hint;
+	struct dp_pool context_pool, term_pool, stream_pool, access_pool;
+	uint32_t n_flows;                /* opened, not yet gone */
 	uint16_t next_worker;
-	uint32_t next_context, next_term;
-	struct gw_map flow_ports;        /* flow id -> struct port_ref: what FLOW_GONE gives back */
+	uint32_t next_context, next_term, next_generation;
 	struct gw_list backlog;          /* commands for workers whose ring was full (publish.c) */
 	struct gw_timer backlog_timer;
 	uint64_t ctr[dp_ctx_ctr_COUNT];
@@ -29,27 +30,68 @@ static inline bool dp_mode_sends(enum iq_mode m)
 	return m == IQ_MODE_SEND_RECEIVE || m == IQ_MODE_SEND_ONLY;
 }
 
-static inline uint64_t dp_cookie(const struct dp_term *t)
+static inline uint64_t dp_cookie(const struct dp_ctx *c, const struct dp_stream *s)
 {
-	return (uint64_t)t->generation << 32 | (t->slot + 1u);
+	return (uint64_t)s->generation << 32 | (dp_pool_index(&c->stream_pool, s) + 1u);
+}
+
+/** NULL: it has gone. */
+static inline struct dp_stream *dp_cookie_stream(const struct dp_ctx *c, uint64_t cookie)
+{
+	struct dp_stream *s = (uint32_t)cookie ? dp_pool_at(&c->stream_pool, (uint32_t)cookie - 1) : NULL;
+
+	return s && s->generation == cookie >> 32 ? s : NULL;
+}
+
+static inline struct dp_ctx *dp_stream_tables(const struct dp_stream *s)
+{
+	return s->term->tables;
 }
 
 uint32_t dp_ctx_random(void);
+/** Never 0, never that of an object in use. */
+uint32_t dp_ctx_generation(struct dp_ctx *c);
 
-/* publish.c: terminations -> flows of the workers. */
-enum gw_err dp_publish_open(struct dp_ctx *c, struct dp_term *t, uint64_t now_ms);
-void dp_publish(struct dp_ctx *c, struct dp_term *t, uint64_t now_ms);
-void dp_publish_gate(struct dp_ctx *c, struct dp_term *access, uint64_t now_ms);
-void dp_publish_close(struct dp_ctx *c, struct dp_term *t, uint64_t now_ms);
+/* stream.c: streams made and ended. */
+
+/** What a new stream of a termination takes. */
+struct dp_stream_want {
+	struct dp_realm *realm;
+	unsigned addr_index;             /* in the realm */
+	uint16_t id;
+	bool is_access, is_client;       /* DTLS client */
+};
+/**
+ * Port, flows, and on the access side a DTLS session; linked into t, its flows closed. On failure *text says why.
+ * GW_ELIMIT: 510.
+ */
+enum gw_err dp_stream_new(struct dp_ctx *c, struct dp_term *t, const struct dp_stream_want *w, uint64_t now_ms,
+	struct dp_stream **out, const char **text) GW_NODISCARD;
+void dp_stream_close(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);
+/** Its flows are gone. */
+void dp_stream_free(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);
+
+/* publish.c: streams -> flows of the workers. */
+enum gw_err dp_publish_open(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);
+void dp_publish(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);
+void dp_publish_gate(struct dp_ctx *c, struct dp_stream *access, uint64_t now_ms);
+/** @return are there flows that have to go first? */
+bool dp_publish_close(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);
 /** At the end: what still waits for a worker. */
 void dp_publish_drop_backlog(struct dp_ctx *c);
 
-/* media.c: ICE, DTLS, SRTCP of an access termination. */
-void dp_media_init(struct dp_ctx *c, struct dp_term *t);
+/* media.c: ICE, DTLS, SRTCP of an access stream. */
 /** The session is made when the fingerprint is asked for, so that it holds that certificate. */
-enum gw_err dp_media_new_dtls(struct dp_ctx *c, struct dp_term *t, bool is_client);
-void dp_media_try_start(struct dp_ctx *c, struct dp_term *t, uint64_t now_ms);
-void dp_media_check_dtls(struct dp_ctx *c, struct dp_term *t, uint64_t now_ms);
-void dp_media_close(struct dp_ctx *c, struct dp_term *t);
+enum gw_err dp_media_open(struct dp_ctx *c, struct dp_stream *s, bool is_client);
+void dp_media_try_start(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);
+void dp_media_check_dtls(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);
+void dp_media_close(struct dp_ctx *c, struct dp_stream *s);
+
+/* events.c: what the controller asked to be told. */
+/** The whole list anew (M-9), taken over; n 0: none. */
+void dp_events_set(struct dp_ctx *c, struct dp_term *t, uint32_t id, struct dp_wanted *wanted, unsigned n,
+	uint64_t now_ms);
+/** The entry this event of this stream (NULL: none meant) is asked for by, or NULL. */
+struct dp_wanted *dp_events_find(const struct dp_term *t, const struct dp_stream *s, enum iq_name event);
 
 #endif

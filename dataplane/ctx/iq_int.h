@@ -34,6 +34,26 @@ struct dp_iq {
 	char out[65536];
 };
 
+/** The commands of one action being executed. */
+struct dp_exec {
+	struct dp_iq *q;
+	struct dp_ctx *ctx;
+	struct dp_context *cx;          /* of the action; NULL: null context, or gone */
+	uint32_t id;                    /* of the action: a failed Add or a Subtract may end the context */
+	struct iq_action *out;
+	unsigned cap;
+	bool stop;
+};
+
+/* iq_exec.c */
+/** A reply to cmd on this termination; NULL: no memory, e->stop is set. */
+struct iq_cmd *dp_exec_result(struct dp_exec *e, const struct iq_cmd *cmd, struct gw_sv term);
+void dp_exec_fail(struct dp_exec *e, const struct iq_cmd *cmd, unsigned code, struct gw_sv text);
+
+/* iq_audit.c */
+void dp_exec_audit(struct dp_exec *e, const struct iq_cmd *cmd);
+void dp_exec_put_stats(struct dp_exec *e, struct iq_cmd *r, const struct dp_term *t);
+
 /** Execute one request; *reply is in the arena. */
 void dp_iq_execute(struct dp_iq *q, const struct iq_txn *req, struct iq_txn *reply);
 bool dp_iq_is_service_change(const struct iq_txn *req);

@@ -47,8 +47,8 @@ enum gw_err dp_iq_new(struct dp_iq **out, const struct dp_iq_conf *conf, uint64_
 /** The tables to work on; before the first dp_iq_poll. */
 void dp_iq_attach(struct dp_iq *q, struct dp_ctx *ctx);
 /** For dp_ctx_ops.notify; user is the dp_iq. */
-void dp_iq_notify(void *user, struct dp_term *t, enum iq_name event, const struct iq_param *params,
-	unsigned n_params);
+void dp_iq_notify(void *user, struct dp_term *t, struct dp_stream *s, enum iq_name event,
+	const struct iq_param *params, unsigned n_params);
 /** Read what the sockets hold; returns how much was done. */
 unsigned dp_iq_poll(struct dp_iq *q, uint64_t now_ms);
 int dp_iq_fd(const struct dp_iq *q);

@@ -5,12 +5,15 @@
 #include "dataplane/ctx/ctx_int.h"
 #include "proto/rtp/rtp.h"
 
-static void notify(struct dp_ctx *c, struct dp_term *t, enum iq_name event, const char *name,
+/* for "ctx=%u term=%s stream=%u" */
+#define LOG_OF(s) (s)->term->ctx->id, dp_term_id((s)->term, (char[DP_TERM_ID_BYTES]){ 0 }), (s)->id
+
+static void notify(struct dp_ctx *c, struct dp_stream *s, enum iq_name event, const char *name,
 	const char *value)
 {
-	struct iq_param p = { gw_sv_cstr(name), gw_sv_cstr(value) };
+	struct iq_param p = { .name = gw_sv_cstr(name), .value = gw_sv_cstr(value) };
 
-	c->c.ops.notify(c->c.ops.user, t, event, &p, value ? 1 : 0);
+	c->c.ops.notify(c->c.ops.user, s->term, s, event, &p, value ? 1 : 0);
 }
 
 static void send_udp(struct dp_ctx *c, const struct dp_path *path, struct gw_sv bytes)
@@ -27,12 +30,12 @@ static void send_udp(struct dp_ctx *c, const struct dp_path *path, struct gw_sv 
 	dp_tx_udp(c->c.fast, m, path);
 }
 
-static bool path_to(struct dp_ctx *c, const struct dp_term *t, const struct gw_addr *remote,
+static bool path_to(struct dp_ctx *c, const struct dp_stream *s, const struct gw_addr *remote,
 	uint64_t now_ms, struct dp_path *p)
 {
-	*p = (struct dp_path){ .laddr = t->laddr, .local_port = t->port, .remote = *remote,
-		.dscp = t->dscp };
-	if (dp_neigh_route(c->c.neigh, t->laddr, remote, now_ms, &p->nexthop) == GW_OK)
+	*p = (struct dp_path){ .laddr = s->laddr, .local_port = s->port, .remote = *remote,
+		.dscp = s->dscp };
+	if (dp_neigh_route(c->c.neigh, s->laddr, remote, now_ms, &p->nexthop) == GW_OK)
 		return true;
 	c->ctr[ctx_no_route]++;
 	return false;
@@ -42,53 +45,55 @@ static bool path_to(struct dp_ctx *c, const struct dp_term *t, const struct gw_a
 
 static void dtls_send(void *user, struct gw_sv datagram)
 {
-	struct dp_term *t = user;
+	struct dp_stream *s = user;
 
-	if (t->dtls_path.remote.family && t->ice.consent != DP_ICE_CONSENT_LOST)	/* F-65, threat M13 */
-		send_udp(t->tables, &t->dtls_path, datagram);
+	if (s->access->dtls_path.remote.family && s->access->ice.consent != DP_ICE_CONSENT_LOST)	/* F-65, threat M13 */
+		send_udp(dp_stream_tables(s), &s->access->dtls_path, datagram);
 }
 
 #define HEARD_EVERY_MS 1000u	/* so often it is looked whether the peer uses the new keys */
 
-static void forget_tls(struct dp_term *t)
+static void forget_tls(struct dp_stream *s)
 {
-	t->dtls_forget_ms = UINT64_MAX;
-	dp_dtls_forget(t->dtls);
+	s->access->dtls_forget_ms = UINT64_MAX;
+	dp_dtls_forget(s->access->dtls);
 }
 
 /* A server keeps its last flight until something that authenticated with the new keys shows that it has arrived. */
-static bool is_heard(struct dp_ctx *c, const struct dp_term *t)
+static bool is_heard(struct dp_ctx *c, const struct dp_stream *s)
 {
 	struct dp_flow_stats in;
 
-	return t->has_flow[0] && dp_flow_stats_read(c->c.fast, t->flow[0], &in) == GW_OK && in.rx_packets;
+	return s->has_flow[0] && dp_flow_stats_read(c->c.fast, s->flow[0], &in) == GW_OK && in.rx_packets;
 }
 
-static void arm_dtls(struct dp_ctx *c, struct dp_term *t, uint64_t now_ms)
+static void arm_dtls(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 {
-	uint64_t due = dp_dtls_deadline(t->dtls, now_ms);
+	uint64_t due = dp_dtls_deadline(s->access->dtls, now_ms);
 
-	if (dp_dtls_state(t->dtls) == DP_DTLS_UP)
-		due = t->dtls_forget_ms < now_ms + HEARD_EVERY_MS || t->dtls_forget_ms == UINT64_MAX ?
-			t->dtls_forget_ms : now_ms + HEARD_EVERY_MS;
+	if (dp_dtls_state(s->access->dtls) == DP_DTLS_UP) {
+		due = s->access->dtls_forget_ms;
+		if (due != UINT64_MAX && due > now_ms + HEARD_EVERY_MS)
+			due = now_ms + HEARD_EVERY_MS;
+	}
 	if (due == UINT64_MAX)
-		gw_timer_stop(c->c.timers, &t->dtls_timer);
+		gw_timer_stop(c->c.timers, &s->access->dtls_timer);
 	else
-		(void)gw_timer_arm(c->c.timers, &t->dtls_timer, due);
+		(void)gw_timer_arm(c->c.timers, &s->access->dtls_timer, due);
 }
 
-static enum gw_err take_keys(struct dp_ctx *c, struct dp_term *t)
+static enum gw_err take_keys(struct dp_ctx *c, struct dp_stream *s)
 {
 	struct dp_srtp_keys local, remote;
 	struct dp_srtp_session *rx = NULL, *tx = NULL;
 	enum gw_err err;
 
-	if ((err = dp_dtls_keys(t->dtls, &local, &remote)))
+	if ((err = dp_dtls_keys(s->access->dtls, &local, &remote)))
 		return err;
 	remote.replay_window = c->c.replay_window;
 	local.replay_window = c->c.replay_window;
 	remote.max_ssrc = local.max_ssrc = c->c.max_ssrc;
-	if ((err = dp_srtcp_new(&t->srtcp, &local, &remote)) == GW_OK &&
+	if ((err = dp_srtcp_new(&s->access->srtcp, &local, &remote)) == GW_OK &&
 		(err = c->c.srtp->session_new(&rx, &remote, false)) == GW_OK)
 		err = c->c.srtp->session_new(&tx, &local, true);
 	explicit_bzero(&local, sizeof(local));
@@ -97,8 +102,8 @@ static enum gw_err take_keys(struct dp_ctx *c, struct dp_term *t)
 		c->c.srtp->session_free(rx);
 		return err;
 	}
-	t->srtp_rx = rx;
-	t->srtp_tx = tx;
+	s->access->srtp_rx = rx;
+	s->access->srtp_tx = tx;
 	return GW_OK;
 }
 
@@ -120,131 +125,131 @@ static const char *profile_name(enum dp_srtp_profile p)
 }
 
 /* The workers give the sessions back with their acknowledgements. */
-static void drop_keys(struct dp_ctx *c, struct dp_term *t, uint64_t now_ms)
+static void drop_keys(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 {
-	if (!dp_term_peer(t))
-		c->c.srtp->session_free(t->srtp_tx);	/* no core flow ever had it */
-	t->srtp_rx = t->srtp_tx = NULL;
-	dp_srtcp_free(t->srtcp);
-	t->srtcp = NULL;
-	dp_publish(c, t, now_ms);
+	if (!dp_stream_peer(s))
+		c->c.srtp->session_free(s->access->srtp_tx);	/* no core flow ever had it */
+	s->access->srtp_rx = s->access->srtp_tx = NULL;
+	dp_srtcp_free(s->access->srtcp);
+	s->access->srtcp = NULL;
+	dp_publish(c, s, now_ms);
 }
 
-static void dtls_failed(struct dp_ctx *c, struct dp_term *t, uint64_t now_ms)
+static void dtls_failed(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 {
-	gw_timer_stop(c->c.timers, &t->dtls_timer);
-	if (t->srtp_rx)
-		drop_keys(c, t, now_ms);
+	gw_timer_stop(c->c.timers, &s->access->dtls_timer);
+	if (s->access->srtp_rx)
+		drop_keys(c, s, now_ms);
 	c->ctr[ctx_dtls_failed]++;
-	GW_LOG_WARN(c->c.log, "dtls.failed", "ctx=%u term=%s why=\"%s\"", t->ctx->id, t->id,
-		dp_dtls_why(t->dtls));
-	notify(c, t, IQ_EV_BNC_CHANGE, "Type", "Fail");
-	notify(c, t, IQ_EV_CAUSE, "generalcause", "FP");
-	notify(c, t, IQ_EV_X_DTLS, "state", "failed");
+	GW_LOG_WARN(c->c.log, "dtls.failed", "ctx=%u term=%s stream=%u why=\"%s\"", LOG_OF(s),
+		dp_dtls_why(s->access->dtls));
+	notify(c, s, IQ_EV_BNC_CHANGE, "Type", "Fail");
+	notify(c, s, IQ_EV_CAUSE, "generalcause", "FP");
+	notify(c, s, IQ_EV_X_DTLS, "state", "failed");
 }
 
-void dp_media_check_dtls(struct dp_ctx *c, struct dp_term *t, uint64_t now_ms)
+void dp_media_check_dtls(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 {
-	switch (dp_dtls_state(t->dtls)) {
+	switch (dp_dtls_state(s->access->dtls)) {
 	case DP_DTLS_UP:
-		if (t->srtp_rx || t->srtcp)
+		if (s->access->srtp_rx || s->access->srtcp)
 			break;
-		if (take_keys(c, t)) {
-			dtls_failed(c, t, now_ms);
+		if (take_keys(c, s)) {
+			dtls_failed(c, s, now_ms);
 			return;
 		}
 		c->ctr[ctx_dtls_up]++;
-		t->dtls_forget_ms = UINT64_MAX;
-		GW_LOG_INFO(c->c.log, "dtls.up", "ctx=%u term=%s role=%s profile=%s", t->ctx->id, t->id,
-			dp_dtls_is_client(t->dtls) ? "client" : "server",
-			profile_name(dp_dtls_profile(t->dtls)));
-		if (c->c.dtls_keep_ms && dp_dtls_is_client(t->dtls))
-			forget_tls(t);	/* the server's Finished is here: there is nothing left to repeat */
+		s->access->dtls_forget_ms = UINT64_MAX;
+		GW_LOG_INFO(c->c.log, "dtls.up", "ctx=%u term=%s stream=%u role=%s profile=%s", LOG_OF(s),
+			dp_dtls_is_client(s->access->dtls) ? "client" : "server",
+			profile_name(dp_dtls_profile(s->access->dtls)));
+		if (c->c.dtls_keep_ms && dp_dtls_is_client(s->access->dtls))
+			forget_tls(s);	/* the server's Finished is here: there is nothing left to repeat */
 		else if (c->c.dtls_keep_ms)
-			t->dtls_forget_ms = now_ms + c->c.dtls_keep_ms;
-		dp_publish(c, t, now_ms);
-		notify(c, t, IQ_EV_X_DTLS, "state", "up");
+			s->access->dtls_forget_ms = now_ms + c->c.dtls_keep_ms;
+		dp_publish(c, s, now_ms);
+		notify(c, s, IQ_EV_X_DTLS, "state", "up");
 		break;
 	case DP_DTLS_CLOSED:
-		gw_timer_stop(c->c.timers, &t->dtls_timer);
-		GW_LOG_INFO(c->c.log, "dtls.closed", "ctx=%u term=%s why=\"%s\"", t->ctx->id, t->id,
-			dp_dtls_why(t->dtls));
-		notify(c, t, IQ_EV_BNC_CHANGE, "Type", "RelUnexpected");
+		gw_timer_stop(c->c.timers, &s->access->dtls_timer);
+		GW_LOG_INFO(c->c.log, "dtls.closed", "ctx=%u term=%s stream=%u why=\"%s\"", LOG_OF(s),
+			dp_dtls_why(s->access->dtls));
+		notify(c, s, IQ_EV_BNC_CHANGE, "Type", "RelUnexpected");
 		return;
 	case DP_DTLS_FAILED:
-		dtls_failed(c, t, now_ms);
+		dtls_failed(c, s, now_ms);
 		return;
 	case DP_DTLS_NEW:
 	case DP_DTLS_HANDSHAKE:
 	case DP_DTLS_HELD:
 		break;
 	}
-	arm_dtls(c, t, now_ms);
+	arm_dtls(c, s, now_ms);
 }
 
 static void on_dtls_timer(struct gw_timer *timer, uint64_t now_ms)
 {
-	struct dp_term *t = GW_CONTAINER(timer, struct dp_term, dtls_timer);
-	struct dp_ctx *c = t->tables;
+	struct dp_stream *s = GW_CONTAINER(timer, struct dp_access, dtls_timer)->stream;
+	struct dp_ctx *c = dp_stream_tables(s);
 
-	if (dp_dtls_state(t->dtls) == DP_DTLS_FAILED)
+	if (dp_dtls_state(s->access->dtls) == DP_DTLS_FAILED)
 		return;
-	if (dp_dtls_state(t->dtls) == DP_DTLS_UP) {
-		if (t->dtls_forget_ms != UINT64_MAX && (now_ms >= t->dtls_forget_ms || is_heard(c, t)))
-			forget_tls(t);
-		arm_dtls(c, t, now_ms);
+	if (dp_dtls_state(s->access->dtls) == DP_DTLS_UP) {
+		if (s->access->dtls_forget_ms != UINT64_MAX && (now_ms >= s->access->dtls_forget_ms || is_heard(c, s)))
+			forget_tls(s);
+		arm_dtls(c, s, now_ms);
 		return;
 	}
-	(void)!dp_dtls_tick(t->dtls, now_ms);	/* the state tells */
-	dp_media_check_dtls(c, t, now_ms);
+	(void)!dp_dtls_tick(s->access->dtls, now_ms);	/* the state tells */
+	dp_media_check_dtls(c, s, now_ms);
 }
 
-static void input_dtls(struct dp_ctx *c, struct dp_term *t, const struct dp_punt_info *i,
+static void input_dtls(struct dp_ctx *c, struct dp_stream *s, const struct dp_punt_info *i,
 	struct gw_sv d, uint64_t now_ms)
 {
-	enum dp_dtls_state before = dp_dtls_state(t->dtls);
+	enum dp_dtls_state before = dp_dtls_state(s->access->dtls);
 
-	if (!dp_ice_is_valid(&t->ice, &i->src)) {	/* threats D1, D4 */
+	if (!dp_ice_is_valid(&s->access->ice, &i->src)) {	/* threats D1, D4 */
 		c->ctr[ctx_dtls_unvalidated]++;
 		return;
 	}
-	if (!path_to(c, t, &i->src, now_ms, &t->dtls_path))
+	if (!path_to(c, s, &i->src, now_ms, &s->access->dtls_path))
 		return;
-	if (dp_dtls_input(t->dtls, d, now_ms) == GW_EBADMSG)
+	if (dp_dtls_input(s->access->dtls, d, now_ms) == GW_EBADMSG)
 		c->ctr[ctx_dtls_ignored]++;
 	if (before == DP_DTLS_FAILED || before == DP_DTLS_CLOSED)
 		return;
-	dp_media_check_dtls(c, t, now_ms);
+	dp_media_check_dtls(c, s, now_ms);
 }
 
-void dp_media_try_start(struct dp_ctx *c, struct dp_term *t, uint64_t now_ms)
+void dp_media_try_start(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 {
-	const struct dp_ice_pair *pair = dp_ice_selected(&t->ice);
+	const struct dp_ice_pair *pair = dp_ice_selected(&s->access->ice);
 
-	if (!pair || !dp_dtls_is_client(t->dtls) || dp_dtls_state(t->dtls) != DP_DTLS_NEW ||
-		gw_timer_armed(&t->dtls_timer) || !path_to(c, t, &pair->remote, now_ms, &t->dtls_path))
+	if (!pair || !dp_dtls_is_client(s->access->dtls) || dp_dtls_state(s->access->dtls) != DP_DTLS_NEW ||
+		gw_timer_armed(&s->access->dtls_timer) || !path_to(c, s, &pair->remote, now_ms, &s->access->dtls_path))
 		return;
-	if (dp_dtls_start(t->dtls, now_ms) == GW_OK)
-		dp_media_check_dtls(c, t, now_ms);
+	if (dp_dtls_start(s->access->dtls, now_ms) == GW_OK)
+		dp_media_check_dtls(c, s, now_ms);
 }
 
 /* ---- ICE ------------------------------------------------------------------------------------------- */
 
 static void on_consent_timer(struct gw_timer *timer, uint64_t now_ms)
 {
-	struct dp_term *t = GW_CONTAINER(timer, struct dp_term, consent_timer);
-	struct dp_ctx *c = t->tables;
+	struct dp_stream *s = GW_CONTAINER(timer, struct dp_access, consent_timer)->stream;
+	struct dp_ctx *c = dp_stream_tables(s);
 
-	if (!dp_ice_consent_expired(&t->ice, now_ms))
+	if (!dp_ice_consent_expired(&s->access->ice, now_ms))
 		return;
 	c->ctr[ctx_consent_lost]++;
-	GW_LOG_NOTICE(c->c.log, "consent.lost", "ctx=%u term=%s", t->ctx->id, t->id);
-	dp_publish_gate(c, t, now_ms);	/* the deadline has passed already; this makes it plain */
-	notify(c, t, IQ_EV_CONSENT, NULL, NULL);
-	notify(c, t, IQ_EV_X_CONSENT, "state", "lost");
+	GW_LOG_NOTICE(c->c.log, "consent.lost", "ctx=%u term=%s stream=%u", LOG_OF(s));
+	dp_publish_gate(c, s, now_ms);	/* the deadline has passed already; this makes it plain */
+	notify(c, s, IQ_EV_CONSENT, NULL, NULL);
+	notify(c, s, IQ_EV_X_CONSENT, "state", "lost");
 }
 
-static void input_stun(struct dp_ctx *c, struct dp_term *t, const struct dp_punt_info *i,
+static void input_stun(struct dp_ctx *c, struct dp_stream *s, const struct dp_punt_info *i,
 	struct gw_sv d, uint64_t now_ms)
 {
 	char bytes[DP_STUN_MAX_BYTES], addr[GW_ADDR_STR_BYTES];
@@ -253,27 +258,27 @@ static void input_stun(struct dp_ctx *c, struct dp_term *t, const struct dp_punt
 	enum dp_ice_event ev;
 	enum gw_err err;
 
-	err = dp_ice_input(&t->ice, c->c.ice, d, &i->src, i->laddr, now_ms, &reply, &ev);
+	err = dp_ice_input(&s->access->ice, c->c.ice, d, &i->src, i->laddr, now_ms, &reply, &ev);
 	if (err) {
 		c->ctr[err == GW_EAUTH ? ctx_stun_auth : ctx_stun_bad]++;
 		return;
 	}
-	if (reply.len && path_to(c, t, &i->src, now_ms, &path))
+	if (reply.len && path_to(c, s, &i->src, now_ms, &path))
 		send_udp(c, &path, gw_buf_sv(&reply));
 	switch (ev) {
 	case DP_ICE_EV_SELECTED:
-		GW_LOG_INFO(c->c.log, "ice.selected", "ctx=%u term=%s remote=%s", t->ctx->id, t->id,
+		GW_LOG_INFO(c->c.log, "ice.selected", "ctx=%u term=%s stream=%u remote=%s", LOG_OF(s),
 			gw_addr_str(&i->src, addr));
-		dp_publish(c, t, now_ms);
-		(void)path_to(c, t, &i->src, now_ms, &t->dtls_path);	/* a handshake that began elsewhere goes on here */
-		(void)gw_timer_arm(c->c.timers, &t->consent_timer, t->ice.consent_until_ms);
-		notify(c, t, IQ_EV_X_ICE, "res", "selected");
-		notify(c, t, IQ_EV_ICE_RESULT, "ccresult", "succeeded");
-		dp_media_try_start(c, t, now_ms);
+		dp_publish(c, s, now_ms);
+		(void)path_to(c, s, &i->src, now_ms, &s->access->dtls_path);	/* a handshake that began elsewhere goes on here */
+		(void)gw_timer_arm(c->c.timers, &s->access->consent_timer, s->access->ice.consent_until_ms);
+		notify(c, s, IQ_EV_X_ICE, "res", "selected");
+		notify(c, s, IQ_EV_ICE_RESULT, "ccresult", "succeeded");
+		dp_media_try_start(c, s, now_ms);
 		break;
 	case DP_ICE_EV_CONSENT:
-		dp_publish(c, t, now_ms);	/* the gate, and next hops: one unused for long may become another host's */
-		(void)gw_timer_arm(c->c.timers, &t->consent_timer, t->ice.consent_until_ms);
+		dp_publish(c, s, now_ms);	/* the gate, and next hops: one unused for long may become another host's */
+		(void)gw_timer_arm(c->c.timers, &s->access->consent_timer, s->access->ice.consent_until_ms);
 		break;
 	case DP_ICE_EV_NONE:
 	case DP_ICE_EV_VALID:
@@ -284,21 +289,21 @@ static void input_stun(struct dp_ctx *c, struct dp_term *t, const struct dp_punt
 /* ---- RTCP ------------------------------------------------------------------------------------------ */
 
 /* Browser to core: opened, then on to the RTCP port of the core side. RTCP follows consent, not Mode (F-30). */
-static bool rtcp_to_core(struct dp_ctx *c, struct dp_term *t, const struct dp_punt_info *i,
+static bool rtcp_to_core(struct dp_ctx *c, struct dp_stream *s, const struct dp_punt_info *i,
 	struct rte_mbuf *m, uint64_t now_ms)
 {
-	const struct dp_ice_pair *pair = dp_ice_selected(&t->ice);
-	struct dp_term *core = dp_term_peer(t);
+	const struct dp_ice_pair *pair = dp_ice_selected(&s->access->ice);
+	struct dp_stream *core = dp_stream_peer(s);
 	size_t len = m->data_len;
 	struct dp_path path;
 
-	if (!pair || !gw_addr_eq(&pair->remote, &i->src) || !t->srtcp || !core || !core->has_remote ||
-		t->ice.consent != DP_ICE_CONSENT_VALID || core->remote_rtcp.port == 0)
+	if (!pair || !gw_addr_eq(&pair->remote, &i->src) || !s->access->srtcp || !core || !core->has_remote ||
+		s->access->ice.consent != DP_ICE_CONSENT_VALID || core->remote_rtcp.port == 0)
 		return false;
-	if (dp_srtcp_unprotect(t->srtcp, rte_pktmbuf_mtod(m, void *), &len))
+	if (dp_srtcp_unprotect(s->access->srtcp, rte_pktmbuf_mtod(m, void *), &len))
 		return false;
-	if (t->dtls_forget_ms != UINT64_MAX)	/* as good a sign as media */
-		forget_tls(t);
+	if (s->access->dtls_forget_ms != UINT64_MAX)	/* as good a sign as media */
+		forget_tls(s);
 	if (!rtcp_is_valid(rte_pktmbuf_mtod(m, const uint8_t *), len))
 		return false;
 	rte_pktmbuf_trim(m, (uint16_t)(m->data_len - len));
@@ -309,20 +314,20 @@ static bool rtcp_to_core(struct dp_ctx *c, struct dp_term *t, const struct dp_pu
 	return true;
 }
 
-static bool rtcp_to_access(struct dp_ctx *c, struct dp_term *t, const struct dp_punt_info *i,
+static bool rtcp_to_access(struct dp_ctx *c, struct dp_stream *s, const struct dp_punt_info *i,
 	struct rte_mbuf *m, uint64_t now_ms)
 {
-	struct dp_term *access = dp_term_peer(t);
-	const struct dp_ice_pair *pair = access ? dp_ice_selected(&access->ice) : NULL;
+	struct dp_stream *access = dp_stream_peer(s);
+	const struct dp_ice_pair *pair = access ? dp_ice_selected(&access->access->ice) : NULL;
 	size_t len = m->data_len;
 	struct dp_path path;
 
-	if (!pair || !access->srtcp || access->ice.consent != DP_ICE_CONSENT_VALID ||
-		(t->saf != 0 && !(t->has_remote && gw_addr_ip_eq(&t->remote_rtcp, &i->src))))
+	if (!pair || !access->access->srtcp || access->access->ice.consent != DP_ICE_CONSENT_VALID ||
+		(s->saf != 0 && !(s->has_remote && gw_addr_ip_eq(&s->remote_rtcp, &i->src))))
 		return false;
 	if (!rtcp_is_valid(rte_pktmbuf_mtod(m, const uint8_t *), len) ||
 		!rte_pktmbuf_append(m, DP_SRTCP_TRAILER_MAX) ||
-		dp_srtcp_protect(access->srtcp, rte_pktmbuf_mtod(m, void *), &len, m->data_len))
+		dp_srtcp_protect(access->access->srtcp, rte_pktmbuf_mtod(m, void *), &len, m->data_len))
 		return false;
 	rte_pktmbuf_trim(m, (uint16_t)(m->data_len - len));
 	if (!path_to(c, access, &pair->remote, now_ms, &path))
@@ -336,26 +341,25 @@ static bool rtcp_to_access(struct dp_ctx *c, struct dp_term *t, const struct dp_
 void dp_ctx_input(struct dp_ctx *c, struct rte_mbuf *m, uint64_t now_ms)
 {
 	const struct dp_punt_info i = *dp_punt_info(m);
-	uint32_t slot = (uint32_t)i.cookie - 1;
-	struct dp_term *t = slot < c->n_term_slots ? &c->terms[slot] : NULL;
+	struct dp_stream *s = dp_cookie_stream(c, i.cookie);
 	struct gw_sv d = gw_sv(rte_pktmbuf_mtod(m, const char *), m->data_len);
 	bool sent = false;
 
-	if (!t || !t->is_used || dp_cookie(t) != i.cookie) {
+	if (!s || !s->term || (!s->access && i.cls != DP_PUNT_RTCP)) {
 		c->ctr[ctx_punt_stray]++;
 		rte_pktmbuf_free(m);
 		return;
 	}
 	switch (i.cls) {
 	case DP_PUNT_STUN:
-		input_stun(c, t, &i, d, now_ms);
+		input_stun(c, s, &i, d, now_ms);
 		break;
 	case DP_PUNT_DTLS:
-		input_dtls(c, t, &i, d, now_ms);
+		input_dtls(c, s, &i, d, now_ms);
 		break;
 	case DP_PUNT_RTCP:
-		sent = t->is_access ? rtcp_to_core(c, t, &i, m, now_ms) :
-				      rtcp_to_access(c, t, &i, m, now_ms);
+		sent = s->access ? rtcp_to_core(c, s, &i, m, now_ms) :
+				      rtcp_to_access(c, s, &i, m, now_ms);
 		c->ctr[sent ? ctx_rtcp_relayed : ctx_rtcp_dropped]++;
 		break;
 	case DP_PUNT_DATA:
@@ -369,26 +373,34 @@ void dp_ctx_input(struct dp_ctx *c, struct rte_mbuf *m, uint64_t now_ms)
 
 /* ---- life ------------------------------------------------------------------------------------------ */
 
-void dp_media_init(struct dp_ctx *c, struct dp_term *t)
+enum gw_err dp_media_open(struct dp_ctx *c, struct dp_stream *s, bool is_client)
 {
-	t->tables = c;
-	t->dtls_timer.fn = on_dtls_timer;
-	t->consent_timer.fn = on_consent_timer;
+	struct dp_access *a = dp_pool_take(&c->access_pool);
+	enum gw_err err;
+
+	if (!a)
+		return GW_ELIMIT;
+	s->access = a;
+	a->stream = s;
+	a->dtls_timer.fn = on_dtls_timer;
+	a->consent_timer.fn = on_consent_timer;
+	a->dtls_forget_ms = UINT64_MAX;
+	if ((err = dp_dtls_new(&a->dtls, c->c.dtls, is_client, dtls_send, s)))
+		dp_media_close(c, s);
+	return err;
 }
 
-enum gw_err dp_media_new_dtls(struct dp_ctx *c, struct dp_term *t, bool is_client)
+void dp_media_close(struct dp_ctx *c, struct dp_stream *s)
 {
-	return dp_dtls_new(&t->dtls, c->c.dtls, is_client, dtls_send, t);
-}
+	struct dp_access *a = s->access;
 
-void dp_media_close(struct dp_ctx *c, struct dp_term *t)
-{
-	gw_timer_stop(c->c.timers, &t->dtls_timer);
-	gw_timer_stop(c->c.timers, &t->consent_timer);
-	if (t->dtls)
-		dp_dtls_close(t->dtls);
-	dp_dtls_free(t->dtls);
-	t->dtls = NULL;
-	dp_srtcp_free(t->srtcp);
-	t->srtcp = NULL;
+	gw_timer_stop(c->c.timers, &a->dtls_timer);
+	gw_timer_stop(c->c.timers, &a->consent_timer);
+	if (a->dtls)
+		dp_dtls_close(a->dtls);
+	dp_dtls_free(a->dtls);
+	dp_srtcp_free(a->srtcp);
+	dp_ice_clear(&a->ice);
+	dp_pool_give(&c->access_pool, a);
+	s->access = NULL;
 }

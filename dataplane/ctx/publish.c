@@ -1,17 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A pair of terminations as flow specifications for the worker that owns their ports. */
+/* A pair of joined streams as flow specifications for the worker that owns their ports. */
 #include <stdlib.h>
 
 #include <rte_cycles.h>
 
 #include "dataplane/ctx/ctx_int.h"
-
-struct port_ref {
-	struct dp_port_pool *pool;
-	uint16_t port;               /* 0: belongs to the pair of another flow */
-	bool lends_srtp;             /* its session belongs to the access termination: not freed with the flow */
-	struct dp_srtp_session *srtp; /* freed with the flow although it never was the flow's */
-};
 
 /* A command a worker had no room for: its hypervisor may have stopped it for a while. */
 struct waiting_cmd {
@@ -66,159 +59,145 @@ void dp_publish_drop_backlog(struct dp_ctx *c)
 	gw_list_init(&c->backlog);
 }
 
-static enum gw_err open_flow(struct dp_ctx *c, struct dp_term *t, int k)
+static enum gw_err open_flow(struct dp_ctx *c, struct dp_stream *s, int k)
 {
-	uint16_t port = (uint16_t)(t->port + k);
-	struct port_ref *ref = calloc(1, sizeof(*ref));
-	enum gw_err err;
+	enum gw_err err = dp_flow_alloc(c->c.fast, (uint16_t)(s->port + k), &s->flow[k]);
 
-	if (!ref)
-		return GW_ENOMEM;
-	ref->pool = t->realm->pools[t->addr_index];
-	ref->port = k == 0 ? t->port : 0;
-	if ((err = dp_flow_alloc(c->c.fast, port, &t->flow[k]))) {
-		free(ref);
+	if (err)
 		return err;
-	}
-	if ((err = gw_map_put_u64(&c->flow_ports, t->flow[k], ref))) {
-		dp_flow_release(c->c.fast, t->flow[k]);
-		free(ref);
-		return err;
-	}
-	t->has_flow[k] = true;
+	s->has_flow[k] = true;
+	c->n_flows++;
 	return GW_OK;
 }
 
-/* The flow was never installed: ids go back at once. */
-static void undo_flow(struct dp_ctx *c, struct dp_term *t, int k)
+static void release_flow(struct dp_ctx *c, struct dp_stream *s, int k)
 {
-	if (!t->has_flow[k])
-		return;
-	free(gw_map_del_u64(&c->flow_ports, t->flow[k]));
-	dp_flow_release(c->c.fast, t->flow[k]);
-	t->has_flow[k] = false;
+	dp_flow_release(c->c.fast, s->flow[k]);
+	s->has_flow[k] = false;
+	c->n_flows--;
 }
 
-enum gw_err dp_publish_open(struct dp_ctx *c, struct dp_term *t, uint64_t now_ms)
+enum gw_err dp_publish_open(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 {
 	enum gw_err err;
 
-	if ((err = open_flow(c, t, 0)) || (!t->is_access && (err = open_flow(c, t, 1)))) {
-		undo_flow(c, t, 0);
+	if ((err = open_flow(c, s, 0)))
+		return err;
+	if (!s->access && (err = open_flow(c, s, 1))) {
+		release_flow(c, s, 0);	/* it was never installed */
 		return err;
 	}
-	dp_publish(c, t, now_ms);
+	dp_publish(c, s, now_ms);
 	return GW_OK;
 }
 
-static uint64_t consent_tsc(struct dp_ctx *c, const struct dp_term *access, uint64_t now_ms)
+static uint64_t consent_tsc(struct dp_ctx *c, const struct dp_access *a, uint64_t now_ms)
 {
 	uint64_t left;
 
-	if (!access || access->ice.consent != DP_ICE_CONSENT_VALID ||
-		access->ice.consent_until_ms <= now_ms)
+	if (!a || a->ice.consent != DP_ICE_CONSENT_VALID || a->ice.consent_until_ms <= now_ms)
 		return 0;
-	left = access->ice.consent_until_ms - now_ms;
+	left = a->ice.consent_until_ms - now_ms;
 	return rte_rdtsc() + left * (c->c.tsc_hz / 1000);
 }
 
-/* Where this termination's peer is reached, if it is known. */
-static void fill_path(struct dp_ctx *c, struct dp_path *p, const struct dp_term *t, uint64_t now_ms)
+/* Where this stream's peer is reached, if it is known. */
+static void fill_path(struct dp_ctx *c, struct dp_path *p, const struct dp_stream *s, uint64_t now_ms)
 {
-	const struct dp_ice_pair *pair = t->is_access ? dp_ice_selected(&t->ice) : NULL;
+	const struct dp_ice_pair *pair = s->access ? dp_ice_selected(&s->access->ice) : NULL;
 
-	*p = (struct dp_path){ .laddr = t->laddr, .local_port = t->port, .dscp = t->dscp };
-	if (t->is_access ? !pair : !t->has_remote)
+	*p = (struct dp_path){ .laddr = s->laddr, .local_port = s->port, .dscp = s->dscp };
+	if (s->access ? !pair : !s->has_remote)
 		return;
-	p->remote = pair ? pair->remote : t->remote;
-	if (dp_neigh_route(c->c.neigh, t->laddr, &p->remote, now_ms, &p->nexthop)) {
+	p->remote = pair ? pair->remote : s->remote;
+	if (dp_neigh_route(c->c.neigh, s->laddr, &p->remote, now_ms, &p->nexthop)) {
 		p->remote.family = 0;
 		c->ctr[ctx_no_route]++;
 	}
 }
 
-static void access_spec(struct dp_ctx *c, struct dp_term *t, struct dp_flow_spec *s, uint64_t now_ms)
+static void access_spec(struct dp_ctx *c, struct dp_stream *s, struct dp_flow_spec *f, uint64_t now_ms)
 {
-	const struct dp_term *core = dp_term_peer(t);
-	const struct dp_ice_pair *pair = dp_ice_selected(&t->ice);
+	const struct dp_stream *core = dp_stream_peer(s);
+	const struct dp_ice_pair *pair = dp_ice_selected(&s->access->ice);
 
-	s->kind = DP_FLOW_ACCESS;
-	s->check_source = s->check_port = true;
+	f->kind = DP_FLOW_ACCESS;
+	f->check_source = f->check_port = true;
 	if (pair)
-		s->source = pair->remote;
-	s->is_open = dp_mode_receives(t->mode);
-	s->open_until_tsc = consent_tsc(c, t, now_ms);
-	s->out_until_tsc = UINT64_MAX;
-	s->srtp = t->srtp_rx;
+		f->source = pair->remote;
+	f->is_open = dp_mode_receives(s->mode);
+	f->open_until_tsc = consent_tsc(c, s->access, now_ms);
+	f->out_until_tsc = UINT64_MAX;
+	f->srtp = s->access->srtp_rx;
 	if (core) {
-		s->out_is_open = dp_mode_sends(core->mode);
-		fill_path(c, &s->out, core, now_ms);
+		f->out_is_open = dp_mode_sends(core->mode);
+		fill_path(c, &f->out, core, now_ms);
 	}
 }
 
-static void core_spec(struct dp_ctx *c, struct dp_term *t, struct dp_flow_spec *s, uint64_t now_ms)
+static void core_spec(struct dp_ctx *c, struct dp_stream *s, struct dp_flow_spec *f, uint64_t now_ms)
 {
-	struct dp_term *access = dp_term_peer(t);
+	struct dp_stream *access = dp_stream_peer(s);
 
-	s->kind = DP_FLOW_CORE_RTP;
-	s->check_source = t->saf != 0;	/* only an explicit OFF opens it (threat M1) */
-	s->check_port = t->spf == 1;
-	if (t->has_remote)
-		s->source = t->remote;
-	s->is_open = dp_mode_receives(t->mode);
-	s->open_until_tsc = UINT64_MAX;
-	s->out_until_tsc = consent_tsc(c, access, now_ms);
+	f->kind = DP_FLOW_CORE_RTP;
+	f->check_source = s->saf != 0;	/* only an explicit OFF opens it (threat M1) */
+	f->check_port = s->spf == 1;
+	if (s->has_remote)
+		f->source = s->remote;
+	f->is_open = dp_mode_receives(s->mode);
+	f->open_until_tsc = UINT64_MAX;
+	f->out_until_tsc = consent_tsc(c, access ? access->access : NULL, now_ms);
 	if (access) {
-		s->out_is_open = dp_mode_sends(access->mode);
-		s->srtp = access->srtp_tx;
-		fill_path(c, &s->out, access, now_ms);
+		f->out_is_open = dp_mode_sends(access->mode);
+		f->srtp = access->access->srtp_tx;
+		fill_path(c, &f->out, access, now_ms);
 	}
 }
 
-static void publish_one(struct dp_ctx *c, struct dp_term *t, uint64_t now_ms)
+static void publish_one(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 {
-	struct dp_cmd cmd = { .type = DP_CMD_FLOW_SET, .flow = t->flow[0] };
+	struct dp_cmd cmd = { .type = DP_CMD_FLOW_SET, .flow = s->flow[0] };
 
-	if (!t->has_flow[0])
+	if (!s->has_flow[0])
 		return;
-	cmd.spec.laddr = t->laddr;
-	cmd.spec.local_port = t->port;
-	cmd.spec.cookie = dp_cookie(t);
-	cmd.spec.clock_hz = t->clock_hz;
-	memcpy(cmd.spec.pt_mask, t->pt_mask, sizeof(t->pt_mask));
-	if (t->is_access)
-		access_spec(c, t, &cmd.spec, now_ms);
+	cmd.spec.laddr = s->laddr;
+	cmd.spec.local_port = s->port;
+	cmd.spec.cookie = dp_cookie(c, s);
+	cmd.spec.clock_hz = s->clock_hz;
+	memcpy(cmd.spec.pt_mask, s->pt_mask, sizeof(s->pt_mask));
+	if (s->access)
+		access_spec(c, s, &cmd.spec, now_ms);
 	else
-		core_spec(c, t, &cmd.spec, now_ms);
+		core_spec(c, s, &cmd.spec, now_ms);
 	send_cmd(c, &cmd, now_ms);
-	if (t->is_access || !t->has_flow[1])
+	if (!s->has_flow[1])
 		return;
-	cmd.flow = t->flow[1];
+	cmd.flow = s->flow[1];
 	cmd.spec.kind = DP_FLOW_CORE_RTCP;
-	cmd.spec.local_port = (uint16_t)(t->port + 1);
-	cmd.spec.source = t->has_remote ? t->remote_rtcp : (struct gw_addr){ 0 };
+	cmd.spec.local_port = (uint16_t)(s->port + 1);
+	cmd.spec.source = s->has_remote ? s->remote_rtcp : (struct gw_addr){ 0 };
 	cmd.spec.srtp = NULL;
 	send_cmd(c, &cmd, now_ms);
 }
 
-void dp_publish(struct dp_ctx *c, struct dp_term *t, uint64_t now_ms)
+void dp_publish(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 {
-	struct dp_term *peer = dp_term_peer(t);
+	struct dp_stream *peer = dp_stream_peer(s);
 
-	publish_one(c, t, now_ms);
+	publish_one(c, s, now_ms);
 	if (peer)
 		publish_one(c, peer, now_ms);
 }
 
-void dp_publish_gate(struct dp_ctx *c, struct dp_term *t, uint64_t now_ms)
+void dp_publish_gate(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 {
-	struct dp_term *core = dp_term_peer(t);
-	struct dp_cmd cmd = { .type = DP_CMD_FLOW_GATE, .flow = t->flow[0] };
-	uint64_t until = consent_tsc(c, t, now_ms);
+	struct dp_stream *core = dp_stream_peer(s);
+	struct dp_cmd cmd = { .type = DP_CMD_FLOW_GATE, .flow = s->flow[0] };
+	uint64_t until = consent_tsc(c, s->access, now_ms);
 
-	if (!t->has_flow[0])
+	if (!s->has_flow[0])
 		return;
-	cmd.gate.is_open = dp_mode_receives(t->mode);
+	cmd.gate.is_open = dp_mode_receives(s->mode);
 	cmd.gate.out_is_open = core && dp_mode_sends(core->mode);
 	cmd.gate.open_until_tsc = until;
 	cmd.gate.out_until_tsc = UINT64_MAX;
@@ -227,56 +206,59 @@ void dp_publish_gate(struct dp_ctx *c, struct dp_term *t, uint64_t now_ms)
 		return;
 	cmd.flow = core->flow[0];
 	cmd.gate.is_open = dp_mode_receives(core->mode);
-	cmd.gate.out_is_open = dp_mode_sends(t->mode);
+	cmd.gate.out_is_open = dp_mode_sends(s->mode);
 	cmd.gate.open_until_tsc = UINT64_MAX;
 	cmd.gate.out_until_tsc = until;
 	send_cmd(c, &cmd, now_ms);
 }
 
-void dp_publish_close(struct dp_ctx *c, struct dp_term *t, uint64_t now_ms)
+bool dp_publish_close(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 {
-	struct dp_term *peer = dp_term_peer(t);
-	struct port_ref *ref = t->has_flow[0] ? gw_map_get_u64(&c->flow_ports, t->flow[0]) : NULL;
+	struct dp_stream *peer = dp_stream_peer(s);
 
 	/*
-	 * The SRTP session that sends to an access termination is the core flow's to use. Whichever leaves
-	 * first: the core flow stops using it before it is freed.
+	 * The SRTP session that sends to an access stream is the core flow's to use. Whichever leaves first: the core
+	 * flow stops using it before it is freed.
 	 *  - The access side, with a peer: the FLOW_SET without keys that follows gives it back.
 	 *  - The core side: the session stays for the next core flow; made anew it would begin its indices again.
 	 *  - The access side, alone: with its own flow, for the same worker has then ended the last core flow.
 	 */
-	if (ref && !t->is_access && peer)
-		ref->lends_srtp = true;
-	if (ref && t->is_access && !peer)
-		ref->srtp = t->srtp_tx;
-	if (t->is_access)
-		t->srtp_rx = t->srtp_tx = NULL;
+	if (s->has_flow[0] && !s->access && peer)
+		s->lends_srtp = true;
+	if (s->has_flow[0] && s->access && !peer)
+		s->srtp = s->access->srtp_tx;
+	if (s->access)
+		s->access->srtp_rx = s->access->srtp_tx = NULL;
 	for (int k = 0; k < 2; k++) {
-		struct dp_cmd cmd = { .type = DP_CMD_FLOW_DEL, .flow = t->flow[k] };
+		struct dp_cmd cmd = { .type = DP_CMD_FLOW_DEL, .flow = s->flow[k] };
 
-		if (!t->has_flow[k])
-			continue;
-		send_cmd(c, &cmd, now_ms);
-		t->has_flow[k] = false;
+		if (s->has_flow[k])
+			send_cmd(c, &cmd, now_ms);
 	}
+	return s->has_flow[0] || s->has_flow[1];
+}
+
+static void flow_gone(struct dp_ctx *c, struct dp_stream *s, dp_flow_id flow, uint64_t now_ms)
+{
+	int k = s->has_flow[1] && s->flow[1] == flow;
+
+	if (!s->has_flow[k] || s->flow[k] != flow)
+		return;
+	if (k == 0 && s->srtp)
+		c->c.srtp->session_free(s->srtp);
+	release_flow(c, s, k);
+	if (!s->term && !s->has_flow[0] && !s->has_flow[1])
+		dp_stream_free(c, s, now_ms);
 }
 
 void dp_ctx_event(struct dp_ctx *c, const struct dp_event *ev, uint64_t now_ms)
 {
-	struct port_ref *ref = NULL;
+	struct dp_stream *s = ev->type == DP_EV_FLOW_GONE ? dp_cookie_stream(c, ev->cookie) : NULL;
 
-	if (ev->type == DP_EV_FLOW_GONE)
-		ref = gw_map_del_u64(&c->flow_ports, ev->flow);
-	if (ev->old_srtp && !(ref && ref->lends_srtp))
+	if (ev->old_srtp && !(s && s->lends_srtp))
 		c->c.srtp->session_free(ev->old_srtp);
-	if (ref && ref->srtp)
-		c->c.srtp->session_free(ref->srtp);
 	if (ev->type == DP_EV_NAK)
 		GW_LOG_ERROR(c->c.log, "flow.nak", "flow=%016llx", (unsigned long long)ev->flow);
-	if (ev->type != DP_EV_FLOW_GONE)
-		return;
-	if (ref && ref->port)
-		dp_port_give_back(ref->pool, ref->port, now_ms);
-	free(ref);
-	dp_flow_release(c->c.fast, ev->flow);
+	if (s)
+		flow_gone(c, s, ev->flow, now_ms);
 }

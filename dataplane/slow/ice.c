@@ -36,6 +36,7 @@ static void drop_previous(struct dp_ice *ice)
 		cred_clear(ice->previous);
 	free(ice->previous);
 	ice->previous = NULL;
+	ice->has_previous = false;
 }
 
 void dp_ice_clear(struct dp_ice *ice)
@@ -47,20 +48,24 @@ void dp_ice_clear(struct dp_ice *ice)
 	ice->selected = -1;
 }
 
-enum gw_err dp_ice_restart(struct dp_ice *ice, const char *ufrag, const char *pwd)
+enum gw_err dp_ice_reserve(struct dp_ice *ice)
 {
-	if (ice->previous) {	/* no pair of the last restart was selected: media goes by the ones before it */
+	if (!ice->previous)
+		ice->previous = calloc(1, sizeof(*ice->previous));
+	return ice->previous ? GW_OK : GW_ENOMEM;
+}
+
+void dp_ice_restart(struct dp_ice *ice, const char *ufrag, const char *pwd)
+{
+	if (ice->has_previous) {	/* no pair of the last restart was selected: media goes by the ones before it */
 		cred_clear(&ice->cred);
 	} else {
-		ice->previous = malloc(sizeof(*ice->previous));
-		if (!ice->previous)
-			return GW_ENOMEM;
 		*ice->previous = ice->cred;
+		ice->has_previous = true;
 		memset(&ice->cred, 0, sizeof(ice->cred));
 	}
 	cred_set(&ice->cred, ufrag, pwd);
 	ice->generation++;
-	return GW_OK;
 }
 
 enum gw_err dp_ice_set_remote(struct dp_ice *ice, struct gw_sv remote_ufrag)
@@ -83,9 +88,14 @@ static struct gw_sv password_of(void *user, struct gw_sv local_ufrag)
 {
 	const struct dp_ice *ice = user;
 
-	for (const struct dp_ice_cred *c = &ice->cred; c; c = c == &ice->cred ? ice->previous : NULL)
+	const struct dp_ice_cred *both[] = { &ice->cred, ice->previous };
+
+	for (int i = 0; i < 1 + ice->has_previous; i++) {
+		const struct dp_ice_cred *c = both[i];
+
 		if (c->ufrag[0] && gw_sv_eq(local_ufrag, gw_sv_cstr(c->ufrag)))
 			return gw_sv_cstr(c->pwd);
+	}
 	return GW_SV_NONE;
 }
 
@@ -166,7 +176,7 @@ static enum dp_ice_event select_pair(struct dp_ice *ice, int i, uint64_t now_ms)
 	bool is_same = ice->selected == i && ice->consent == DP_ICE_CONSENT_VALID;
 
 	ice->selected = (int8_t)i;
-	if (ice->previous && ice->pairs[i].generation == ice->generation)
+	if (ice->has_previous && ice->pairs[i].generation == ice->generation)
 		forget_previous(ice);
 	renew_consent(ice, now_ms);
 	return is_same ? DP_ICE_EV_CONSENT : DP_ICE_EV_SELECTED;

@@ -35,9 +35,10 @@ enum dp_ice_consent { DP_ICE_CONSENT_NONE, DP_ICE_CONSENT_VALID, DP_ICE_CONSENT_
 /** Owned by the stream; service thread. Zero-initialise, then dp_ice_init; dp_ice_clear gives all back. */
 struct dp_ice {
 	struct dp_ice_cred cred;
-	struct dp_ice_cred *previous; /* valid until a new pair is selected (F-61); NULL: none */
+	struct dp_ice_cred *previous; /* with has_previous: valid until a new pair is selected (F-61) */
 	struct dp_ice_pair *pairs;    /* [n_pairs], room for cap_pairs: a browser has two or three */
 	uint8_t n_pairs, cap_pairs;
+	bool has_previous;
 	int8_t selected;              /* index into pairs, -1 = none */
 	uint8_t generation;
 	uint8_t consent;              /* enum dp_ice_consent */
@@ -56,11 +57,13 @@ enum dp_ice_event {
 /** ufrag and pwd are random text made by the caller (>= 24 and >= 128 bits, W2-ICE-03). */
 void dp_ice_init(struct dp_ice *ice, const char *ufrag, const char *pwd, uint32_t consent_timeout_ms);
 void dp_ice_clear(struct dp_ice *ice);
+/** Memory for the restart that follows, ahead of it. GW_ENOMEM. */
+enum gw_err dp_ice_reserve(struct dp_ice *ice) GW_NODISCARD;
 /**
- * ICE restart (F-61, W2-ICE-09): new credentials, the old ones live on until a pair is selected. When that had not happened
- * after the restart before, those that media goes by now are kept. GW_ENOMEM: nothing has changed.
+ * ICE restart (F-61, W2-ICE-09), after dp_ice_reserve: new credentials, the old ones live on until a pair is selected. When
+ * that had not happened after the restart before, those that media goes by now are kept.
  */
-enum gw_err dp_ice_restart(struct dp_ice *ice, const char *ufrag, const char *pwd) GW_NODISCARD;
+void dp_ice_restart(struct dp_ice *ice, const char *ufrag, const char *pwd);
 /** The peer's ufrag; checks that name another one are refused from then on. Empty: any. GW_EBADMSG: length. GW_ENOMEM. */
 enum gw_err dp_ice_set_remote(struct dp_ice *ice, struct gw_sv remote_ufrag) GW_NODISCARD;
 

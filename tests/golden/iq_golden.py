@@ -8,7 +8,8 @@ A block is a message, or begins with a line of its own:
   @silence S          nothing comes for S seconds
   @registers-second S  the other controller hears of the gateway within S seconds and answers
   @hup                SIGHUP: a new certificate
-  @counter NAME       a counter of the telemetry"""
+  @counter NAME       a counter of the telemetry
+  @summary NAME ...   what is in use, by the telemetry; worth a wait, as workers let go of flows in their own time"""
 import glob, json, os, re, signal, socket, subprocess, sys, tempfile, time
 
 AGW, HERE = sys.argv[1], os.path.dirname(os.path.abspath(__file__))
@@ -43,7 +44,7 @@ class Masks:
     def hide(self, text):
         text = re.sub(r"\bC=(\d{3,})", lambda m: "C=" + self.name("ctx", m[1]), text)
         text = re.sub(r"(ip/1/\w+/)(\d+)", lambda m: m[1] + self.name("term", m[2]), text)
-        text = re.sub(r"(m=audio )(\d+)", lambda m: m[1] + self.name("port", m[2]), text)
+        text = re.sub(r"(m=(?:audio|video) )(\d+)", lambda m: m[1] + self.name("port", m[2]), text)
         text = re.sub(r"(typ host)", r"\1", re.sub(r"(UDP 2130706431 \S+ )(\d+)", lambda m: m[1] + self.name("port", m[2]), text))
         text = re.sub(r"(ice-ufrag:)(\S{8})", lambda m: m[1] + self.name("ufrag", m[2]), text)
         text = re.sub(r"(ice-pwd:)\S+", r"\1<pwd>", text)
@@ -59,13 +60,25 @@ class Masks:
         return re.sub(r"<\w+\d+>", lambda m: back.get(m[0], m[0]), text)
 
 
-def counter(name):
+def telemetry(command):
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as t:
         base = os.environ.get("RUNTIME_DIRECTORY") or ("/var/run" if os.getuid() == 0 else os.environ.get("XDG_RUNTIME_DIR", "/tmp"))
         t.connect(f"{base}/dpdk/{PREFIX}/dpdk_telemetry.v2")
         t.recv(65536)
-        t.send(b"/w2gw/drops")
-        return json.loads(t.recv(1 << 20))["/w2gw/drops"][name]
+        t.send(command.encode())
+        return json.loads(t.recv(1 << 20))[command]
+
+
+def settled(names):
+    """The same twice in a row."""
+    before = None
+    while True:
+        now = telemetry("/w2gw/summary")
+        row = " ".join(f"{n}={now[n]}" for n in names)
+        if row == before:
+            return row
+        before = row
+        time.sleep(0.3)
 
 
 def unasked(s, seconds, peer):
@@ -94,7 +107,9 @@ def block_played(block, s, second, foreign, peer, masks, process):
     if word == "@silence":
         return unasked(s, float(arg), peer) or "nothing"
     if word == "@counter":
-        return str(counter(arg))
+        return str(telemetry("/w2gw/drops")[arg])
+    if word == "@summary":
+        return settled(arg.split())
     if word == "@hup":
         process.send_signal(signal.SIGHUP)
         time.sleep(0.5)
@@ -154,7 +169,8 @@ def play(path):
 
 
 failed = 0
-cases = sorted(glob.glob(os.path.join(HERE, "iq", "*.h248")))
+only = [a for a in sys.argv[2:] if not a.startswith("-")]
+cases = [c for c in sorted(glob.glob(os.path.join(HERE, "iq", "*.h248"))) if not only or os.path.basename(c)[:-5] in only]
 for path in cases:
     expect = path[:-5] + ".expect"
     got = play(path)

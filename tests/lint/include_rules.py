@@ -25,7 +25,7 @@ RULES = {
                         "dataplane/fast/cksum.h", "dataplane/backend/srtp_kdf.h", "dataplane/backend/srtp_stream.h"},
                        {"openssl/", "stun/", "srtp2/", "rte_", "netinet/", "sys/"}),
     "dataplane/ctx": ({"proto/", "net/", "dataplane/ctx/", "dataplane/slow/", "dataplane/fast/api.h"},
-                      {"rte_", "openssl/rand.h", "sys/", "netinet/"}),
+                      {"rte_", "openssl/rand.h", "zlib.h", "sys/", "netinet/"}),
     "dataplane": ({"proto/", "net/", "dataplane/"}, {"rte_", "microhttpd.h", "arpa/inet.h"}),
 }
 FORBIDDEN = {"dataplane/fast": {"stdlib.h"}, "dataplane": {"nice/agent.h", "glib.h"}}

@@ -28,6 +28,17 @@ struct gw_list *dp_ctx_list(struct dp_ctx *c)
 	return &c->contexts;
 }
 
+const char *dp_term_id(const struct dp_term *t, char text[DP_TERM_ID_BYTES])
+{
+	snprintf(text, DP_TERM_ID_BYTES, "ip/1/%s/%u", t->realm->interface, t->number);
+	return text;
+}
+
+struct dp_stream *dp_term_stream(const struct dp_term *t, uint16_t id)
+{
+	return t->streams->id == id ? t->streams : NULL;
+}
+
 enum dp_dtls_state dp_dtls_state(const struct dp_dtls *d)
 {
 	(void)d;
@@ -52,7 +63,11 @@ struct rig {
 	struct gw_timers timers;
 	struct dp_ctx tables;
 	struct dp_context cx;
-	struct dp_term t;
+	struct dp_term *t;
+	struct dp_stream s;
+	struct dp_access a;
+	struct dp_wanted wanted[3];
+	struct dp_realm realm;
 	struct dp_iq *q;
 	int controller[2];
 	struct sockaddr_in gateway;
@@ -123,13 +138,17 @@ static void set_up(struct rig *r)
 	close(udp(&conf.bind));
 	gw_list_init(&r->tables.contexts);
 	gw_list_append(&r->tables.contexts, &r->cx.node);
-	r->tables.terms = &r->t;
-	r->tables.n_term_slots = 1;
+	assert_int_equal(dp_pool_init(&r->tables.term_pool, 1, sizeof(struct dp_term)), GW_OK);
+	r->t = dp_pool_take(&r->tables.term_pool);
 	r->cx.id = 17;
-	r->cx.terms[r->cx.n_terms++] = &r->t;
-	r->t = (struct dp_term){ .is_used = true, .generation = 0x80000001, .ctx = &r->cx, .stream_id = 1,
-		.id = "ip/1/acc0/1", .events_id = 5,
-		.wanted = 1u << IQ_EV_CONSENT | 1u << IQ_EV_HANGTERM | 1u << IQ_EV_X_DTLS };
+	r->cx.terms[r->cx.n_terms++] = r->t;
+	memcpy(r->realm.interface, "acc0", 5);
+	r->s = (struct dp_stream){ .term = r->t, .id = 1, .access = &r->a };
+	r->wanted[0].event = IQ_EV_CONSENT;
+	r->wanted[1].event = IQ_EV_HANGTERM;
+	r->wanted[2].event = IQ_EV_X_DTLS;
+	*r->t = (struct dp_term){ .generation = 0x80000001, .ctx = &r->cx, .realm = &r->realm, .number = 1,
+		.streams = &r->s, .n_streams = 1, .events_id = 5, .wanted = r->wanted, .n_wanted = 3 };
 	assert_int_equal(dp_iq_new(&r->q, &conf, r->now), GW_OK);
 	dp_iq_attach(r->q, &r->tables);
 	advance(r, 300);
@@ -144,6 +163,12 @@ static void tear_down(struct rig *r)
 	close(r->controller[0]);
 	close(r->controller[1]);
 	gw_timers_free(&r->timers);
+	dp_pool_free(&r->tables.term_pool);
+}
+
+static bool is_held(const struct rig *r)
+{
+	return r->wanted[0].is_held || r->wanted[1].is_held || r->wanted[2].is_held;
 }
 
 static void notify_without_answer_registers_again_then_elsewhere(void **state)
@@ -152,14 +177,14 @@ static void notify_without_answer_registers_again_then_elsewhere(void **state)
 
 	(void)state;
 	set_up(&r);
-	dp_iq_notify(r.q, &r.t, IQ_EV_CONSENT, NULL, 0);
+	dp_iq_notify(r.q, r.t, &r.s, IQ_EV_CONSENT, NULL, 0);
 	assert_non_null(strstr(take(&r, 0), "stuncf/cft"));
 	advance(&r, 36000);	/* 30 s and a pause between repetitions */
 	assert_non_null(strstr(take(&r, 0), "MT=DC,RE=\"900"));
 	assert_false(dp_iq_registered(r.q));
 	dtls_state = DP_DTLS_UP;
-	dp_iq_notify(r.q, &r.t, IQ_EV_X_DTLS, NULL, 0);
-	dp_iq_notify(r.q, &r.t, IQ_EV_HANGTERM, NULL, 0);
+	dp_iq_notify(r.q, r.t, &r.s, IQ_EV_X_DTLS, NULL, 0);
+	dp_iq_notify(r.q, r.t, NULL, IQ_EV_HANGTERM, NULL, 0);
 	assert_string_equal(take(&r, 1), "");
 	advance(&r, 36000);
 	assert_non_null(strstr(take(&r, 1), "MT=FL,RE=\"909"));
@@ -168,7 +193,7 @@ static void notify_without_answer_registers_again_then_elsewhere(void **state)
 	assert_non_null(strstr(take(&r, 1), "xwrtc/dtls{ST=1,state=\"up\"}"));
 	assert_int_equal(dp_iq_counters(r.q)[iq_held], 2);
 	advance(&r, 700);
-	assert_int_equal(r.t.held, 0);
+	assert_false(is_held(&r));
 	tear_down(&r);
 }
 
@@ -178,11 +203,11 @@ static void notify_of_a_termination_that_is_gone_is_not_kept(void **state)
 
 	(void)state;
 	set_up(&r);
-	dp_iq_notify(r.q, &r.t, IQ_EV_CONSENT, NULL, 0);
-	r.t.generation++;
+	dp_iq_notify(r.q, r.t, &r.s, IQ_EV_CONSENT, NULL, 0);
+	r.t->generation++;
 	advance(&r, 36000);
 	assert_int_equal(dp_iq_counters(r.q)[iq_held], 0);
-	assert_int_equal(r.t.held, 0);
+	assert_false(is_held(&r));
 	tear_down(&r);
 }
 
@@ -210,7 +235,7 @@ static void other_controller_is_refused_and_not_believed(void **state)
 	say(&r, 1, "!/3 [127.0.0.1]:2944 T=9{C=*{W-S=*{AT{}}}}");
 	assert_non_null(strstr(take(&r, 1), "P=9{ER=402"));
 	assert_int_equal(dp_iq_counters(r.q)[iq_requests], 0);
-	dp_iq_notify(r.q, &r.t, IQ_EV_CONSENT, NULL, 0);
+	dp_iq_notify(r.q, r.t, &r.s, IQ_EV_CONSENT, NULL, 0);
 	take(&r, 0);
 	say(&r, 1, "!/3 [127.0.0.1]:2944 P=2{C=17{N=ip/1/acc0/1}}");	/* 1 was the registration */
 	advance(&r, 1000);

@@ -18,6 +18,7 @@ struct dp_fast {
 	struct {
 		bool is_used;
 		struct dp_srtp_session *srtp;
+		uint64_t cookie;
 	} flows[MAX];
 	struct dp_event events[64];
 	unsigned n_events;
@@ -73,8 +74,10 @@ static void work(void)
 				ev.old_srtp = fast.flows[c->flow].srtp;
 			fast.flows[c->flow].is_used = true;
 			fast.flows[c->flow].srtp = c->spec.srtp;
+			fast.flows[c->flow].cookie = ev.cookie = c->spec.cookie;
 		} else if (c->type == DP_CMD_FLOW_DEL) {
 			ev.type = DP_EV_FLOW_GONE;
+			ev.cookie = fast.flows[c->flow].cookie;
 			ev.old_srtp = fast.flows[c->flow].srtp;
 			fast.flows[c->flow].is_used = false;
 		} else {
@@ -101,16 +104,20 @@ const struct dp_ice_pair *dp_ice_selected(const struct dp_ice *ice)
 	return NULL;
 }
 
-void dp_port_give_back(struct dp_port_pool *p, uint16_t port, uint64_t now_ms)
+static unsigned n_streams_freed;
+
+void dp_stream_free(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 {
-	(void)p, (void)port, (void)now_ms;
+	(void)now_ms;
+	n_streams_freed++;
+	dp_pool_give(&c->stream_pool, s);
 }
 
-struct dp_term *dp_term_peer(const struct dp_term *t)
+struct dp_stream *dp_stream_peer(const struct dp_stream *s)
 {
-	for (unsigned i = 0; i < t->ctx->n_terms; i++)
-		if (t->ctx->terms[i] != t)
-			return t->ctx->terms[i];
+	for (unsigned i = 0; i < s->term->ctx->n_terms; i++)
+		if (s->term->ctx->terms[i] != s->term)
+			return s->term->ctx->terms[i]->streams;
 	return NULL;
 }
 
@@ -119,7 +126,7 @@ struct dp_term *dp_term_peer(const struct dp_term *t)
 static struct dp_ctx c;
 static struct dp_context cx;
 static struct dp_term access_term, core_term;
-static struct dp_realm realm;
+static struct dp_access access_side;
 static const struct dp_srtp_ops ops = { .session_free = session_free };
 
 static void events(void)
@@ -132,18 +139,25 @@ static void events(void)
 
 static void add(struct dp_term *t, bool is_access)
 {
-	*t = (struct dp_term){ .is_used = true, .ctx = &cx, .is_access = is_access, .realm = &realm, .port = 20000 };
+	struct dp_stream *s = dp_pool_take(&c.stream_pool);
+
+	assert_non_null(s);
+	*t = (struct dp_term){ .ctx = &cx, .is_access = is_access, .streams = s };
+	*s = (struct dp_stream){ .term = t, .generation = ++c.next_generation, .port = 20000,
+		.access = is_access ? &access_side : NULL };
 	cx.terms[cx.n_terms++] = t;
-	assert_int_equal(dp_publish_open(&c, t, 0), GW_OK);
+	assert_int_equal(dp_publish_open(&c, s, 0), GW_OK);
 }
 
-/* As dp_ctx_subtract. */
+/* As dp_stream_close. */
 static void subtract(struct dp_term *t)
 {
-	struct dp_term *peer = dp_term_peer(t);
+	struct dp_stream *peer = dp_stream_peer(t->streams);
 
-	dp_publish_close(&c, t, 0);
-	cx.terms[0] = peer;
+	assert_true(dp_publish_close(&c, t->streams, 0));
+	t->streams->term = NULL;
+	if (peer)
+		cx.terms[0] = peer->term;
 	cx.n_terms--;
 	if (peer)
 		dp_publish(&c, peer, 0);
@@ -151,9 +165,9 @@ static void subtract(struct dp_term *t)
 
 static void keys(void)
 {
-	access_term.srtp_rx = session(1);
-	access_term.srtp_tx = session(2);
-	dp_publish(&c, &access_term, 0);
+	access_side.srtp_rx = session(1);
+	access_side.srtp_tx = session(2);
+	dp_publish(&c, access_term.streams, 0);
 }
 
 static int set_up(void **state)
@@ -162,6 +176,9 @@ static int set_up(void **state)
 	memset(&fast, 0, sizeof(fast));
 	memset(&c, 0, sizeof(c));
 	memset(&cx, 0, sizeof(cx));
+	memset(&access_side, 0, sizeof(access_side));
+	n_streams_freed = 0;
+	assert_int_equal(dp_pool_init(&c.stream_pool, 8, sizeof(struct dp_stream)), GW_OK);
 	c.c.fast = &fast;
 	c.c.srtp = &ops;
 	gw_list_init(&c.backlog);
@@ -175,8 +192,10 @@ static int all_freed(void **state)
 	events();
 	assert_int_equal(fast.n_freed[1], 1);
 	assert_int_equal(fast.n_freed[2], 1);
-	assert_int_equal(c.flow_ports.count, 0);
-	gw_map_free(&c.flow_ports);
+	assert_int_equal(c.n_flows, 0);
+	assert_int_equal(c.stream_pool.in_use, 0);
+	assert_int_not_equal(n_streams_freed, 0);
+	dp_pool_free(&c.stream_pool);
 	return 0;
 }
 
@@ -216,7 +235,7 @@ static void core_side_comes_again_with_the_same_session(void **state)
 	assert_int_equal(fast.n_freed[2], 0);
 	add(&core_term, false);
 	events();
-	assert_ptr_equal(fast.flows[core_term.flow[0]].srtp, session(2));
+	assert_ptr_equal(fast.flows[core_term.streams->flow[0]].srtp, session(2));
 	subtract(&access_term);
 	events();
 	subtract(&core_term);

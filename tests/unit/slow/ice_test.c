@@ -296,7 +296,8 @@ static void restart_keeps_the_old_pair_until_a_new_one_is_selected(void **state)
 		.use_candidate = true, .priority = PRIO_SRFLX };
 
 	assert_int_equal(feed(r, (struct check){ .use_candidate = true }, &r->a), GW_OK);
-	assert_int_equal(dp_ice_restart(&r->ice, "neWfrg", "0123456789abcdefghijklmn"), GW_OK);
+	assert_int_equal(dp_ice_reserve(&r->ice), GW_OK);
+	dp_ice_restart(&r->ice, "neWfrg", "0123456789abcdefghijklmn");
 	assert_int_equal(dp_ice_set_remote(&r->ice, GW_SV("Zz9z")), GW_OK);
 	assert_int_equal(feed(r, (struct check){ 0 }, &r->a), GW_OK);
 	assert_int_equal(r->ev, DP_ICE_EV_CONSENT);

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Add and Modify read into a plan: Media with its streams, Events, Signals. Nothing is changed here. */
+#include "dataplane/ctx/plan.h"
+
+enum gw_err dp_plan_refuse(struct dp_plan *p, unsigned code, const char *text)
+{
+	p->code = code;
+	p->text = text;
+	return GW_EBADMSG;
+}
+
+/* ---- Local and Remote -------------------------------------------------------------------------------- */
+
+static enum gw_err read_fingerprints(struct dp_plan *p, struct dp_stream_plan *sp)
+{
+	const struct sdp_line *l = &sp->remote.lines[0];
+
+	for (unsigned i = 0; i < l->n_fp && sp->n_fps < DP_FINGERPRINTS_MAX; i++) {
+		struct dp_fingerprint f = { .hash = dp_hash_parse(l->fp[i].hash) };
+		struct gw_sv hex = l->fp[i].hex;
+
+		if (f.hash == DP_HASH_NONE)
+			continue;
+		for (size_t k = 0; k + 2 <= hex.len && f.len < DP_FINGERPRINT_MAX; k += 3) {
+			uint32_t b;
+
+			if (gw_sv_hex32(gw_sv_sub(hex, k, k + 2), &b))
+				return dp_plan_refuse(p, 474, "a=fingerprint is malformed");
+			f.bytes[f.len++] = (uint8_t)b;
+		}
+		sp->fps[sp->n_fps++] = f;
+	}
+	if (l->n_fp && sp->n_fps == 0)
+		return dp_plan_refuse(p, 449, "no fingerprint of sha-256 or better");
+	return GW_OK;
+}
+
+static enum gw_err read_local(struct dp_plan *p, struct dp_stream_plan *sp)
+{
+	struct gw_diag diag;
+
+	if (sdp_model_read(&sp->local, p->arena, sp->s->local, SDP_IQ, &diag))
+		return dp_plan_refuse(p, 474, diag.what);
+	if (sp->local.n_lines != 1)
+		return dp_plan_refuse(p, 474, "Local needs exactly one media line");
+	sp->has_local = true;
+	sp->is_released = gw_sv_eq(sp->local.lines[0].media->port, GW_SV("0"));
+	if (sp->is_released)
+		return sp->stream ? GW_OK : dp_plan_refuse(p, 473, "port 0 for a stream that is not there");
+	if (sp->local.lines[0].is_unusable)
+		return dp_plan_refuse(p, 474, sp->local.lines[0].why);
+	return GW_OK;
+}
+
+static enum gw_err read_remote(struct dp_plan *p, struct dp_stream_plan *sp)
+{
+	struct gw_diag diag;
+
+	if (sdp_model_read(&sp->remote, p->arena, sp->s->remote, SDP_IQ, &diag))
+		return dp_plan_refuse(p, 474, diag.what);
+	if (sp->remote.n_lines != 1)
+		return dp_plan_refuse(p, 474, "Remote needs exactly one media line");
+	if (sp->remote.lines[0].is_unusable)
+		return dp_plan_refuse(p, 474, sp->remote.lines[0].why);
+	if (sp->remote.lines[0].setup == SDP_SETUP_HOLDCONN || sp->remote.lines[0].setup == SDP_SETUP_BAD)
+		return dp_plan_refuse(p, 449, "a=setup");
+	if (sp->remote.lines[0].ice_ufrag.len > DP_ICE_REMOTE_UFRAG_MAX)
+		return dp_plan_refuse(p, 474, "a=ice-ufrag is too long");
+	sp->has_remote = true;
+	return read_fingerprints(p, sp);
+}
+
+/* Access or core side: the protocol tells, and all streams of a termination have the same. */
+static enum gw_err read_side(struct dp_plan *p, struct dp_stream_plan *sp, bool *is_known)
+{
+	const struct sdp_line *l = sp->has_local && !sp->is_released ? &sp->local.lines[0] :
+		sp->has_remote ? &sp->remote.lines[0] : NULL;
+
+	if (!l)
+		return GW_OK;
+	if (!l->is_rtp)
+		return dp_plan_refuse(p, 515, "only RTP media is supported");
+	if (l->is_secure && !gw_sv_starts(l->media->proto, GW_SV("UDP/TLS/")))
+		return dp_plan_refuse(p, 449, "SDES is not supported");
+	if (*is_known && p->is_access != l->is_secure)
+		return dp_plan_refuse(p, 473, sp->stream ? "media protocol cannot change" :
+			"the streams of a termination are secure, or none is");
+	p->is_access = l->is_secure;
+	*is_known = true;
+	return GW_OK;
+}
+
+static enum gw_err read_stream(struct dp_plan *p, struct dp_stream_plan *sp, bool *is_known)
+{
+	enum gw_err err = GW_OK;
+
+	sp->stream = p->term ? dp_term_stream(p->term, sp->s->id) : NULL;
+	sp->is_new = !sp->stream;
+	if (sp->s->has_local && sp->s->local.len)
+		err = read_local(p, sp);
+	sp->clears_remote = sp->s->has_remote && gw_sv_trim(sp->s->remote).len == 0;	/* M-9 */
+	if (!err && sp->s->has_remote && !sp->clears_remote)
+		err = read_remote(p, sp);
+	if (!err)
+		err = read_side(p, sp, is_known);
+	if (!err && sp->is_new && !sp->has_local)
+		err = dp_plan_refuse(p, 441, p->term ? "a new stream needs a Local descriptor" : "Add needs a Local descriptor");
+	sp->asks_ice = p->is_access && sp->has_local && !sp->is_released &&
+		(sp->is_new || gw_sv_eq(sp->local.lines[0].ice_ufrag, GW_SV("$")));
+	return err;
+}
+
+/* ---- LocalControl -------------------------------------------------------------------------------------- */
+
+static enum gw_err read_family(struct dp_ctx *c, struct dp_plan *p, struct dp_stream_plan *sp)
+{
+	struct gw_sv family = sp->local.lines[0].media->conn.family;
+	uint8_t want;
+
+	if (family.len == 0)
+		family = sp->local.sdp.conn.family;
+	want = gw_sv_eq(family, GW_SV("IP6")) ? 6 : 4;
+	for (unsigned a = 0; a < p->realm->n_addrs; a++)
+		if (c->c.laddrs[p->realm->laddrs[a]].ip.family == want) {
+			sp->addr_index = a;
+			return GW_OK;
+		}
+	return dp_plan_refuse(p, 449, "address family is not available in this realm");
+}
+
+static struct dp_realm *realm_of(struct dp_ctx *c, struct gw_sv name)
+{
+	for (unsigned r = 0; r < c->c.n_realms; r++)
+		if (gw_sv_eq(name, gw_sv_cstr(c->c.realms[r].name)))
+			return &c->c.realms[r];
+	return NULL;
+}
+
+/* F-10, F-11: one realm for all streams, for good; without a name the first is the default. */
+static enum gw_err read_realm(struct dp_ctx *c, struct dp_plan *p)
+{
+	struct gw_sv name = GW_SV_NONE;
+	enum gw_err err;
+
+	for (unsigned i = 0; i < p->cmd->n_streams; i++) {
+		if (p->streams[i].s->realm.len == 0)
+			continue;
+		if (name.len && !gw_sv_eq(name, p->streams[i].s->realm))
+			return dp_plan_refuse(p, 473, "the streams of a termination have one ipdc/realm");
+		name = p->streams[i].s->realm;
+	}
+	p->realm = p->term ? p->term->realm : name.len ? realm_of(c, name) : &c->c.realms[0];
+	if (!p->realm)
+		return dp_plan_refuse(p, 449, "ipdc/realm is unknown");
+	if (name.len && !gw_sv_eq(name, gw_sv_cstr(p->realm->name)))
+		return dp_plan_refuse(p, 473, "ipdc/realm cannot change");
+	for (unsigned i = 0; i < p->cmd->n_streams; i++)
+		if (p->streams[i].is_new && (err = read_family(c, p, &p->streams[i])))
+			return err;
+	return GW_OK;
+}
+
+/* What is not done is not promised (iq.md 3.5). */
+static enum gw_err read_undone_of(struct dp_plan *p, const struct iq_stream *s)
+{
+	static const struct {
+		enum iq_name id;
+		const char *package;
+	} properties[] = { { IQ_SDR, "tman" }, { IQ_MBS, "tman" }, { IQ_PDR, "tman" }, { IQ_DVT, "tman" },
+		{ IQ_SAM, "gm/sam" }, { IQ_SPR, "gm/spr" }, { IQ_ESAS, "gm/esas" }, { IQ_LSA, "gm/lsa" },
+		{ IQ_ESPS, "gm/esps" }, { IQ_LSP, "gm/lsp" }, { IQ_TB, "ds/tb" }, { IQ_SEPLINK, "seplink" },
+		{ IQ_ECN, "ecnrous" }, { IQ_ECN_METHOD, "ecnrous" }, { IQ_MSRP, "mgcbla" }, { IQ_MGCINFO, "mgcinfo" } };
+
+	if (s->pol > 0)
+		return dp_plan_refuse(p, 445, "tman");
+	for (size_t i = 0; i < sizeof(properties) / sizeof(properties[0]); i++)
+		if (iq_stream_has(s, properties[i].id))
+			return dp_plan_refuse(p, 445, properties[i].package);
+	return s->mode == IQ_MODE_LOOPBACK ? dp_plan_refuse(p, 517, "Loopback") : GW_OK;
+}
+
+static enum gw_err read_undone(struct dp_plan *p)
+{
+	enum gw_err err;
+
+	for (unsigned i = 0; i < p->cmd->n_streams; i++)
+		if ((err = read_undone_of(p, p->streams[i].s)))
+			return err;
+	return p->cmd->n_props ? dp_plan_refuse(p, 445, "TerminationState") : GW_OK;
+}
+
+static enum gw_err read_signals(struct dp_plan *p)
+{
+	for (unsigned i = 0; i < p->cmd->n_signals; i++) {
+		const struct iq_item *it = &p->cmd->signals[i];
+
+		if (it->id == IQ_SG_LATCH && !gw_sv_ieq(iq_item_param(it, GW_SV("napt")), GW_SV("OFF")))
+			return dp_plan_refuse(p, 513, "ipnapt/latch");
+		if (it->id != IQ_SG_LATCH && it->id != IQ_SG_STUN_SERVER && it->id != IQ_SG_EST_BNC)
+			return dp_plan_refuse(p, 513, "");
+	}
+	return GW_OK;
+}
+
+/* ---- Events --------------------------------------------------------------------------------------------- */
+
+static enum gw_err read_events(struct dp_plan *p)
+{
+	const uint32_t done = 1u << IQ_EV_HANGTERM | 1u << IQ_EV_CAUSE | 1u << IQ_EV_BNC_CHANGE | 1u << IQ_EV_ICE_RESULT |
+		1u << IQ_EV_CONSENT | 1u << IQ_EV_X_ICE | 1u << IQ_EV_X_DTLS | 1u << IQ_EV_X_CONSENT;
+
+	for (unsigned i = 0; i < p->cmd->n_events; i++) {
+		const struct iq_item *e = &p->cmd->events[i];
+		struct dp_wanted *w = &p->wanted[p->n_wanted++];
+		uint32_t n;
+
+		if (!(done >> e->id & 1))
+			return dp_plan_refuse(p, 512, "");
+		*w = (struct dp_wanted){ .event = (uint8_t)e->id, .stream = e->stream };
+		if (e->id != IQ_EV_HANGTERM)
+			continue;
+		if (gw_sv_uint_max(iq_item_param(e, GW_SV("timerx")), 86400, &n) || n == 0)
+			return dp_plan_refuse(p, 457, "timerx");
+		w->value = n;
+	}
+	return GW_OK;
+}
+
+/* ---- all of it ------------------------------------------------------------------------------------------ */
+
+static enum gw_err read_count(struct dp_plan *p)
+{
+	unsigned n = p->term ? p->term->n_streams : 0;
+
+	for (unsigned i = 0; i < p->cmd->n_streams; i++) {
+		n += p->streams[i].is_new;
+		for (unsigned k = 0; k < i; k++)
+			if (p->streams[k].s->id == p->streams[i].s->id)
+				return dp_plan_refuse(p, 448, "a stream is there twice");
+	}
+	if (n > DP_STREAMS_PER_TERM)
+		return dp_plan_refuse(p, 510, "16 streams a termination are supported");
+	return n || p->term ? GW_OK : dp_plan_refuse(p, 441, "Add needs a Local descriptor");
+}
+
+enum gw_err dp_plan_read(struct dp_ctx *c, struct dp_plan *p)
+{
+	bool is_known = p->term != NULL;
+	enum gw_err err;
+
+	p->is_access = p->term && p->term->is_access;
+	p->streams = gw_arena_array(p->arena, struct dp_stream_plan, p->cmd->n_streams ? p->cmd->n_streams : 1);
+	if (!p->streams)
+		return dp_plan_refuse(p, 510, "no memory");
+	for (unsigned i = 0; i < p->cmd->n_streams; i++) {
+		p->streams[i].s = &p->cmd->streams[i];
+		if ((err = read_stream(p, &p->streams[i], &is_known)))
+			return err;
+	}
+	if ((err = read_count(p)) || (err = read_undone(p)) || (err = read_signals(p)) || (err = read_events(p)))
+		return err;
+	return read_realm(c, p);
+}
