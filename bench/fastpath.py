@@ -92,6 +92,14 @@ def extras(bench, s, rounds):
         s.add("t3_over_t1", bench("t3", sessions=100, seconds=1)["pps"] / bench("t1", rounds=rounds)["pps"])
 
 
+def memory(build, s):
+    """What an established call takes in the whole process, in-process peers gone."""
+    for suite in ("gcm128", "cm80"):
+        row = programs.memory(os.path.join(build, "bench/memory/w2gw-bench-memory"), 2000, suite)
+        for key in ("bytes_a_session", "flow_bytes", "session_bytes", "slot_bytes", "heap_bytes", "handshake_bytes"):
+            s.add(f"memory.{suite}.{key}", row[key])
+
+
 def by_sessions(bench, s, suites, rounds):
     for suite in suites:
         for direction in DIRECTIONS:
@@ -156,6 +164,8 @@ def results(s):
         for d in DIRECTIONS:
             rows[f"fastpath.sessions_100k_over_100.{suite}.{d}"] = s.median(f"sessions_100k_over_100.{suite}.{d}")
     rows["fastpath.flood_neighbour_loss"] = max(s.median(f"flood_neighbour_loss.{d}") for d in DIRECTIONS)
+    for suite in ("gcm128", "cm80"):
+        rows[f"fastpath.bytes_a_session.{suite}"] = s.median(f"memory.{suite}.bytes_a_session")
     for key in ("burst_over_libsrtp", "t3_over_t1", "unknown_over_good", "bad_tag_over_good", "spray_stun_loss", "spray_media_loss",
                 "bytes_a_call"):
         rows[f"fastpath.{key}"] = s.median(key)
@@ -178,6 +188,12 @@ def table(s, stages):
     lines += ["", "cycles a packet by stage, cm80, 172 bytes, bursts of 32:"]
     for direction, st in stages.items():
         lines.append(f"  {direction:10}" + "  ".join(f"{k} {v:.0f}" for k, v in st.items()))
+    lines += ["", "bytes an established call takes (three flows, two SRTP sessions; places in the tables; heap), and OpenSSL's until media:"]
+    for suite in ("gcm128", "cm80"):
+        m = {k: s.median(f"memory.{suite}.{k}") for k in ("bytes_a_session", "flow_bytes", "session_bytes", "slot_bytes", "heap_bytes",
+                                                          "handshake_bytes")}
+        lines.append(f"  {suite:10}{m['bytes_a_session']:.0f} = 3 x {m['flow_bytes']:.0f} + 2 x {m['session_bytes']:.0f} + "
+                     f"{m['slot_bytes']:.0f} + {m['heap_bytes']:.0f}; {m['handshake_bytes']:.0f}")
     return "\n".join(lines)
 
 
@@ -203,6 +219,7 @@ def run(root, build, out_dir, options, say):
         by_sessions(bench, s, suites, rounds)
         if options.full:
             sweep(bench, over_vhost, s, suites, rounds)
+    memory(build, s)
     stages = {d: bench("t1", direction=d, rounds=rounds, stages=True)["stages"] for d in DIRECTIONS}
     text = "\n".join([table(s, stages), *sessions_table(s, suites), *(sweep_table(s, suites) if options.full else [])])
     chart = [(n[3:], s.median(n), s.median("t1." + n[3:])) for n in s.values if n.startswith("t0.")]

@@ -35,6 +35,16 @@ def w2gw(binary, mode, memory_mb, *, check=True, **options):
     return row
 
 
+def memory(binary, calls, suite):
+    """@return the JSON object of w2gw-bench-memory"""
+    argv = [binary, "-l", str(WORKER_CPU), "--no-pci", "--no-huge", "--no-telemetry", "-m", "600", "--log-level=3", "--file-prefix",
+            f"w2gwmem{os.getpid()}", "--", str(calls), suite]
+    done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120, check=False)
+    if done.returncode:
+        raise BenchError(f"{' '.join(argv)}: {done.stderr.strip()[-400:]}")
+    return json.loads(done.stdout)
+
+
 def _vectors(path, size):
     """Verifying needs a file of vectors. Their contents do not matter: a wrong tag costs what a right one does."""
     with open(path, "w", encoding="ascii") as f:

@@ -9,7 +9,8 @@
 static void cred_clear(struct dp_ice_cred *c)
 {
 	free(c->remote_ufrag);
-	explicit_bzero(c, sizeof(*c));
+	explicit_bzero(c->pwd, sizeof(c->pwd));
+	*c = (struct dp_ice_cred){ 0 };
 }
 
 /* Of a c that holds nothing. */
