@@ -125,6 +125,7 @@ static void rfc5769_request_is_accepted(void **state)
 {
 	struct rig *r = *state;
 
+	dp_ice_clear(&r->ice);
 	dp_ice_init(&r->ice, "evtj", "VOkJxbRl1RmTxUk/WvJxBt", 0);
 	assert_int_equal(feed_bytes(r, gw_sv(rfc5769_request, RFC5769_LEN), &r->a), GW_OK);
 	/* it claims to be controlled, as we are: 487, and it is no check */
@@ -138,6 +139,7 @@ static void rfc5769_request_with_any_bit_flipped_is_refused_silently(void **stat
 	struct rig *r = *state;
 	uint8_t m[RFC5769_LEN];
 
+	dp_ice_clear(&r->ice);
 	dp_ice_init(&r->ice, "evtj", "VOkJxbRl1RmTxUk/WvJxBt", 0);
 	for (size_t bit = 0; bit < RFC5769_LEN * 8; bit++) {
 		memcpy(m, rfc5769_request, sizeof(m));
@@ -152,6 +154,7 @@ static void truncated_check_is_refused_at_every_byte(void **state)
 {
 	struct rig *r = *state;
 
+	dp_ice_clear(&r->ice);
 	dp_ice_init(&r->ice, "evtj", "VOkJxbRl1RmTxUk/WvJxBt", 0);
 	for (size_t n = 0; n < RFC5769_LEN; n++) {
 		assert_int_not_equal(feed_bytes(r, gw_sv(rfc5769_request, n), &r->a), GW_OK);
