@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* eimsagw: options, configuration, start, signals, stop. */
 #include <getopt.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -175,6 +176,11 @@ static void on_requests(void *user, uint64_t now_ms)
 		GW_LOG_NOTICE(&g->log, "dtls.rotated", "new certificate for new calls");
 }
 
+static void give_way(void)
+{
+	(void)sched_yield();
+}
+
 static void run(struct gateway *g)
 {
 	g->svc.fast = g->fast;
@@ -184,7 +190,7 @@ static void run(struct gateway *g)
 	g->svc.stop = &stop;
 	g->rotate_at_ms = dp_svc_now(&g->svc) + g->conf->dtls.certificate_days * DAY_MS;
 	g->svc.ops = (struct dp_svc_ops){ on_packet, on_event, on_control, on_requests,
-		dp_iq_fd(g->iq), g };
+		g->eal.is_shared ? give_way : NULL, dp_iq_fd(g->iq), g };
 	GW_LOG_NOTICE(&g->log, "ready", "workers=%u ports=%u contexts=%u", g->eal.workers,
 		g->eal.n_ethdevs, g->conf->max_contexts);
 	dp_svc_run(&g->svc);

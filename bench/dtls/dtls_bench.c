@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * w2gw-bench-dtls ROLE SECONDS: handshakes a second of the service core's DTLS, against peers in the same
+ * w2gw-bench-dtls ROLE SECONDS [give-way]: handshakes a second of the service core's DTLS, against peers in the same
  * process; ROLE primitives: OpenSSL's operations alone. Only CPU time inside the gateway's own calls counts. Its
  * clock is a system call, so LANES handshakes go in step: all gateways' turns of a flight between two readings.
  * Prints one JSON object, earlier by SIGTERM.
  */
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,6 +38,7 @@ static struct end {
 } gateway, peer;
 
 static double spent_s;		/* inside the gateway */
+static bool gives_way;
 static volatile sig_atomic_t stopping;
 
 static void on_signal(int sig)
@@ -69,6 +71,8 @@ static void deliver(struct wire *w, struct dp_dtls *to)
 	for (unsigned i = 0; i < w->n; i++)
 		if (dp_dtls_input(to, gw_sv(w->d[i].b, w->d[i].len), 1))
 			abort();
+		else if (gives_way)
+			(void)sched_yield();	/* as the service core of eimsagw */
 	w->n = 0;
 }
 
@@ -165,10 +169,11 @@ int main(int argc, char **argv)
 	unsigned role = 0, n = 0;
 	double seconds, end;
 
-	while (argc == 3 && role < 3 && strcmp(argv[1], roles[role]) != 0)
+	gives_way = argc == 4 && strcmp(argv[3], "give-way") == 0;
+	while (argc == 3 + gives_way && role < 3 && strcmp(argv[1], roles[role]) != 0)
 		role++;
-	if (argc != 3 || role == 3 || (seconds = atof(argv[2])) <= 0) {
-		fprintf(stderr, "usage: w2gw-bench-dtls client|server|primitives SECONDS\n");
+	if (argc != 3 + gives_way || role == 3 || (seconds = atof(argv[2])) <= 0) {
+		fprintf(stderr, "usage: w2gw-bench-dtls client|server|primitives SECONDS [give-way]\n");
 		return 2;
 	}
 	if (role == 2)

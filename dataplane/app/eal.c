@@ -53,6 +53,14 @@ static unsigned make_args(const struct dp_eal_conf *c, char **argv, char memory[
 	return n;
 }
 
+static bool may_meet(unsigned a, unsigned b)
+{
+	rte_cpuset_t x = rte_lcore_cpuset(a), y = rte_lcore_cpuset(b), both;
+
+	CPU_AND(&both, &x, &y);
+	return CPU_COUNT(&both) > 0;
+}
+
 /* vdevs are plugged one by one, so that the order of ports is that of the configuration. */
 static enum gw_err find_device(const char *device, const struct gw_log *log, uint16_t *port)
 {
@@ -157,6 +165,11 @@ enum gw_err dp_eal_start(const struct dp_eal_conf *conf, const struct gw_log *lo
 	RTE_LCORE_FOREACH_WORKER(lcore)
 		if (e->workers < DP_WORKERS_MAX)
 			e->lcores[e->workers++] = lcore;
+	for (uint16_t i = 0; i < e->workers; i++)
+		e->is_shared |= may_meet(rte_get_main_lcore(), e->lcores[i]);
+	if (e->is_shared)
+		GW_LOG_WARN(log, "eal.shared_cpu", "lcores=%s (handshakes give way to media; a CPU of its own is better)",
+			conf->lcores);
 	if (e->workers == 0) {
 		GW_LOG_ERROR(log, "eal.no_worker", "lcores=%s (the first is the service core, one more is needed)",
 			conf->lcores);

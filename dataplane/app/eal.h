@@ -30,6 +30,7 @@ struct dp_eal {
 	bool nic_sums[DP_PORTS_MAX];      /* by index of devices: it makes UDP checksums */
 	unsigned lcores[DP_WORKERS_MAX];  /* workers: all but the main lcore */
 	uint16_t workers;
+	bool is_shared;                   /* the service core may run on a worker's CPU */
 	struct rte_mempool *pool;
 };
 

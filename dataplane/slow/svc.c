@@ -35,10 +35,14 @@ unsigned dp_svc_step(struct dp_svc *s)
 	n = dp_punt_poll(s->fast, m, BURST);
 	work += n;
 	for (unsigned i = 0; i < n; i++) {
-		if (dp_punt_info(m[i])->cls == DP_PUNT_L2)
+		enum dp_punt_class cls = dp_punt_info(m[i])->cls;
+
+		if (cls == DP_PUNT_L2)
 			dp_neigh_input(s->neigh, m[i], now);
 		else
 			s->ops.packet(s->ops.user, m[i], now);
+		if (cls == DP_PUNT_DTLS && s->ops.give_way)
+			s->ops.give_way();
 	}
 	work += s->ops.control(s->ops.user, now);
 	work += gw_timers_run(s->timers, now);

@@ -15,6 +15,7 @@ struct dp_svc_ops {
 	void (*event)(void *user, const struct dp_event *ev, uint64_t now_ms);
 	unsigned (*control)(void *user, uint64_t now_ms);                  /* read the Iq socket */
 	void (*requests)(void *user, uint64_t now_ms);                     /* telemetry and signals */
+	void (*give_way)(void);            /* after each message of a handshake; NULL: nobody waits for this CPU */
 	int control_fd;
 	void *user;
 };

@@ -26,7 +26,7 @@ RULES = {
                        {"openssl/", "stun/", "srtp2/", "rte_", "netinet/", "sys/"}),
     "dataplane/ctx": ({"proto/", "net/", "dataplane/ctx/", "dataplane/slow/", "dataplane/fast/api.h"},
                       {"rte_", "openssl/rand.h", "zlib.h", "sys/", "netinet/"}),
-    "dataplane": ({"proto/", "net/", "dataplane/"}, {"rte_", "microhttpd.h", "arpa/inet.h"}),
+    "dataplane": ({"proto/", "net/", "dataplane/"}, {"rte_", "microhttpd.h", "arpa/inet.h", "sched.h"}),
 }
 FORBIDDEN = {"dataplane/fast": {"stdlib.h"}, "dataplane": {"nice/agent.h", "glib.h"}}
 
