@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "control/alg/call.h"
 #include "control/app/log_sink.h"
@@ -16,6 +17,8 @@
 #include "control/state/store.h"
 #include "control/token/token.h"
 #include "control/waf/waf.h"
+
+#define FILES_SPARE 256u     /* besides WebSockets: databases, core and web connections, log */
 
 struct process {
 	struct cp_conf *conf;
@@ -153,6 +156,21 @@ static void usage(FILE *f)
 	      "Exit status: 0 clean stop, 1 failure, 2 wrong usage or configuration.\n", f);
 }
 
+/* A file for each WebSocket: as many as the system gives, and a word when those are not enough. */
+static void raise_files(const struct process *p)
+{
+	unsigned need = p->conf->w2.max_connections + FILES_SPARE;
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files))
+		return;
+	files.rlim_cur = files.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &files);
+	if (files.rlim_max != RLIM_INFINITY && files.rlim_max < need)
+		GW_LOG_WARN(&p->log, "files.few", "limit=%llu needed=%u why=\"w2.max_connections is %u\"",
+			(unsigned long long)files.rlim_max, need, p->conf->w2.max_connections);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
@@ -195,6 +213,7 @@ int main(int argc, char **argv)
 	}
 	iq_names_log(&p.log);
 	signal(SIGPIPE, SIG_IGN);
+	raise_files(&p);
 	cp_random(&seed, sizeof(seed));
 	gw_hash_seed(seed);
 	if (cp_loop_init(&p.loop))

@@ -14,7 +14,7 @@ import resource
 import subprocess
 import sys
 
-CONNECTIONS, FILES_SPARE = 10000, 200
+CONNECTIONS, CROWD, FILES_SPARE = 10000, 20000, 100
 PARTS = {"register": "registrations", "call": "calls"}
 NAMES = {"kamailio": "Kamailio + rtpengine", "w2gw": "epcscf + eimsagw"}
 
@@ -34,6 +34,7 @@ def tidy(rows):
         if "tokens" in rows[kind]:
             series.update({f"{kind}.closed.token.{key}": stats.summary([r[key] for r in rows[kind]["tokens"]]) for key in ("per_s", "edge_us")})
         series.update({f"{kind}.{key}": stats.summary([value]) for key, value in rows[kind]["idle"].items()})
+    series.update({f"overload.{key}": stats.summary([value]) for key, value in rows["overload"].items()})
     return series
 
 
@@ -56,6 +57,10 @@ def words(rows, med):
         f"{name} {med[kind + '.wss_open_kib']:.1f}, registered {med[kind + '.wss_kib']:.1f} ({rows[kind]['idle']['connections']} of them, "
         f"{med[kind + '.opened_per_s']:.0f} opened a second)"
         for kind, name in NAMES.items()))
+    text.append(f"{med['w2gw.crowd']:.0f} of them on epcscf, all registered: {med['w2gw.crowd_kib']:.1f} KiB each")
+    text.append(f"Overload: {med['overload.offered_per_s']:.0f} calls a second offered, where it can do {med['overload.peak_per_s']:.0f}: "
+                f"{med['overload.flood_per_s']:.0f} done, {100 * med['overload.goodput']:.0f} % of what is done at once the rate; none refused "
+                f"that had begun; p99 {med['overload.p99_ms']:.0f} ms")
     return "\n".join(text)
 
 
@@ -63,11 +68,12 @@ def run(root, build, out_dir, options, say):
     from lib import programs     # pylint: disable=import-outside-toplevel
     from lib.machine import identity, steal_percent, ticks      # pylint: disable=import-outside-toplevel
     began = ticks()
-    connections = min(CONNECTIONS, resource.getrlimit(resource.RLIMIT_NOFILE)[1] - FILES_SPARE)
-    if connections < CONNECTIONS:
-        say(f"a process may have {connections + FILES_SPARE} files here: {connections} connections, not {CONNECTIONS}")
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[1] - FILES_SPARE
+    connections, crowd = min(CONNECTIONS, files), min(CROWD, files)
+    if crowd < CROWD:
+        say(f"a process may have {files + FILES_SPARE} files here: {crowd} connections, not {CROWD}")
     argv = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "private",
-            "/usr/bin/python3", os.path.join(root, "bench/signalling/inside.py"), build, out_dir, str(options.rounds or 3), str(connections)]
+            "/usr/bin/python3", os.path.join(root, "bench/signalling/inside.py"), build, out_dir, str(options.rounds or 3), str(connections), str(crowd)]
     done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=sys.stderr, text=True, check=False)
     if done.returncode:
         raise programs.BenchError(f"signalling ended with {done.returncode}; logs are in {out_dir}/signalling-*")
@@ -83,6 +89,9 @@ def run(root, build, out_dir, options, say):
                         "signalling.calls_over_kamailio": ratio["call"], "signalling.reg_over_kamailio": ratio["register"],
                         "signalling.calls_over_kamailio_at_rate": at_rate,
                         "signalling.wss_kib": med["w2gw.wss_kib"], "signalling.wss_connections": rows["connections"],
+                        "signalling.wss_20k_kib": med["w2gw.crowd_kib"], "signalling.wss_20k_connections": med["w2gw.crowd"],
+                        "signalling.overload_goodput": med["overload.goodput"], "signalling.overload_offered_per_s": med["overload.offered_per_s"],
+                        "signalling.overload_p99_ms": med["overload.p99_ms"],
                         "signalling.reg_p50_ms": med["w2gw.open.register.p50_ms"], "signalling.reg_p99_ms": med["w2gw.open.register.p99_ms"],
                         "signalling.call_p50_ms": med["w2gw.open.call.p50_ms"], "signalling.call_p99_ms": med["w2gw.open.call.p99_ms"]},
             "text": words(rows, med),

@@ -4,6 +4,7 @@
  * request that comes again is answered again with the same To-tag; the core sends nothing twice by itself.
  */
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "bench/signalling/load.h"
 
@@ -146,6 +147,23 @@ static void on_datagram(
 		put_head(&b, msg, "200 OK");
 		put_end(&b, GW_SV_NONE);
 		answer(c, from, &b);
+	}
+}
+
+void core_drain(struct load *l)
+{
+	static char bytes[65536];
+	uv_buf_t buf = uv_buf_init(bytes, sizeof(bytes));
+	struct sockaddr_storage from;
+	socklen_t len = sizeof(from);
+	uv_os_fd_t fd;
+	ssize_t n;
+
+	if (uv_fileno((uv_handle_t *)&l->core.udp, &fd))
+		return;
+	while ((n = recvfrom(fd, bytes, sizeof(bytes), MSG_DONTWAIT, (struct sockaddr *)&from, &len)) >= 0) {
+		on_datagram(&l->core.udp, n, &buf, (struct sockaddr *)&from, 0);
+		len = sizeof(from);
 	}
 }
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Inside the namespaces: inside.py BUILD OUT_DIR ROUNDS CONNECTIONS; progress on stderr, one JSON object on stdout."""
+"""Inside the namespaces: inside.py BUILD OUT_DIR ROUNDS CONNECTIONS CROWD; progress on stderr, one JSON object on stdout."""
 import json
 import os
 import resource
@@ -19,6 +19,7 @@ BROWSERS, AT_A_TIME, SECONDS = 400, 24, 2.5
 OPENING, TOKENS = 32, 24   # tokens a browser: each is verified once, when it comes for the first time
 OTHERS_CONNECTIONS = 2000       # Kamailio takes minutes to accept 10,000; what one costs does not depend on how many there are
 SOURCE, SOURCES = "10.98.1", 64
+CROWD, TIMES, FLOOD_S, SETTLE_S, WARM_UP_S = 4000, 10, 8, 1, 0.3
 SHARE = 0.5             # of the slower edge's rate, where latencies are compared
 
 
@@ -117,21 +118,32 @@ class Side:
         self.edge.stop()
 
 
-def idle(kind, build, out_dir, connections):
-    """Memory of the edge's own process a connection: open, then registered too. @return figures"""
+def enrol(side, connections):
+    """All of them register, those that are registered again. @return memory of the edge's own process"""
+    enrolled = side.do(f"enrol {AT_A_TIME}")
+    if enrolled["done"] != connections or enrolled["open"] != connections:
+        raise EdgeError(f"{side.kind}: not all of {connections} are registered: {enrolled}")
+    return side.edge.memory_kib()
+
+
+def idle(kind, build, out_dir, connections, crowd):
+    """Memory of the edge's own process a connection: open, then registered too, then of a crowd. @return figures"""
     side = Side(kind, build, out_dir)
     try:
         empty = side.edge.memory_kib()
         row = side.do(f"connect {connections} {OPENING}")
         opened = side.edge.memory_kib()
-        enrolled = side.do(f"enrol {AT_A_TIME}")
-        registered = side.edge.memory_kib()
-        if enrolled["done"] != connections or enrolled["open"] != connections:
-            raise EdgeError(f"{kind}: not all of {connections} are registered: {enrolled}")
+        registered = enrol(side, connections)
+        if crowd:
+            side.do(f"connect {crowd} {OPENING}")
+            crowded = enrol(side, crowd)
     finally:
         side.stop()
     found = {"connections": connections, "wss_open_kib": (opened - empty) / connections, "wss_kib": (registered - empty) / connections,
              "opened_per_s": connections / row["seconds"], "open_cpu_us": 1e6 * sum(s for p, s in row["cpu"].items() if p != "media") / connections}
+    if crowd:
+        found.update({"crowd": crowd, "crowd_kib": (crowded - empty) / crowd})
+        say(f"{kind}: {crowd} connections, {found['crowd_kib']:.1f} KiB each, registered")
     say(f"{kind}: {connections} connections, {found['wss_open_kib']:.1f} KiB each, {found['wss_kib']:.1f} KiB registered; "
         f"{found['opened_per_s']:.0f} opened a second")
     return found
@@ -168,8 +180,29 @@ def with_tokens(kind, build, out_dir):
         side.stop()
 
 
+def overload(build, out_dir):
+    """Calls offered at once and ten times the rate the edge can do; what it had accepted must not be refused. @return the figures"""
+    side = Side("w2gw", build, out_dir)
+    try:
+        side.do(f"connect {CROWD} {OPENING}")
+        side.do(f"enrol {AT_A_TIME}")
+        peak = side.play(f"closed call {AT_A_TIME} {SECONDS}")["per_s"]
+        side.play(f"flood call {peak:.1f} {SETTLE_S}")
+        rows = {}
+        for times in (1, TIMES):
+            row = side.play(f"flood call {times * peak:.1f} {FLOOD_S}")
+            rows[times] = row["per_s"]
+            say(f"w2gw: {times * peak:.0f} calls a second offered, {row['started'] / (FLOOD_S + WARM_UP_S):.0f} came, {row['per_s']:.0f} done, "
+                f"{row['refused']} refused, p99 {row['p99_ms']:.0f} ms")
+    finally:
+        side.stop()
+    return {"peak_per_s": peak, "times": TIMES, "offered_per_s": row["started"] / (FLOOD_S + WARM_UP_S), "once_per_s": rows[1],
+            "flood_per_s": rows[TIMES], "goodput": rows[TIMES] / rows[1], "refused": row["refused"], "p99_ms": row["p99_ms"]}
+
+
 def main():
-    build, out_dir, rounds, connections = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+    build, out_dir = sys.argv[1], sys.argv[2]
+    rounds, connections, crowd = (int(a) for a in sys.argv[3:])
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (limits[1], limits[1]))
     network()
@@ -181,7 +214,9 @@ def main():
         if KINDS[kind].takes_tokens:
             found[kind].setdefault("tokens", []).append(with_tokens(kind, build, out_dir))
     for kind, of in found.items():
-        of["idle"] = idle(kind, build, out_dir, connections if kind == "w2gw" else min(connections, OTHERS_CONNECTIONS))
+        is_ours = kind == "w2gw"
+        of["idle"] = idle(kind, build, out_dir, connections if is_ours else min(connections, OTHERS_CONNECTIONS), crowd if is_ours else 0)
+    found["overload"] = overload(build, out_dir)
     print(json.dumps({"rates": rates, "connections": connections, **found}))
 
 

@@ -216,8 +216,11 @@ static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
 {
 	struct browser *b = s->data;
 	char plain[16384];
+	static unsigned reads;
 	int got;
 
+	if (++reads % 8 == 0)
+		core_drain(b->load);
 	if (n < 0) {
 		link_down(b, "the edge ended a connection");
 		return;

@@ -57,7 +57,7 @@ struct tokens {
 
 /** What a run has seen. */
 struct tally {
-	uint64_t done, wrong, stray;
+	uint64_t done, refused, wrong, stray;
 	char why[WHY_MAX]; /* of the first wrong one */
 };
 
@@ -88,6 +88,7 @@ struct load {
 	unsigned n, n_open, n_opening, n_failed, n_wanted, opening_max;
 	struct gw_list idle;
 	unsigned idle_count, busy;
+	bool takes_refusal; /* a 503 to what begins a job is no wrong answer */
 	struct tally tally;
 	/** Told when a job has come to its end; is_ok false: counted as wrong already. */
 	void (*on_job)(struct load *l, struct browser *b, bool is_ok);
@@ -110,6 +111,8 @@ const char *tokens_next(const struct tokens *t, struct browser *b);
 
 /* core.c */
 int core_start(struct load *l);
+/** Read what has come, and not only the 32 datagrams of a turn of libuv: a turn may bring answers to thousands of browsers. */
+void core_drain(struct load *l);
 
 /* ua.c */
 void ua_start(struct browser *b, enum job_kind job, uint64_t due_ns);

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the load does when, and what came of it. Commands, one a line:
- *   connect N AT_A_TIME          browsers up to N in all; the next command may come when all are up or have
- * failed enrol AT_A_TIME              each browser registers once closed register|call AT_A_TIME SECONDS open
- * register|call PER_SECOND SECONDS quit open: jobs begin at their times whatever happens to those before (a
- * browser that is free takes them); latency counts from the time a job was due.
+ *   connect N AT_A_TIME                  browsers up to N in all; the next command may come when all are up or failed
+ *   enrol AT_A_TIME                      each browser registers once
+ *   closed register|call AT_A_TIME SECONDS
+ *   open register|call PER_SECOND SECONDS
+ *   flood register|call PER_SECOND SECONDS
+ *   quit
+ * open: jobs begin at their times whatever happens to those before (a browser that is free takes them); latency counts
+ * from the time a job was due. flood: the same, and a 503 to the first request of a job is right.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -173,8 +177,10 @@ static void say_result(void)
 	qsort(play.ms, play.n_ms, sizeof(play.ms[0]), by_size);
 	printf("{\"open\": %u, \"failed\": %u, \"started\": %" PRIu64 ", \"done\": %" PRIu64 ", \"per_s\": %.2f, ",
 		l->n_open, l->n_failed, play.started, done, (double)play.timely / (seconds > 0 ? seconds : 1));
-	printf("\"seconds\": %.3f, \"missing\": %u, \"wrong\": %" PRIu64 ", \"late\": %" PRIu64 ", \"stray\": %" PRIu64 ", ",
-		seconds, l->busy, l->tally.wrong - play.before.wrong, play.late, l->tally.stray - play.before.stray);
+	printf("\"seconds\": %.3f, \"missing\": %u, \"wrong\": %" PRIu64 ", \"refused\": %" PRIu64 ", \"late\": %" PRIu64
+	       ", \"stray\": %" PRIu64 ", ",
+		seconds, l->busy, l->tally.wrong - play.before.wrong, l->tally.refused - play.before.refused, play.late,
+		l->tally.stray - play.before.stray);
 	printf("\"p50_ms\": %.3f, \"p99_ms\": %.3f, \"max_ms\": %.3f, ", percentile(0.5), percentile(0.99), percentile(1));
 	printf("\"core\": {\"registers\": %" PRIu64 ", \"invites\": %" PRIu64 ", \"acks\": %" PRIu64 ", \"byes\": %" PRIu64
 	       ", \"errors\": %" PRIu64 "}, \"why\": \"",
@@ -232,7 +238,9 @@ static void command(const char *text)
 		play.job = job_named(what);
 		play.window = (unsigned)a;
 		start(CLOSED, b);
-	} else if (sscanf(text, "open %15s %lf %lf", what, &a, &b) == 3 && a > 0) {
+	} else if ((sscanf(text, "open %15s %lf %lf", what, &a, &b) == 3 ||
+			   sscanf(text, "flood %15s %lf %lf", what, &a, &b) == 3) && a > 0) {
+		l->takes_refusal = text[0] == 'f';
 		play.job = job_named(what);
 		play.rate = a;
 		start(OPEN_LOOP, b);

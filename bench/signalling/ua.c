@@ -214,6 +214,16 @@ static void on_call_answer(struct browser *b, struct gw_sv msg, unsigned status,
 	}
 }
 
+/* New work may be refused where that is what is measured; what was accepted once may not. */
+static bool was_refused(struct browser *b, unsigned status)
+{
+	if (!b->load->takes_refusal || status != 503 || (b->step != STEP_INVITE && b->step != STEP_REGISTER))
+		return false;
+	b->load->tally.refused++;
+	finish(b, false);
+	return true;
+}
+
 void ua_input(struct browser *b, struct gw_sv msg)
 {
 	unsigned status = text_status(msg);
@@ -225,6 +235,8 @@ void ua_input(struct browser *b, struct gw_sv msg)
 	gw_buf_printf(&expected, "%u-%u", b->number, b->serial);
 	if (!status || !b->job || !gw_sv_eq(text_first(msg, GW_SV("Call-ID")), gw_buf_sv(&expected)))
 		b->load->tally.stray++;
+	else if (was_refused(b, status))
+		return;
 	else if (b->job != JOB_CALL)
 		on_register_answer(b, msg, status);
 	else

@@ -306,7 +306,7 @@ static void read_rest(struct conf *c, struct cp_conf *d)
 	m = conf_map(c, c->root, "overload", false);
 	d->overload.lag_ms = conf_uint(c, m, "lag_ms", 10, 10000, 200);
 	d->overload.transactions = conf_uint(c, m, "transactions", 1, 1000000, 10000);
-	d->overload.iq_requests = conf_uint(c, m, "iq_requests", 1, 1000000, 2000);
+	d->overload.iq_requests = conf_uint(c, m, "iq_requests", 1, 1000000, 500);
 	d->overload.retry_after_s = conf_uint(c, m, "retry_after_s", 1, 3600, 5);
 	m = conf_map(c, c->root, "log", false);
 	d->log.level = (enum gw_log_level)conf_enum(c, m, "level", levels, GW_LOG_INFO);

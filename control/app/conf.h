@@ -213,7 +213,7 @@ struct cp_conf {
 	struct {
 		unsigned lag_ms;                 /* of the event loop; 200 */
 		unsigned transactions;           /* server transactions without a final response; 10000 */
-		unsigned iq_requests;            /* without a reply; 2000 */
+		unsigned iq_requests;            /* without a reply; 500 */
 		unsigned retry_after_s;          /* 5; answers say once to twice as much */
 	} overload;
 	struct {

@@ -29,6 +29,7 @@ static void on_prepare(uv_prepare_t *p)
 enum gw_err cp_loop_init(struct cp_loop *l)
 {
 	*l = (struct cp_loop){ 0 };
+	gw_list_init(&l->urgent);
 	if (uv_loop_init(&l->uv))
 		return GW_ENOMEM;
 	uv_timer_init(&l->uv, &l->tick);
@@ -46,6 +47,27 @@ uint64_t cp_loop_now(struct cp_loop *l)
 uint64_t cp_loop_wall_s(void)
 {
 	return (uint64_t)time(NULL);
+}
+
+void cp_loop_add_urgent(struct cp_loop *l, struct cp_urgent *u)
+{
+	gw_list_append(&l->urgent, &u->node);
+}
+
+void cp_loop_del_urgent(struct cp_urgent *u)
+{
+	if (u->node.next)
+		gw_list_remove(&u->node);
+}
+
+void cp_loop_run_urgent(struct cp_loop *l)
+{
+	uv_update_time(&l->uv);		/* the turn may have been a long one */
+	GW_LIST_FOREACH_SAFE(it, next, &l->urgent) {
+		struct cp_urgent *u = GW_CONTAINER(it, struct cp_urgent, node);
+
+		u->read(u->user);
+	}
 }
 
 void cp_loop_run(struct cp_loop *l)

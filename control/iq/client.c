@@ -324,6 +324,7 @@ void cp_iq_stop(struct cp_iq *q)
 	if (!q)
 		return;
 	(void)uv_poll_stop(&q->poll);	/* and with it notifies */
+	cp_loop_del_urgent(&q->urgent);
 	q->ops.reply = ignore_reply;
 	q->ops.lost = ignore_lost;
 	for (unsigned i = 0; i < q->n; i++)
@@ -340,6 +341,7 @@ void cp_iq_free(struct cp_iq *q)
 	}
 	iq_xact_dispose(&q->xact);
 	free(q->gw);
+	cp_loop_del_urgent(&q->urgent);
 	uv_close((uv_handle_t *)&q->poll, on_closed);
 }
 

@@ -44,6 +44,7 @@ struct cp_iq {
 	struct cp_iq_ops ops;
 	struct iq_net *net;
 	uv_poll_t poll;
+	struct cp_urgent urgent;
 	struct iq_xact xact;
 	struct cp_gateway *gw;
 	unsigned n, next;

@@ -129,6 +129,13 @@ static void on_ready(uv_poll_t *p, int status, int events)
 	(void)iq_net_poll(q->net);
 }
 
+static void read_all(void *user)
+{
+	struct cp_iq *q = user;
+
+	(void)iq_net_poll(q->net);
+}
+
 enum gw_err cp_iq_link_open(struct cp_iq *q)
 {
 	static const struct iq_net_ops ops = { may_connect, opened, closed, message };
@@ -146,5 +153,7 @@ enum gw_err cp_iq_link_open(struct cp_iq *q)
 	uv_poll_init(&q->loop->uv, &q->poll, iq_net_fd(q->net));
 	q->poll.data = q;
 	uv_poll_start(&q->poll, UV_READABLE, on_ready);
+	q->urgent = (struct cp_urgent){ .read = read_all, .user = q };
+	cp_loop_add_urgent(q->loop, &q->urgent);
 	return GW_OK;
 }

@@ -218,6 +218,15 @@ static bool is_within_rate(struct cp_overload *o, const struct cp_peer *from, co
 	return true;
 }
 
+/* A flood may come within one turn, before any tick: at 100 % nothing new is let in, whatever the throttle knows yet. */
+static bool is_full(const struct cp_overload *o)
+{
+	const struct cp_conf *c = o->conf;
+
+	return o->n_open >= c->overload.transactions || cp_iq_waiting(o->iq) >= c->overload.iq_requests ||
+		cp_loop_now(o->loop) >= o->tick.due_ms + c->overload.lag_ms;
+}
+
 enum cp_admission cp_overload_admit(struct cp_overload *o, const struct cp_uas *u, const char *user)
 {
 	const struct sip_msg *m = &u->req;
@@ -231,7 +240,7 @@ enum cp_admission cp_overload_admit(struct cp_overload *o, const struct cp_uas *
 		return CP_ADMIT;
 	if (m->method == SIP_REGISTER && (user || answers_challenge(m)))
 		return CP_ADMIT;	/* a binding that would be lost without it */
-	if (o->throttle.load == CP_LOAD_OVERLOAD && !cp_throttle_admit(&o->throttle)) {
+	if (is_full(o) || (o->throttle.load == CP_LOAD_OVERLOAD && !cp_throttle_admit(&o->throttle))) {
 		CP_COUNT(overload_refused);
 		return CP_REFUSE_LOAD;
 	}

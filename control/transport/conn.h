@@ -100,6 +100,8 @@ struct cp_transport {
 	struct cp_slot *slots;
 	uint32_t n_slots, slot_hint;
 	uv_udp_t udp;
+	struct cp_urgent udp_urgent;
+	unsigned n_reads;          /* of WebSockets */
 	uv_tcp_t tcp_listener;
 	bool has_mw;
 	struct cp_no_tcp no_tcp[CP_NO_TCP_MAX];

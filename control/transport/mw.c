@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Mw: who is listened to (W2-ARC-10), UDP, and what goes by UDP or TCP (RFC 3261 18). */
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "control/app/metrics.h"
 #include "control/transport/conn.h"
 
 #define UDP_ID 1ull
+#define READ_MAX 256u		/* datagrams at a time */
+#define RECEIVE_BYTES (4 << 20)	/* as far as net.core.rmem_max goes: answers wait here while WICs are served */
 #define NO_TCP_MS 60000		/* a core that refused a connection is asked again after this */
 
 struct msg {
@@ -40,6 +43,25 @@ static void on_datagram(uv_udp_t *u, ssize_t n, const uv_buf_t *buf, const struc
 		return;
 	CP_COUNT(mw_messages_in);
 	t->ops->on_message(t->user, &from, gw_sv(buf->base, (size_t)n));
+}
+
+static void read_all(void *user)
+{
+	static char bytes[65536];
+	struct cp_transport *t = user;
+	uv_buf_t buf = uv_buf_init(bytes, sizeof(bytes));
+	struct sockaddr_storage from;
+	socklen_t len = sizeof(from);
+	uv_os_fd_t fd;
+	ssize_t n;
+
+	for (unsigned i = 0; i < READ_MAX && uv_fileno((uv_handle_t *)&t->udp, &fd) == 0; i++) {
+		n = recvfrom(fd, bytes, sizeof(bytes), MSG_DONTWAIT, (struct sockaddr *)&from, &len);
+		if (n < 0)
+			return;
+		on_datagram(&t->udp, n, &buf, (struct sockaddr *)&from, 0);
+		len = sizeof(from);
+	}
 }
 
 static void on_udp_sent(uv_udp_send_t *req, int status)
@@ -115,7 +137,7 @@ enum gw_err cp_mw_open(struct cp_transport *t)
 {
 	struct sockaddr_storage ss;
 	char text[GW_ADDR_STR_BYTES];
-	int r;
+	int r, bytes = RECEIVE_BYTES;
 
 	cp_addr_to(&t->conf->mw.bind, &ss);
 	uv_udp_init(&t->loop->uv, &t->udp);
@@ -129,6 +151,9 @@ enum gw_err cp_mw_open(struct cp_transport *t)
 			gw_addr_str(&t->conf->mw.bind, text), uv_strerror(r));
 		return GW_EIO;
 	}
+	(void)uv_recv_buffer_size((uv_handle_t *)&t->udp, &bytes);
+	t->udp_urgent = (struct cp_urgent){ .read = read_all, .user = t };
+	cp_loop_add_urgent(t->loop, &t->udp_urgent);
 	GW_LOG_INFO(t->log, "mw.listen", "address=%s", gw_addr_str(&t->conf->mw.bind, text));
 	return GW_OK;
 }
@@ -137,6 +162,7 @@ void cp_mw_close(struct cp_transport *t)
 {
 	if (!t->has_mw)
 		return;
+	cp_loop_del_urgent(&t->udp_urgent);
 	uv_close((uv_handle_t *)&t->udp, NULL);
 	uv_close((uv_handle_t *)&t->tcp_listener, NULL);
 	cp_mw_tcp_close(t);

@@ -7,6 +7,7 @@
 #include "control/app/metrics.h"
 #include "control/transport/conn.h"
 
+#define READS_TO_URGENT 8u	/* so many messages at most before those of calls that are there already */
 #define READ_BYTES 16384
 #define WEB_QUEUE_MAX (4u << 20)
 #define FRAMING_BYTES 4096	/* of the last message taken: frame and record headers, our own bookkeeping */
@@ -288,6 +289,10 @@ static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
 {
 	struct cp_w2 *c = s->data;
 
+	if (++c->t->n_reads % READS_TO_URGENT == 0)
+		cp_loop_run_urgent(c->t->loop);
+	if (uv_is_closing((uv_handle_t *)s))
+		return;
 	if (n < 0) {
 		cp_w2_close(c);
 		return;

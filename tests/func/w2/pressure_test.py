@@ -236,6 +236,27 @@ def _(t):
     check(len(tags) == 1, tags)
 
 
+@case("a flood that comes at once is refused above the limit before any measurement", overload={"transactions": 5})
+def _(t):
+    w = t.register()
+    w.s.sendall(b"".join(frame(message(f"f{i}").encode()) for i in range(40)))
+    held = [t.core.get("MESSAGE") for _ in range(5)]
+    for _ in range(35):
+        w.get(503)
+    t.core.none("MESSAGE", 0.1)
+    relax(t, held)
+    for _ in held:
+        w.get(200)
+
+
+@case("the process takes all files it may have, and says when those are few")
+def _(t):
+    row = next(x for x in open(f"/proc/{t.p.pid}/limits") if x.startswith("Max open files")).split()
+    check(row[3] == row[4], row)
+    p = subprocess.run(["prlimit", "--nofile=100:500", sys.argv[1], "-c", f"{t.dir}/c.yaml"], capture_output=True, text=True, timeout=20)
+    check(p.returncode == 1 and "files.few limit=500 needed=10256" in p.stderr, p.stderr)      # its address is taken
+
+
 @case("requests to gateways that wait for a reply are overload", overload={"iq_requests": 2})
 def _(t):
     w = t.register()
