@@ -160,6 +160,12 @@ enum gw_err cp_alg_new(struct cp_alg **out, struct cp_sip *s)
 void cp_alg_set_iq(struct cp_alg *a, struct cp_iq *iq)
 {
 	a->iq = iq;
+	GW_LIST_FOREACH(it, &a->calls) {	/* of before a restart */
+		const struct cp_call *c = GW_CONTAINER(it, struct cp_call, node);
+
+		if (c->context)
+			cp_iq_context_added(iq, c->gateway);
+	}
 }
 
 void cp_alg_free(struct cp_alg *a)

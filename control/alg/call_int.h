@@ -73,6 +73,7 @@ struct cp_call {
 	char icid[64];
 	char *far_ioi;               /* operator of the other party, as its network names itself; NULL: unknown */
 	unsigned gateway;
+	uint64_t gateways_tried;     /* bit mask: they would not have it */
 	uint32_t context;
 	char *term_access, *term_core;
 	struct cp_media_line lines[CP_LINES_MAX];
@@ -233,5 +234,7 @@ struct cp_media_line *cp_call_line(struct cp_call *c, unsigned index);
 /** Index of the first m-line that crosses; -1: none. */
 int cp_media_line(const struct cp_call *c);
 void cp_media_subtract(struct cp_call *c);
+/** What the gateway has said of itself. */
+void cp_media_forget(struct cp_call *c);
 
 #endif

@@ -59,6 +59,34 @@ static void subtracted(struct cp_alg *a, const struct cp_iq_ref *ref, const stru
 	CP_COUNT(iq_contexts_left);	/* its heartbeat will tell when the gateway still has it (F-25) */
 }
 
+/* May another gateway have what this one has not: room, the realm (F-12), a working process? */
+static bool is_for_another(unsigned error)
+{
+	static const unsigned codes[] = { 412, 432, 449, 502, 503, 510, 511, 526, 529, 530, 531 };
+
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+		if (error == codes[i])
+			return true;
+	return false;
+}
+
+/* The first Add of a call failed; before anybody hears of it, the next gateway is asked. false: there is none. */
+static bool reserve_again(struct cp_call *c, const struct cp_iq_ref *ref, const struct iq_txn *reply)
+{
+	unsigned error = reply ? error_of(reply) : 0;
+
+	if (ref->context != IQ_CONTEXT_CHOOSE || (reply && !is_for_another(error)))
+		return false;
+	cp_iq_refused(c->alg->iq, c->gateway, error);
+	c->gateways_tried |= UINT64_C(1) << c->gateway;
+	cp_media_subtract(c);	/* half of it may have been made */
+	cp_media_forget(c);
+	if (cp_media_reserve(c))
+		return false;
+	CP_COUNT(iq_add_again);
+	return true;
+}
+
 static void on_iq_reply(void *user, const struct cp_iq_ref *ref, const struct iq_txn *reply)
 {
 	struct cp_alg *a = user;
@@ -76,19 +104,21 @@ static void on_iq_reply(void *user, const struct cp_iq_ref *ref, const struct iq
 			struct cp_call stray = { .alg = a, .id = ref->call, .gateway = ref->gateway, .context = made };
 
 			stray.call_id = (char *)(uintptr_t)"-";
-			CP_GAUGE_ADD(iq_contexts, 1);
+			cp_iq_context_added(a->iq, ref->gateway);
 			cp_media_subtract(&stray);
 		}
 		return;
 	}
 	CP_TRACE_IQ(CP_TRACE_IN, c->call_id, cp_call_user(c), !reply ? "no reply" : error_of(reply) ? "Error" : "Reply");
 	if (ref->step == STEP_ADD) {
-		if (cp_media_reserved(c, reply))
-			cp_call_not_reserved(c);
-		else if (c->ex.is_delayed)
+		if (cp_media_reserved(c, reply)) {
+			if (!reserve_again(c, ref, reply))
+				cp_call_not_reserved(c);
+		} else if (c->ex.is_delayed) {
 			cp_call_relay_waiting(c);
-		else
+		} else {
 			cp_call_send_offer(c);
+		}
 		return;
 	}
 	if (!reply || error_of(reply) || reply->actions[0].n_cmds < 2) {
@@ -181,22 +211,9 @@ static void on_iq_lost(void *user, unsigned gateway)
 		if (!c->context || c->gateway != gateway)
 			continue;
 		c->context = 0;		/* it died with the gateway */
-		CP_GAUGE_ADD(iq_contexts, -1);
+		cp_iq_context_gone(a->iq, gateway);
 		cp_call_release(c, 503, "media gateway restarted");
 	}
-}
-
-static unsigned contexts(void *user, unsigned gateway)
-{
-	struct cp_alg *a = user;
-	unsigned n = 0;
-
-	GW_LIST_FOREACH(it, &a->calls) {
-		const struct cp_call *c = GW_CONTAINER(it, struct cp_call, node);
-
-		n += c->context && c->gateway == gateway;
-	}
-	return n;
 }
 
 /* What the gateway has and what we believe it has: calls without a context end, contexts without a call are named. */
@@ -221,7 +238,7 @@ static unsigned census(void *user, unsigned gateway, uint32_t *ids, unsigned n)
 			continue;
 		}
 		c->context = 0;
-		CP_GAUGE_ADD(iq_contexts, -1);
+		cp_iq_context_gone(a->iq, gateway);
 		cp_call_release(c, 503, "media gateway has lost the call");
 	}
 	for (unsigned i = 0; i < n; i++)
@@ -231,4 +248,4 @@ static unsigned census(void *user, unsigned gateway, uint32_t *ids, unsigned n)
 	return left;
 }
 
-const struct cp_iq_ops cp_alg_iq_ops = { on_iq_reply, on_iq_notify, on_iq_lost, contexts, census, NULL };
+const struct cp_iq_ops cp_alg_iq_ops = { on_iq_reply, on_iq_notify, on_iq_lost, census, NULL };

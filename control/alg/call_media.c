@@ -84,6 +84,18 @@ struct cp_media_line *cp_call_line(struct cp_call *c, unsigned index)
 	return &c->lines[c->n_lines++];
 }
 
+void cp_media_forget(struct cp_call *c)
+{
+	free(c->term_access);
+	free(c->term_core);
+	c->term_access = c->term_core = NULL;
+	for (unsigned i = 0; i < c->n_lines; i++) {
+		free(c->lines[i].local_access);
+		free(c->lines[i].local_core);
+	}
+	c->n_lines = 0;
+}
+
 static bool has_streams(const struct cp_call *c, unsigned index)
 {
 	for (unsigned i = 0; i < c->n_lines; i++)
@@ -136,7 +148,7 @@ static enum gw_err keep(struct cp_call *c, enum gw_err err, struct gw_buf *b, st
 /* Both streams of one line: wildcards for us, and what the offerer has said of itself. */
 static enum gw_err reserve_line(struct cp_call *c, unsigned i, struct iq_stream *access, struct iq_stream *core)
 {
-	const struct cp_conf *conf = c->alg->s->conf;
+	const struct cp_conf_gateway *gateway = &c->alg->s->conf->iq.gateways[c->gateway];
 	const struct sdp_stream *s = &c->ex.streams[i];
 	const struct sdp_line *l = &c->ex.offer.lines[i];
 	bool from_w2 = c->ex.offerer == CP_SIDE_W2;
@@ -145,8 +157,8 @@ static enum gw_err reserve_line(struct cp_call *c, unsigned i, struct iq_stream 
 	struct gw_buf b = gw_buf(text, sizeof(text));
 	enum gw_err err;
 
-	*access = stream(c, i, conf->media.access_realm);
-	*core = stream(c, i, conf->media.core_realm);
+	*access = stream(c, i, gateway->access_realm);
+	*core = stream(c, i, gateway->core_realm);
 	access->has_local = core->has_local = true;
 	access->has_remote = from_w2;
 	core->has_remote = !from_w2;
@@ -195,12 +207,13 @@ enum gw_err cp_media_reserve(struct cp_call *c)
 			.has_events = true, .events_id = 2, .events = ec } };
 	struct iq_action a = { .context = IQ_CONTEXT_CHOOSE, .priority = -1, .is_emergency = c->is_emergency,
 		.cmds = cmds, .n_cmds = 2 };
+	struct cp_iq_want want = { c->is_emergency, c->gateways_tried };
 	struct cp_iq_gateway_info info;
 	char hb[16];
 	unsigned n = 0;
 	enum gw_err err;
 
-	if (!c->context && (err = cp_iq_pick(c->alg->iq, &c->gateway)))
+	if (!c->context && (err = cp_iq_pick(c->alg->iq, &want, &c->gateway)))
 		return err;
 	cp_iq_gateway(c->alg->iq, c->gateway, &info);
 	snprintf(hb, sizeof(hb), "%u", c->alg->s->conf->iq.heartbeat_s);
@@ -264,7 +277,7 @@ enum gw_err cp_media_reserved(struct cp_call *c, const struct iq_txn *reply)
 		return GW_EBADMSG;
 	}
 	if (!c->context)
-		CP_GAUGE_ADD(iq_contexts, 1);
+		cp_iq_context_added(c->alg->iq, c->gateway);
 	c->context = a->context;
 	if (a->n_cmds < 2 || !take_locals(c, &a->cmds[0], true) || !take_locals(c, &a->cmds[1], false) ||
 		!cp_media_is_reserved(c)) {
@@ -444,5 +457,5 @@ void cp_media_subtract(struct cp_call *c)
 	if (cp_iq_request(c->alg->iq, c->gateway, &a, c->id, STEP_SUBTRACT))
 		GW_LOG_WARN(c->alg->s->log, "iq.subtract_failed", "call=%s context=%u", c->call_id, c->context);
 	c->context = 0;
-	CP_GAUGE_ADD(iq_contexts, -1);
+	cp_iq_context_gone(c->alg->iq, c->gateway);
 }

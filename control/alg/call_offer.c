@@ -135,12 +135,7 @@ void cp_call_free(struct cp_call *c)
 	free(c->ex.answer_text);
 	free(c->call_id);
 	free(c->far_ioi);
-	free(c->term_access);
-	free(c->term_core);
-	for (unsigned i = 0; i < c->n_lines; i++) {
-		free(c->lines[i].local_access);
-		free(c->lines[i].local_core);
-	}
+	cp_media_forget(c);
 	free(c);
 }
 

@@ -276,7 +276,6 @@ static void restore(void *user, struct gw_sv key, struct gw_sv value)
 	gw_list_append(&a->calls, &c->node);
 	CP_GAUGE_ADD(calls, 1);
 	CP_GAUGE_ADD(sip_dialogs, 1);
-	CP_GAUGE_ADD(iq_contexts, c->context != 0);
 	CP_COUNT(state_restored_calls);
 }
 

@@ -213,10 +213,17 @@ static void read_gateways(struct conf *c, struct conf_node *m, struct cp_conf *d
 			conf_error(c, e, "each gateway has a name and an address");
 			continue;
 		}
+		if (d->iq.n_gateways == CP_GATEWAYS_MAX) {
+			conf_error(c, e, "more than %u gateways", CP_GATEWAYS_MAX);
+			return;
+		}
 		g->name = conf_text(c, e, "name", NULL, &token_form);
 		if (d->iq.transport != IQ_UNIX || conf_scalar(c, e, "address", false))
 			g->address = conf_addr(c, e, "address", IQ_PORT, NULL);
 		g->mid = conf_text(c, e, "mid", "", &mid_form);
+		g->weight = conf_uint(c, e, "weight", 1, 1000, 100);
+		g->access_realm = conf_text(c, e, "access_realm", d->media.access_realm, &quotable_form);
+		g->core_realm = conf_text(c, e, "core_realm", d->media.core_realm, &quotable_form);
 		for (unsigned i = 0; i < d->iq.n_gateways; i++)
 			if (strcmp(d->iq.gateways[i].name, g->name) == 0)
 				conf_error(c, e, "gateway \"%s\" is given twice", g->name);
@@ -350,9 +357,9 @@ enum gw_err cp_conf_load(const char *path, FILE *err, struct cp_conf **out)
 	if (text && (e = conf_parse(&c, &o->arena, path, gw_sv(text, n), &b)) == GW_OK) {
 		read_w2(&c, &o->conf);
 		read_mw(&c, &o->conf);
-		read_iq(&c, &o->conf);
 		read_emergency(&c, &o->conf);
 		read_rest(&c, &o->conf);
+		read_iq(&c, &o->conf);	/* after media, whose realms are its defaults */
 		cp_conf_read_tokens(&c, &o->conf);
 		cp_conf_read_web(&c, &o->conf);
 		read_state(&c, &o->conf);

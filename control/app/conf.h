@@ -9,10 +9,14 @@
 #include "proto/base/addr.h"
 #include "proto/base/log.h"
 
+#define CP_GATEWAYS_MAX 64u      /* bits of a mask */
+
 struct cp_conf_gateway {
 	char *name;               /* for logs and metrics */
 	struct gw_addr address;   /* its H.248 port; default port 2944 */
 	char *mid;                /* expected mId ("[192.0.2.10]:2944", "<agw1.example>"); empty: any from address */
+	unsigned weight;                /* its share of new calls, 100 */
+	char *access_realm, *core_realm; /* its names for them; default: those of media */
 };
 
 /** IMPUs a WWSF may hand out in scenario 3 (W2-TOK-08): URIs, with one "*" or "{FIRST..LAST}" in the user part. */

@@ -122,6 +122,9 @@
 	X(iq_bad_message, "H.248 messages that could not be decoded")                             \
 	X(iq_refused_source, "H.248 messages and connections refused: not of a configured gateway") \
 	X(iq_links_lost, "connections of gateways that ended")                                    \
+	X(iq_overloads, "reports of overload by gateways")                                        \
+	X(iq_throttled, "times a gateway was passed over for a new call: full, or over load")     \
+	X(iq_add_again, "new calls asked of another gateway after one had refused")               \
 	X(iq_bad_framing, "Iq connections closed: what came is no TPKT, or too large")            \
 	X(iq_gateway_lost, "gateways lost or restarted")                                          \
 	X(state_puts, "records given to the state store")                                          \

@@ -3,6 +3,7 @@
 #include "control/app/ops.h"
 
 #include "control/alg/call.h"
+#include "control/app/conf_check.h"
 #include "control/app/metrics.h"
 #include "control/app/page.h"
 #include "control/sip/entry.h"
@@ -83,11 +84,30 @@ static json_t *show_gateways(void *user)
 	for (unsigned k = 0; cp_iq_gateway(o->iq, k, &i); k++) {
 		char addr[GW_ADDR_STR_BYTES];
 
-		json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:i, s:I, s:I}", "name", i.name, "address",
-			gw_addr_str(&i.address, addr), "in_service", i.is_up, "version", (int)i.version,
-			"requests", (json_int_t)i.requests, "timeouts", (json_int_t)i.timeouts));
+		json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:b, s:i, s:i, s:i, s:I, s:I}", "name", i.name,
+			"address", gw_addr_str(&i.address, addr), "in_service", i.is_up, "locked", i.is_locked, "version",
+			(int)i.version, "contexts", (int)i.contexts, "calls_per_s_limit", (int)i.rate, "requests", (json_int_t)i.requests, "timeouts", (json_int_t)i.timeouts));
 	}
 	return list;
+}
+
+/* "gateway lock NAME", "gateway unlock NAME", "gateway handoff NAME MGC-ID" */
+static json_t *gateway(void *user, struct gw_sv args)
+{
+	struct cp_ops *o = user;
+	struct gw_sv what, name, mgc = GW_SV_NONE;
+	enum gw_err err = GW_EINVAL;
+
+	if (!gw_sv_word(&args, &what) || !gw_sv_word(&args, &name))
+		return cp_ctl_error("gateway lock|unlock NAME, gateway handoff NAME MGC-ID");
+	if (gw_sv_eq(what, GW_SV("lock")) || gw_sv_eq(what, GW_SV("unlock")))
+		err = cp_iq_lock(o->iq, name, gw_sv_eq(what, GW_SV("lock")));
+	else if (gw_sv_eq(what, GW_SV("handoff")) && gw_sv_word(&args, &mgc) && cp_conf_is_mid(mgc))
+		err = cp_iq_hand_off(o->iq, name, mgc);
+	if (err)
+		return cp_ctl_error(err == GW_ENOENT ? "no such gateway" : err == GW_ECLOSED ? "it is out of service" :
+			"gateway lock|unlock NAME, gateway handoff NAME MGC-ID");
+	return show_gateways(o);
 }
 
 /* ---- kick --------------------------------------------------------------------------------------------- */
@@ -186,6 +206,7 @@ enum gw_err cp_ops_open(struct cp_ops *o, struct cp_ctl *c)
 		(err = cp_ctl_register(c, "core", cp_entry_show, o->sip->entry)) ||
 		(err = cp_ctl_register(c, "names", cp_resolver_show, cp_entry_resolver(o->sip->entry))) ||
 		(err = cp_ctl_register(c, "gateways", show_gateways, o)) ||
+		(err = cp_ctl_command(c, "gateway", gateway, o)) ||
 		(err = cp_ctl_command(c, "kick", kick, o)) || (err = cp_ctl_command(c, "drain", drain, o)))
 		return err;
 	return GW_OK;

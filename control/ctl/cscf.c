@@ -13,6 +13,8 @@ const char ctl_cscf_usage[] =
 	"  cscf show core|names|gateways|counters                        neighbours, numbers\n"
 	"  cscf kick IMPU                                                end a user's registrations, calls and sockets\n"
 	"  cscf kick CONNECTION                                          close one WebSocket; it may come back\n"
+	"  cscf gateway lock|unlock NAME                                 no new calls to it; the calls it has go on\n"
+	"  cscf gateway handoff NAME MGC-ID                              order it to another controller, e.g. [192.0.2.2]:2944\n"
 	"  cscf drain [on|off] [--wait]                                  refuse what is new with 503; --wait: until no call\n"
 	"                                                                is left\n"
 	"  cscf trace [--call CALL-ID] [--user IMPU] [--ladder] [--write FILE]\n"
@@ -56,6 +58,22 @@ static int show(const struct ctl_options *o, const char *name)
 	} else {
 		return CTL_USAGE;
 	}
+	if (!j)
+		return CTL_FAILED;
+	ctl_print(stdout, j, o->as_json);
+	json_decref(j);
+	return CTL_OK;
+}
+
+static int gateway(const struct ctl_options *o, int argc, char **argv)
+{
+	char command[400];
+	json_t *j;
+
+	if (snprintf(command, sizeof(command), "gateway %s %s %s", argv[0], argv[1], argc > 2 ? argv[2] : "") >=
+		(int)sizeof(command) || command[strcspn(command, "\r\n")])
+		return CTL_USAGE;
+	j = ctl_ask_ok(o->path, command);
 	if (!j)
 		return CTL_FAILED;
 	ctl_print(stdout, j, o->as_json);
@@ -129,6 +147,8 @@ int ctl_cscf(int argc, char **argv)
 		return show(&o, argv[1]);
 	if (n == 2 && strcmp(argv[0], "kick") == 0 && !is_waiting)
 		return kick(&o, argv[1]);
+	if ((n == 3 || n == 4) && strcmp(argv[0], "gateway") == 0 && !is_waiting)
+		return gateway(&o, n - 1, argv + 1);
 	if ((n == 1 || n == 2) && strcmp(argv[0], "drain") == 0)
 		return drain(&o, n == 2 ? argv[1] : "", is_waiting);
 	return CTL_USAGE;

@@ -103,7 +103,9 @@ static void notify(struct cp_iq *q, struct cp_gateway *g, uint32_t context, cons
 {
 	*r = (struct iq_cmd){ .kind = IQ_NOTIFY, .term = c->term };
 	CP_COUNT(iq_notifies);
-	for (unsigned i = 0; i < c->n_observed && r->error == 0; i++)
+	for (unsigned i = 0; c->term.kind == IQ_TERM_ROOT && i < c->n_observed; i++)
+		cp_gateway_event(q, g, &c->observed[i]);
+	for (unsigned i = 0; c->term.kind != IQ_TERM_ROOT && i < c->n_observed && r->error == 0; i++)
 		if (!q->ops.notify(q->ops.user, (unsigned)(g - q->gw), context, c->term.text,
 			    &c->observed[i]))
 			r->error = 411;
@@ -188,7 +190,7 @@ static void reply(struct cp_iq *q, struct cp_gateway *g, const struct iq_path *f
 		(void)!send_msg(q, from, &m, &text);
 	if (!tag)
 		return;
-	cp_gateway_learn(g, t);
+	cp_gateway_learn(q, g, t);
 	finish(q, tag, t);
 }
 
@@ -285,8 +287,8 @@ enum gw_err cp_iq_new(struct cp_iq **out, const struct cp_conf *conf, struct cp_
 	}
 	for (unsigned i = 0; i < q->n; i++) {
 		q->gw[i].q = q;
-		q->gw[i].audit.fn = cp_gateway_on_audit;
-		cp_gateway_on_audit(&q->gw[i].audit, cp_loop_now(loop));
+		q->gw[i].audit.fn = cp_gateway_on_audit;	/* after the calls of before a restart are known */
+		(void)gw_timer_arm(&loop->timers, &q->gw[i].audit, cp_loop_now(loop));
 	}
 	*out = q;
 	return GW_OK;
@@ -345,20 +347,6 @@ void cp_iq_free(struct cp_iq *q)
 	uv_close((uv_handle_t *)&q->poll, on_closed);
 }
 
-enum gw_err cp_iq_pick(struct cp_iq *q, unsigned *gateway)
-{
-	for (unsigned i = 0; i < q->n; i++) {
-		unsigned k = (q->next + i) % q->n;
-
-		if (q->gw[k].state != GATEWAY_UP || !cp_gateway_is_reachable(&q->gw[k]))
-			continue;
-		q->next = k + 1;
-		*gateway = k;
-		return GW_OK;
-	}
-	return GW_ENOENT;
-}
-
 enum gw_err cp_iq_request(struct cp_iq *q, unsigned gateway, const struct iq_action *a, uint64_t call,
 	unsigned step)
 {
@@ -379,6 +367,7 @@ bool cp_iq_gateway(const struct cp_iq *q, unsigned gateway, struct cp_iq_gateway
 	if (gateway >= q->n)
 		return false;
 	*out = (struct cp_iq_gateway_info){ g->conf->name, g->conf->address, g->state == GATEWAY_UP,
-		g->has_xwrtc, g->has_tlsbsc, g->version, g->requests, g->timeouts };
+		g->is_locked || g->is_leaving, g->has_xwrtc, g->has_tlsbsc, g->version, g->n_contexts,
+		iq_throttle_rate(&g->throttle), g->requests, g->timeouts };
 	return true;
 }

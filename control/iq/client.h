@@ -24,8 +24,6 @@ struct cp_iq_ops {
 		const struct iq_item *event);
 	/** The gateway restarted or does not answer: its contexts are gone. Also told when it had none. */
 	void (*lost)(void *user, unsigned gateway);
-	/** How many contexts calls have at this gateway although it is out of service: after a restart of ours. */
-	unsigned (*contexts)(void *user, unsigned gateway);
 	/**
 	 * All contexts of a gateway that registers again while there are calls. Those nobody owns are to stay in ids.
 	 * @return how many stayed; the client subtracts them
@@ -40,8 +38,25 @@ enum gw_err cp_iq_new(struct cp_iq **out, const struct cp_conf *conf, struct cp_
 void cp_iq_stop(struct cp_iq *q);
 void cp_iq_free(struct cp_iq *q);
 
-/** A gateway in service for a new call. GW_ENOENT: none. */
-enum gw_err cp_iq_pick(struct cp_iq *q, unsigned *gateway) GW_NODISCARD;
+/** What a new call asks of a gateway. */
+struct cp_iq_want {
+	bool is_exempt;              /* emergency, priority: overload spares others, not these (F-75) */
+	uint64_t tried;              /* bit mask of gateways that would not have it */
+};
+/**
+ * The gateway in service with most room for a new call: fewest contexts by its weight.
+ * @return GW_OK; GW_ENOENT: none; GW_ELIMIT: all are full or report overload
+ */
+enum gw_err cp_iq_pick(struct cp_iq *q, const struct cp_iq_want *want, unsigned *gateway) GW_NODISCARD;
+/** The gateway had no room for a context, with this H.248 error: it is left alone for a while. */
+void cp_iq_refused(struct cp_iq *q, unsigned gateway, unsigned error);
+/** A call has a context there, has it no more. */
+void cp_iq_context_added(struct cp_iq *q, unsigned gateway);
+void cp_iq_context_gone(struct cp_iq *q, unsigned gateway);
+/** The operator's lock: no new calls go there (2.6). GW_ENOENT: no such gateway. */
+enum gw_err cp_iq_lock(struct cp_iq *q, struct gw_sv name, bool is_locked) GW_NODISCARD;
+/** Order a gateway to another controller (3.3). GW_ENOENT: no such gateway; GW_ECLOSED: out of service. */
+enum gw_err cp_iq_hand_off(struct cp_iq *q, struct gw_sv name, struct gw_sv mgc_id) GW_NODISCARD;
 /**
  * Send one action. call and step come back with the reply; step 0: nobody waits for it.
  */
@@ -54,8 +69,8 @@ size_t cp_iq_waiting(const struct cp_iq *q);
 struct cp_iq_gateway_info {
 	const char *name;
 	struct gw_addr address;
-	bool is_up, has_xwrtc, has_tlsbsc;   /* up: new calls may go there */
-	unsigned version;
+	bool is_up, is_locked, has_xwrtc, has_tlsbsc;   /* up and not locked: new calls may go there */
+	unsigned version, contexts, rate;    /* rate: new calls a second it is asked for; 0: no limit */
 	uint64_t requests, timeouts;
 };
 /** false: no such index. */

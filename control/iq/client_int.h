@@ -5,6 +5,7 @@
 
 #include "control/iq/client.h"
 #include "net/iq_net.h"
+#include "proto/iq/throttle.h"
 #include "proto/iq/xact.h"
 
 #include <uv.h>
@@ -27,8 +28,12 @@ struct cp_gateway {
 	enum gateway_state state;
 	struct iq_xact_peer peer;
 	struct iq_path path;         /* UDP: always; else conn 0 when there is no connection */
-	bool has_xwrtc, has_tlsbsc;
-	bool is_locked;              /* said itself that it leaves: comes back by itself, too */
+	bool has_xwrtc, has_tlsbsc, has_ocp, has_chp;
+	bool is_gone;                /* said itself that it leaves: comes back by itself, too */
+	bool is_leaving, is_locked;  /* no new calls: it will leave (Graceful), the operator's word */
+	unsigned n_contexts;
+	uint64_t full_until_ms;
+	struct iq_throttle throttle;
 	bool is_probing, needs_clear;
 	unsigned version;
 	uint64_t last_heard_ms;
@@ -69,7 +74,13 @@ enum gw_err cp_iq_send_action(struct cp_iq *q, struct cp_gateway *g, const struc
 /** A request without an answer: who waits for it is told. */
 void cp_iq_forget(void *user, void *tag);
 
+/* choose.c */
+/** An event on ROOT: what it says of load. */
+void cp_gateway_event(struct cp_iq *q, struct cp_gateway *g, const struct iq_item *ev);
+
 /* gateway.c */
+/** One command of our own. false: it could not be sent (logged). */
+bool cp_gateway_command(struct cp_iq *q, struct cp_gateway *g, uint32_t context, struct iq_cmd *c, unsigned step);
 void cp_gateway_down(struct cp_iq *q, struct cp_gateway *g, const char *why);
 /** The reply to a request of our own, by step; NULL: none. */
 void cp_gateway_own_reply(struct cp_iq *q, struct cp_gateway *g, unsigned step, const struct iq_txn *reply);
@@ -78,7 +89,7 @@ void cp_gateway_service_change(struct cp_iq *q, struct cp_gateway *g, const stru
 	bool *registered);
 void cp_gateway_greet(struct cp_iq *q, struct cp_gateway *g);
 /** What a reply tells of its packages. */
-void cp_gateway_learn(struct cp_gateway *g, const struct iq_txn *t);
+void cp_gateway_learn(struct cp_iq *q, struct cp_gateway *g, const struct iq_txn *t);
 void cp_gateway_subtract_stray(struct cp_iq *q, struct cp_gateway *g, uint32_t context);
 void cp_gateway_on_audit(struct gw_timer *timer, uint64_t now_ms);
 

@@ -12,8 +12,7 @@
 #define CENSUS_MAX 800u		/* contexts one answer can surely tell: 64 KB, about 60 bytes each */
 #define PROBE_MS 10000u		/* back in service within 60 s (threats Q3, Q4), whatever audit_s is */
 
-static bool send_command(struct cp_iq *q, struct cp_gateway *g, uint32_t context, struct iq_cmd *c,
-	unsigned step)
+bool cp_gateway_command(struct cp_iq *q, struct cp_gateway *g, uint32_t context, struct iq_cmd *c, unsigned step)
 {
 	struct iq_action a = { .context = context, .priority = -1, .cmds = c, .n_cmds = 1 };
 
@@ -29,12 +28,7 @@ void cp_gateway_subtract_stray(struct cp_iq *q, struct cp_gateway *g, uint32_t c
 	struct iq_cmd c = { .kind = IQ_SUBTRACT, .term = { IQ_TERM_ALL, GW_SV("*") },
 		.is_wildcard_response = true, .has_audit = true };
 
-	(void)send_command(q, g, context, &c, 0);
-}
-
-static unsigned contexts(const struct cp_iq *q, const struct cp_gateway *g)
-{
-	return q->ops.contexts(q->ops.user, (unsigned)(g - q->gw));
+	(void)cp_gateway_command(q, g, context, &c, 0);
 }
 
 /*
@@ -119,8 +113,8 @@ static void announce(struct cp_iq *q, struct cp_gateway *g)
 
 	/* 2.9: a restart; warm (902) when the calls there are still known */
 	c.sc.method = IQ_RESTART;
-	c.sc.reason = contexts(q, g) ? 902 : 901;
-	g->is_probing = send_command(q, g, IQ_CONTEXT_NULL, &c, OWN_PROBE);
+	c.sc.reason = g->n_contexts ? 902 : 901;
+	g->is_probing = cp_gateway_command(q, g, IQ_CONTEXT_NULL, &c, OWN_PROBE);
 }
 
 /*
@@ -133,11 +127,11 @@ void cp_gateway_on_audit(struct gw_timer *timer, uint64_t now_ms)
 	struct iq_cmd c = { .kind = IQ_AUDIT_VALUE, .term = IQ_ROOT, .has_audit = true };
 	uint64_t period = g->q->conf->iq.audit_s * 1000ull;
 
-	if (g->state == GATEWAY_DOWN && !g->is_locked && !g->is_probing && cp_gateway_is_reachable(g)) {
+	if (g->state == GATEWAY_DOWN && !g->is_gone && !g->is_probing && cp_gateway_is_reachable(g)) {
 		CP_COUNT(iq_probes);
 		announce(g->q, g);
 	} else if (g->state != GATEWAY_DOWN && now_ms - g->last_heard_ms >= period) {
-		(void)send_command(g->q, g, IQ_CONTEXT_NULL, &c, 0);
+		(void)cp_gateway_command(g->q, g, IQ_CONTEXT_NULL, &c, 0);
 	}
 	if (g->state == GATEWAY_DOWN && period > PROBE_MS)
 		period = PROBE_MS;
@@ -161,17 +155,17 @@ void cp_gateway_greet(struct cp_iq *q, struct cp_gateway *g)
 {
 	struct iq_cmd audit = { .kind = IQ_AUDIT_VALUE, .term = IQ_ROOT, .has_audit = true,
 		.audit = IQ_AUDIT_PACKAGES };
-	unsigned n = contexts(q, g);
+	unsigned n = g->n_contexts;
 	struct iq_cmd list = { .kind = IQ_AUDIT_VALUE, .term = { IQ_TERM_ALL, GW_SV("*") }, .has_audit = true };
 	struct iq_cmd clear = { .kind = IQ_SUBTRACT, .term = { IQ_TERM_ALL, GW_SV("*") },
 		.is_wildcard_response = true, .has_audit = true };
 
 	if (g->peer.is_reliable)
 		iq_xact_resend(&q->xact, &g->peer);	/* what went down with the connection before */
-	(void)send_command(q, g, IQ_CONTEXT_NULL, &audit, 0);
+	(void)cp_gateway_command(q, g, IQ_CONTEXT_NULL, &audit, 0);
 	if (g->needs_clear && n > CENSUS_MAX)
 		gateway_up(q, g);	/* believed; orphans are found by their heartbeats (F-25) */
-	else if (g->needs_clear && !send_command(q, g, IQ_CONTEXT_ALL, n ? &list : &clear, n ? OWN_CENSUS : OWN_CLEAR))
+	else if (g->needs_clear && !cp_gateway_command(q, g, IQ_CONTEXT_ALL, n ? &list : &clear, n ? OWN_CENSUS : OWN_CLEAR))
 		cp_gateway_down(q, g, "cannot be cleared");
 	g->needs_clear = false;
 	(void)gw_timer_arm(&q->loop->timers, &g->audit, cp_loop_now(q->loop) + q->conf->iq.audit_s * 1000ull);
@@ -183,10 +177,16 @@ void cp_gateway_service_change(struct cp_iq *q, struct cp_gateway *g, const stru
 	unsigned version = c->sc.version && c->sc.version < IQ_VERSION_MAX ? c->sc.version : IQ_VERSION_MAX;
 
 	*r = (struct iq_cmd){ .kind = IQ_SERVICE_CHANGE, .term = c->term };
-	if (c->term.kind != IQ_TERM_ROOT || c->sc.method == IQ_GRACEFUL)
+	if (c->term.kind != IQ_TERM_ROOT)
 		return;
+	if (c->sc.method == IQ_GRACEFUL || (c->sc.method == IQ_RESTART && c->sc.reason == 918)) {	/* 918: it stays */
+		g->is_leaving = c->sc.method == IQ_GRACEFUL;
+		GW_LOG_NOTICE(q->log, g->is_leaving ? "iq.gateway_leaving" : "iq.gateway_stays", "gateway=%s contexts=%u",
+			g->conf->name, g->n_contexts);
+		return;
+	}
 	if (c->sc.method == IQ_FORCED) {
-		g->is_locked = true;
+		g->is_gone = true;
 		cp_gateway_down(q, g, "taken out of service");
 		return;
 	}
@@ -201,8 +201,11 @@ void cp_gateway_service_change(struct cp_iq *q, struct cp_gateway *g, const stru
 	g->version = version;
 	r->sc.version = version;
 	r->sc.profile = c->sc.profile;
-	g->is_locked = false;
-	g->has_xwrtc = g->has_tlsbsc = false;	/* told anew by the audit that follows */
+	g->is_gone = false;
+	g->is_leaving = false;
+	g->full_until_ms = 0;
+	g->throttle = (struct iq_throttle){ .is_active = false };
+	g->has_xwrtc = g->has_tlsbsc = g->has_ocp = g->has_chp = false;	/* told anew by the audit that follows */
 	if (g->state == GATEWAY_DOWN) {
 		g->state = GATEWAY_CLEARING;
 		g->needs_clear = true;
@@ -212,8 +215,23 @@ void cp_gateway_service_change(struct cp_iq *q, struct cp_gateway *g, const stru
 	*registered = true;
 }
 
-void cp_gateway_learn(struct cp_gateway *g, const struct iq_txn *t)
+/* M-21: its load is asked for once it has said that it can tell. */
+static void subscribe(struct cp_iq *q, struct cp_gateway *g)
 {
+	struct iq_item ev[2];
+	struct iq_cmd c = { .kind = IQ_MODIFY, .term = IQ_ROOT, .has_events = true, .events_id = 1, .events = ev };
+
+	if (g->has_ocp)
+		ev[c.n_events++] = (struct iq_item){ .id = IQ_EV_OVERLOAD };
+	if (g->has_chp)
+		ev[c.n_events++] = (struct iq_item){ .id = IQ_EV_CONGESTION };
+	(void)cp_gateway_command(q, g, IQ_CONTEXT_NULL, &c, 0);
+}
+
+void cp_gateway_learn(struct cp_iq *q, struct cp_gateway *g, const struct iq_txn *t)
+{
+	bool had_load = g->has_ocp || g->has_chp;
+
 	for (unsigned i = 0; i < t->n_actions; i++)
 		for (unsigned k = 0; k < t->actions[i].n_cmds; k++) {
 			const struct iq_cmd *c = &t->actions[i].cmds[k];
@@ -221,6 +239,10 @@ void cp_gateway_learn(struct cp_gateway *g, const struct iq_txn *t)
 			for (unsigned p = 0; p < c->n_packages; p++) {
 				g->has_xwrtc |= gw_sv_istarts(c->packages[p], GW_SV("xwrtc-"));
 				g->has_tlsbsc |= gw_sv_istarts(c->packages[p], GW_SV("tlsbsc-"));
+				g->has_ocp |= gw_sv_istarts(c->packages[p], GW_SV("ocp-"));
+				g->has_chp |= gw_sv_istarts(c->packages[p], GW_SV("chp-"));
 			}
 		}
+	if (!had_load && (g->has_ocp || g->has_chp))
+		subscribe(q, g);
 }

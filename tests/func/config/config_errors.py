@@ -61,6 +61,7 @@ CASES = [
     (AGW, "socket: /run/w2gw/iq.sock", "socket: /" + 120 * "x", "socket", "limit of a UNIX socket"),
     (CSCF, 'mid: "[127.0.0.1]:2944"', 'mid: "bad mid{"', "mid", "[address]:port"),
     (CSCF, 'mid: "[127.0.0.1]:2944"', 'mid: "[127.0.0.1]:99999"', "mid", "[address]:port"),
+    (CSCF, "weight: 100 ", "weight: 0 ", "weight", "from 1 to 1000"),
     (CSCF, '      mid: ""', '      mid: "<agw1.example"', "mid", "[address]:port"),
     (CSCF, "origins: []", 'origins: ["https://phone.example/"]', "origins", "no slash"),
     (CSCF, "origins: []", 'origins: ["https://Phone.example"]', "origins", "lower case"),

@@ -173,14 +173,15 @@ def locals_of(command):
 
 class Gateway(threading.Thread):
     """Answers every H.248 command well. seen: ("add", context), ("mod", context, text), ("sub", context),
-    ("rx", text) for what is no request. fail: commands ("add", "mod", "sub") answered with error 510;
+    ("rx", text) for what is no request. fail: commands ("add", "mod", "sub") answered with error code;
     silent: nothing is answered. live: its contexts, told when all are audited. method: of its ServiceChange."""
-    def __init__(self):
+    def __init__(self, port=MG_PORT):
         super().__init__(daemon=True)
+        self.port = port
         self.s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.s.bind((LO, MG_PORT))
+        self.s.bind((LO, port))
         self.event = threading.Condition()
-        self.seen, self.fail, self.silent, self.ctx = [], set(), False, 100
+        self.seen, self.fail, self.silent, self.ctx, self.code = [], set(), False, 100, 510
         self.live, self.method = {}, 'Restart, Reason = "901 Cold Boot"'
         self.start()
 
@@ -188,7 +189,7 @@ class Gateway(threading.Thread):
         self.s.sendto(text.encode(), (LO, IQ_PORT))
 
     def register(self):
-        self.tx(f"MEGACO/1 [{LO}]:{MG_PORT}\nTransaction = {random.randrange(1, 1 << 30)} {{ Context = - {{ "
+        self.tx(f"MEGACO/1 [{LO}]:{self.port}\nTransaction = {random.randrange(1, 1 << 30)} {{ Context = - {{ "
                 f'ServiceChange = ROOT {{ Services {{ Method = {self.method}, Version = 3 }} }} }} }}')
 
     def note(self, *what):
@@ -220,7 +221,7 @@ class Gateway(threading.Thread):
         kind, items = None, []
         if ctx == "*" and body.startswith("AV=*"):
             ctxs = [f"Context = {c} {{ AuditValue = ip/1/a/{c}, AuditValue = ip/1/c/{c} }}" for c in self.live]
-            self.tx(f"MEGACO/3 [{LO}]:{MG_PORT}\nReply = {tid} {{ " + (", ".join(ctxs) or
+            self.tx(f"MEGACO/3 [{LO}]:{self.port}\nReply = {tid} {{ " + (", ".join(ctxs) or
                     'Context = * { Error = 431 { "none" } }') + " }")
             self.note("census", tuple(self.live))
             return
@@ -239,18 +240,20 @@ class Gateway(threading.Thread):
         else:
             items = ["ServiceChange = ROOT"]
         if kind in self.fail:
-            items = ['Error = 510 { "refused by the test" }']
+            items = [f'Error = {self.code} {{ "refused by the test" }}']
         if kind == "add" and kind not in self.fail:
             self.live[ctx] = True
         elif kind == "sub" and kind not in self.fail:
             self.live.pop(int(ctx), None) if ctx.isdigit() else self.live.clear()
-        self.tx(f"MEGACO/3 [{LO}]:{MG_PORT}\nReply = {tid} {{ Context = {ctx} {{ {', '.join(items)} }} }}")
+        self.tx(f"MEGACO/3 [{LO}]:{self.port}\nReply = {tid} {{ Context = {ctx} {{ {', '.join(items)} }} }}")
         if kind:
             self.note(kind, ctx, body)
+        elif "MT=HO" in body:
+            self.note("handoff", body)
         elif items == ["ServiceChange = ROOT"]:
             self.register()
 
     def close(self):
         """The thread waits in recv, which a close does not end."""
-        self.s.sendto(b"stop", (LO, MG_PORT))
+        self.s.sendto(b"stop", (LO, self.port))
         self.join(5)
