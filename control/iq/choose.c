@@ -30,24 +30,32 @@ static struct cp_gateway *least(struct cp_iq *q, uint64_t without)
 	return best;
 }
 
+static enum gw_err take(struct cp_iq *q, const struct cp_gateway *g, unsigned *gateway)
+{
+	*gateway = (unsigned)(g - q->gw);
+	q->next = *gateway + 1;
+	return GW_OK;
+}
+
 enum gw_err cp_iq_pick(struct cp_iq *q, const struct cp_iq_want *want, unsigned *gateway)
 {
 	uint64_t without = want->tried, now = cp_loop_now(q->loop);
+	struct cp_gateway *g, *full = NULL;
 	enum gw_err err = GW_ENOENT;
-	struct cp_gateway *g;
 
 	while ((g = least(q, without))) {
-		unsigned k = (unsigned)(g - q->gw);
+		bool is_full = now < g->full_until_ms;
 
-		if (want->is_exempt || (now >= g->full_until_ms && iq_throttle_admit(&g->throttle, now))) {
-			q->next = k + 1;
-			*gateway = k;
-			return GW_OK;
-		}
-		without |= UINT64_C(1) << k;
+		if (want->is_exempt || (!is_full && iq_throttle_admit(&g->throttle, now)))
+			return take(q, g, gateway);
+		if (is_full && !full)
+			full = g;
+		without |= UINT64_C(1) << (g - q->gw);
 		err = GW_ELIMIT;
 		CP_COUNT(iq_throttled);
 	}
+	if (full && iq_throttle_admit(&full->throttle, now))	/* better asked than the caller refused: calls end */
+		return take(q, full, gateway);
 	return err;
 }
 
