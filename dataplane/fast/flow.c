@@ -39,35 +39,38 @@ static struct dp_flow *used_slot(struct dp_worker *w, dp_flow_id id)
 
 struct dp_flow *dp_flow_reverse(struct dp_worker *w, const struct dp_flow *fl)
 {
-	return fl->rest.reverse ? used_slot(w, fl->rest.reverse) : NULL;
+	dp_flow_id reverse = dp_rest_of(w, fl)->reverse;
+
+	return reverse ? used_slot(w, reverse) : NULL;
 }
 
 void dp_flow_encap(struct dp_worker *w, struct dp_flow *fl)
 {
-	struct dp_path out = fl->rest.out;
+	struct dp_path out = dp_rest_of(w, fl)->out;
 
 	out.remote = dp_source_remote(w, fl);
 	dp_encap_make(w->fast, &w->nexthops[out.nexthop % DP_NEXTHOPS_MAX], &out, &fl->encap);
 }
 
-static void set_gate(struct dp_flow *fl, bool is_open, uint64_t in_until_tsc, uint64_t out_until_tsc)
+static void set_gate(struct dp_worker *w, struct dp_flow *fl, bool is_open, uint64_t in_until_tsc, uint64_t out_until_tsc)
 {
-	fl->rest.is_open = is_open;
+	dp_rest_of(w, fl)->is_open = is_open;
 	fl->until_tsc = !is_open ? 0 : RTE_MIN(in_until_tsc, out_until_tsc);
 }
 
 /* From the specification, as the service core thinks of it, to what a packet is held against. */
 static void warm(struct dp_worker *w, struct dp_flow *fl, const struct dp_flow_spec *s)
 {
-	bool is_same_order = fl->rest.latch == s->latch && fl->rest.latch_order == s->latch_order;
+	struct dp_flow_rest *rest = dp_rest_of(w, fl);
+	bool is_same_order = rest->latch == s->latch && rest->latch_order == s->latch_order;
 	struct dp_flow *reverse;
 
-	fl->rest = (struct dp_flow_rest){ .cookie = s->cookie, .reverse = s->reverse, .out = s->out, .source = s->source,
+	*rest = (struct dp_flow_rest){ .rtcp_share = rest->rtcp_share, .cookie = s->cookie, .reverse = s->reverse, .out = s->out, .source = s->source,
 		.source_port_last = s->source_port_last, .laddr = s->laddr, .local_port = s->local_port,
 		.source_prefix = s->source_prefix, .latch = (uint8_t)s->latch, .latch_order = s->latch_order,
 		.check_source = s->check_source, .check_port = s->check_port };
 	reverse = dp_flow_reverse(w, fl);
-	set_gate(fl, s->is_open && s->out_is_open, s->open_until_tsc, s->out_until_tsc);
+	set_gate(w, fl, s->is_open && s->out_is_open, s->open_until_tsc, s->out_until_tsc);
 	fl->srtp = s->srtp;
 	fl->pt_mask[0] = s->pt_mask[0];
 	fl->pt_mask[1] = s->pt_mask[1];
@@ -77,14 +80,19 @@ static void warm(struct dp_worker *w, struct dp_flow *fl, const struct dp_flow_s
 	dp_source_set(fl, s, is_same_order);
 	fl->is_policed = s->police.sdr || s->police.pdr;
 	if (fl->is_policed) {
-		dp_policer_set(&fl->policer, &s->police, w->fast->hz, rte_rdtsc());
-		dp_rtcp_share_set(&fl->rtcp_share, &s->police, w->fast->hz, rte_rdtsc());
+		dp_policer_set(dp_policer_of(w, fl), &s->police, w->fast->hz, rte_rdtsc());
+		dp_rtcp_share_set(&rest->rtcp_share, &s->police, w->fast->hz, rte_rdtsc());
 	}
 	fl->stats.clock_hz = s->clock_hz;
 	fl->ts_per_tsc_q40 = ((uint64_t)s->clock_hz << 40) / w->fast->hz;
 	dp_flow_encap(w, fl);
 	if (reverse && s->latch != DP_LATCH_OFF)
 		dp_flow_encap(w, reverse);
+}
+
+static void forget_port(struct dp_worker *w, const struct dp_flow *fl)
+{
+	*port_slot(w, dp_rest_of(w, fl)->laddr, dp_rest_of(w, fl)->local_port) = 0;
 }
 
 static void set(struct dp_worker *w, const struct dp_cmd *c)
@@ -102,12 +110,14 @@ static void set(struct dp_worker *w, const struct dp_cmd *c)
 	}
 	if (!fl->is_used) {
 		memset(fl, 0, sizeof(*fl));
+		memset(dp_rest_of(w, fl), 0, sizeof(struct dp_flow_rest));
+		memset(dp_policer_of(w, fl), 0, sizeof(struct dp_policer));
 		fl->is_used = true;
 		fl->generation = dp_id_generation(c->flow);
 		memcpy(fl->left, allowances, sizeof(fl->left));
 		w->stats.flows++;
 	} else {
-		*port_slot(w, fl->rest.laddr, fl->rest.local_port) = 0;
+		forget_port(w, fl);
 		if (fl->srtp != s->srtp)
 			old = fl->srtp;
 	}
@@ -124,10 +134,10 @@ static void del(struct dp_worker *w, const struct dp_cmd *c)
 		reply(w, DP_EV_NAK, c->flow, 0, NULL);
 		return;
 	}
-	*port_slot(w, fl->rest.laddr, fl->rest.local_port) = 0;
+	forget_port(w, fl);
 	fl->is_used = false;
 	w->stats.flows--;
-	reply(w, DP_EV_FLOW_GONE, c->flow, fl->rest.cookie, fl->srtp);
+	reply(w, DP_EV_FLOW_GONE, c->flow, dp_rest_of(w, fl)->cookie, fl->srtp);
 }
 
 static void gate(struct dp_worker *w, const struct dp_cmd *c)
@@ -138,7 +148,7 @@ static void gate(struct dp_worker *w, const struct dp_cmd *c)
 		reply(w, DP_EV_NAK, c->flow, 0, NULL);
 		return;
 	}
-	set_gate(fl, c->gate.is_open && c->gate.out_is_open, c->gate.open_until_tsc, c->gate.out_until_tsc);
+	set_gate(w, fl, c->gate.is_open && c->gate.out_is_open, c->gate.open_until_tsc, c->gate.out_until_tsc);
 }
 
 static void nexthop(struct dp_worker *w, const struct dp_cmd *c)

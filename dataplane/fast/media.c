@@ -19,11 +19,11 @@ static void refuse(struct dp_worker *w, struct dp_pkt *p, enum dp_drop why)
 }
 
 /* Threat M1: where it may come from is decided by the service core, never by the packet. */
-static bool source_ok(const struct dp_flow *fl, struct dp_pkt *p)
+static bool source_ok(const struct dp_worker *w, const struct dp_flow *fl, struct dp_pkt *p)
 {
 	if (fl->source_check == DP_SOURCE_ANY || dp_is_from_source(fl, p))
 		return true;
-	if (fl->source_check == DP_SOURCE_EXACT || !dp_source_admits(fl, p))
+	if (fl->source_check == DP_SOURCE_EXACT || !dp_source_admits(w, fl, p))
 		return false;
 	p->is_elsewhere = true;
 	return true;
@@ -31,10 +31,10 @@ static bool source_ok(const struct dp_flow *fl, struct dp_pkt *p)
 
 static enum dp_drop admit(struct dp_worker *w, struct dp_flow *fl, struct dp_pkt *p, uint64_t tsc)
 {
-	if (unlikely(!source_ok(fl, p)))
+	if (unlikely(!source_ok(w, fl, p)))
 		return DP_DROP_SOURCE;
 	if (unlikely(tsc >= fl->until_tsc))
-		return fl->rest.is_open ? DP_DROP_CONSENT : DP_DROP_GATE;
+		return dp_rest_of(w, fl)->is_open ? DP_DROP_CONSENT : DP_DROP_GATE;
 	if (unlikely(!fl->srtp))
 		return DP_DROP_NO_KEYS;
 	if (unlikely(!rtp_parse(rte_pktmbuf_mtod_offset(p->m, const uint8_t *, p->payload_off), p->payload_len,
@@ -50,21 +50,23 @@ static enum dp_drop admit(struct dp_worker *w, struct dp_flow *fl, struct dp_pkt
 	return unlikely(p->is_elsewhere) && !dp_source_commit(w, fl, p) ? DP_DROP_SOURCE : dp_drop_COUNT;
 }
 
-static bool police_rtcp(struct dp_flow *fl, uint32_t bytes, uint64_t tsc)
+static bool police_rtcp(struct dp_worker *w, struct dp_flow *fl, uint32_t bytes, uint64_t tsc)
 {
-	if (!dp_bucket_fits(&fl->rtcp_share, bytes, tsc) ||
-		(fl->kind != DP_FLOW_CORE_RTCP && !dp_policer_take(&fl->policer, bytes, tsc)))
+	struct dp_bucket *share = &dp_rest_of(w, fl)->rtcp_share;
+
+	if (!dp_bucket_fits(share, bytes, tsc) ||
+		(fl->kind != DP_FLOW_CORE_RTCP && !dp_policer_take(dp_policer_of(w, fl), bytes, tsc)))
 		return false;
-	dp_bucket_charge(&fl->rtcp_share, bytes, tsc);
+	dp_bucket_charge(share, bytes, tsc);
 	return true;
 }
 
 /* The service core opens it and looks into it; source and rate are looked at here. It teaches no flow of RTP an address. */
 static enum dp_drop admit_rtcp(struct dp_worker *w, struct dp_flow *fl, struct dp_pkt *p, uint64_t tsc)
 {
-	if (!source_ok(fl, p))
+	if (!source_ok(w, fl, p))
 		return DP_DROP_SOURCE;
-	if (fl->is_policed && !police_rtcp(fl, dp_pkt_ip_bytes(p), tsc))
+	if (fl->is_policed && !police_rtcp(w, fl, dp_pkt_ip_bytes(p), tsc))
 		return DP_DROP_RATE;
 	if (!p->is_elsewhere || !fl->is_latching)
 		return dp_drop_COUNT;
@@ -141,7 +143,7 @@ static enum dp_drop admit_authentic(struct dp_worker *w, struct dp_flow *fl, con
 {
 	if (p->is_elsewhere && !dp_source_commit(w, fl, p))
 		return DP_DROP_SOURCE;
-	return fl->is_policed && !dp_policer_take(&fl->policer, dp_pkt_ip_bytes(p), tsc) ? DP_DROP_RATE : dp_drop_COUNT;
+	return fl->is_policed && !dp_policer_take(dp_policer_of(w, fl), dp_pkt_ip_bytes(p), tsc) ? DP_DROP_RATE : dp_drop_COUNT;
 }
 
 static void forward(struct dp_worker *w, struct dp_pkt *p, enum dp_drop why, uint64_t tsc)
@@ -204,8 +206,8 @@ static uint16_t police(struct dp_worker *w, struct dp_pkt **p, uint16_t n, uint6
 		struct dp_flow *fl = p[i]->flow;
 		uint32_t bytes = dp_pkt_ip_bytes(p[i]);
 
-		if (!fl->is_policed || (fl->kind == DP_FLOW_ACCESS ? dp_policer_fits(&fl->policer, bytes, tsc) :
-				dp_policer_take(&fl->policer, bytes, tsc)))
+		if (!fl->is_policed || (fl->kind == DP_FLOW_ACCESS ? dp_policer_fits(dp_policer_of(w, fl), bytes, tsc) :
+				dp_policer_take(dp_policer_of(w, fl), bytes, tsc)))
 			p[k++] = p[i];
 		else
 			refuse(w, p[i], DP_DROP_RATE);
@@ -233,7 +235,7 @@ void dp_media_burst(struct dp_worker *w, struct dp_pkt *pkts, uint16_t n, uint64
 			continue;
 		prefetch(pkts[i].flow);
 		if (unlikely(pkts[i].flow->is_policed)) {
-			rte_prefetch0(&pkts[i].flow->policer);
+			rte_prefetch0(dp_policer_of(w, pkts[i].flow));
 			is_policed = true;
 		}
 		if (pkts[i].flow->kind == DP_FLOW_ACCESS)

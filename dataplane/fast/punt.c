@@ -38,7 +38,7 @@ void dp_punt(struct dp_worker *w, struct dp_pkt *p, enum dp_punt_class cls, uint
 	}
 	*i = (struct dp_punt_info){
 		.cls = cls,
-		.cookie = cls == DP_PUNT_L2 ? 0 : p->flow->rest.cookie,
+		.cookie = cls == DP_PUNT_L2 ? 0 : dp_rest_of(w, p->flow)->cookie,
 		.rx_tsc = tsc,
 		.laddr = cls == DP_PUNT_L2 ? DP_LADDR_MAX : p->laddr,
 		.local_port = cls == DP_PUNT_L2 ? 0 : p->local_port,

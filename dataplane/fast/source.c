@@ -17,12 +17,12 @@ static bool passes_filter(const struct dp_flow_rest *s, const struct gw_addr *a)
 	return s->source_prefix ? gw_addr_in(a, &s->source, s->source_prefix) : gw_addr_ip_eq(a, &s->source);
 }
 
-bool dp_source_admits(const struct dp_flow *fl, const struct dp_pkt *p)
+bool dp_source_admits(const struct dp_worker *w, const struct dp_flow *fl, const struct dp_pkt *p)
 {
 	struct gw_addr a;
 
 	dp_pkt_source(p, &a);
-	return passes_filter(&fl->rest, &a);
+	return passes_filter(dp_rest_of(w, fl), &a);
 }
 
 static void note(struct dp_flow *fl, const struct gw_addr *a, bool with_port)
@@ -43,7 +43,7 @@ static struct gw_addr noted(const struct dp_flow *fl)
 /* Without room for the event the packet teaches nothing: the service core would never know. The next one tries again. */
 static bool latch(struct dp_worker *w, struct dp_flow *fl, const struct gw_addr *a)
 {
-	struct dp_event ev = { .type = DP_EV_LATCHED, .flow = dp_flow_id_of(w, fl), .cookie = fl->rest.cookie, .latched = *a };
+	struct dp_event ev = { .type = DP_EV_LATCHED, .flow = dp_flow_id_of(w, fl), .cookie = dp_rest_of(w, fl)->cookie, .latched = *a };
 	struct dp_flow *reverse = dp_flow_reverse(w, fl);
 
 	if (!dp_event_put(w, &ev))
@@ -66,7 +66,7 @@ bool dp_source_commit(struct dp_worker *w, struct dp_flow *fl, const struct dp_p
 	dp_pkt_source(p, &a);
 	if (fl->is_latching)
 		return latch(w, fl, &a);
-	note(fl, &a, fl->rest.check_port);
+	note(fl, &a, dp_rest_of(w, fl)->check_port);
 	return true;
 }
 
@@ -97,10 +97,11 @@ void dp_source_set(struct dp_flow *fl, const struct dp_flow_spec *s, bool is_sam
 struct gw_addr dp_source_remote(struct dp_worker *w, const struct dp_flow *fl)
 {
 	const struct dp_flow *from = dp_flow_reverse(w, fl);
+	const struct gw_addr *remote = &dp_rest_of(w, fl)->out.remote;
 
-	if (from && from->is_latched && fl->rest.out.remote.family)
+	if (from && from->is_latched && remote->family)
 		return noted(from);
-	if (from && from->is_latching && from->rest.latch == DP_LATCH_FIRST)
+	if (from && from->is_latching && dp_rest_of(w, from)->latch == DP_LATCH_FIRST)
 		return (struct gw_addr){ 0 };
-	return fl->rest.out.remote;
+	return *remote;
 }
