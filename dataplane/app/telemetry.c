@@ -104,7 +104,7 @@ static void context_row(struct rte_tel_data *r, struct dp_stream *s)
 
 	local.port = s->port;
 	rte_tel_data_add_dict_string(r, "realm", s->term->realm->name);
-	rte_tel_data_add_dict_string(r, "mode", modes[s->mode]);
+	rte_tel_data_add_dict_string(r, "mode", modes[s->ctl.mode]);
 	put_u64(r, "local_port", s->port);
 	put_addr(r, "remote", s->access ? (pair ? &pair->remote : &local) : &s->remote);
 	rte_tel_data_add_dict_string(r, "dtls", dtls_name(s));

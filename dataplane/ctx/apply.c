@@ -224,7 +224,6 @@ static void commit_credentials(struct dp_ctx *c, struct dp_access *a, struct dp_
 
 static void commit_stream(struct dp_ctx *c, struct dp_stream_plan *sp, uint64_t now_ms)
 {
-	const struct iq_stream *q = sp->s;
 	struct dp_stream *s = sp->stream;
 	enum dp_dtls_state before = s->access ? dp_dtls_state(s->access->dtls) : DP_DTLS_NEW;
 
@@ -234,14 +233,7 @@ static void commit_stream(struct dp_ctx *c, struct dp_stream_plan *sp, uint64_t 
 	}
 	if (sp->asks_ice)
 		commit_credentials(c, s->access, sp);
-	if (q->mode)
-		s->mode = (uint8_t)q->mode;
-	if (q->dscp >= 0)
-		s->dscp = (uint8_t)q->dscp;
-	if (q->saf >= 0)
-		s->saf = (int8_t)q->saf;
-	if (q->spf >= 0)
-		s->spf = (int8_t)q->spf;
+	s->ctl = sp->ctl;
 	if (sp->has_local)
 		commit_local(s, sp);
 	if (sp->has_remote || sp->clears_remote)
@@ -264,6 +256,39 @@ static enum gw_err take_events(struct dp_plan *p, struct dp_wanted **out)
 		return dp_plan_refuse(p, 510, "no memory");
 	memcpy(*out, p->wanted, p->n_wanted * sizeof(**out));
 	return GW_OK;
+}
+
+static bool is_latched(const struct dp_plan *p, const struct dp_stream *s)
+{
+	return p->has_latch && (p->latch_stream == 0 || p->latch_stream == s->id);
+}
+
+/* Memory for the order, off until it is committed. */
+static enum gw_err prepare_latches(struct dp_plan *p)
+{
+	unsigned n = 0;
+
+	for (struct dp_stream *s = p->term->streams; s; s = s->next) {
+		if (!is_latched(p, s))
+			continue;
+		n++;
+		if (!s->latch && !(s->latch = calloc(1, sizeof(*s->latch))))
+			return dp_plan_refuse(p, 510, "no memory");
+	}
+	return n || !p->has_latch ? GW_OK : dp_plan_refuse(p, 473, "ipnapt/latch of a stream that is not there");
+}
+
+static void commit_latches(struct dp_ctx *c, struct dp_plan *p, uint64_t now_ms)
+{
+	for (struct dp_stream *s = p->term->streams; p->has_latch && s; s = s->next) {
+		if (!is_latched(p, s))
+			continue;
+		if (p->latch != DP_LATCH_AGAIN)	/* that one keeps what is until a packet comes from elsewhere (F-15) */
+			memset(s->latch->learned, 0, sizeof(s->latch->learned));
+		s->latch->kind = (uint8_t)p->latch;
+		s->latch->order++;
+		dp_publish(c, s, now_ms);
+	}
 }
 
 static enum gw_err answer(struct dp_plan *p, struct dp_applied *out)
@@ -300,6 +325,8 @@ enum gw_err dp_ctx_apply(struct dp_ctx *c, struct dp_context *cx, struct dp_term
 	if (!err)
 		err = prepare_all(c, &p);
 	if (!err)
+		err = prepare_latches(&p);
+	if (!err)
 		err = answer(&p, out);
 	if (!err)
 		err = take_events(&p, &wanted);
@@ -312,6 +339,7 @@ enum gw_err dp_ctx_apply(struct dp_ctx *c, struct dp_context *cx, struct dp_term
 	}
 	for (unsigned i = 0; i < cmd->n_streams; i++)
 		commit_stream(c, &p.streams[i], now_ms);
+	commit_latches(c, &p, now_ms);
 	if (cmd->has_events)	/* M-9: the list replaces the one before */
 		dp_events_set(c, p.term, cmd->events_id, wanted, p.n_wanted, now_ms);
 	else

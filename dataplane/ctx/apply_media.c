@@ -103,6 +103,8 @@ static enum gw_err read_stream(struct dp_plan *p, struct dp_stream_plan *sp, boo
 		err = read_remote(p, sp);
 	if (!err)
 		err = read_side(p, sp, is_known);
+	if (!err)
+		err = dp_plan_read_control(p, sp);
 	if (!err && sp->is_new && !sp->has_local)
 		err = dp_plan_refuse(p, 441, p->term ? "a new stream needs a Local descriptor" : "Add needs a Local descriptor");
 	sp->asks_ice = p->is_access && sp->has_local && !sp->is_released &&
@@ -110,7 +112,7 @@ static enum gw_err read_stream(struct dp_plan *p, struct dp_stream_plan *sp, boo
 	return err;
 }
 
-/* ---- LocalControl -------------------------------------------------------------------------------------- */
+/* ---- realm and address ------------------------------------------------------------------------------------- */
 
 static enum gw_err read_family(struct dp_ctx *c, struct dp_plan *p, struct dp_stream_plan *sp)
 {
@@ -157,48 +159,6 @@ static enum gw_err read_realm(struct dp_ctx *c, struct dp_plan *p)
 	for (unsigned i = 0; i < p->cmd->n_streams; i++)
 		if (p->streams[i].is_new && (err = read_family(c, p, &p->streams[i])))
 			return err;
-	return GW_OK;
-}
-
-/* What is not done is not promised (iq.md 3.5). */
-static enum gw_err read_undone_of(struct dp_plan *p, const struct iq_stream *s)
-{
-	static const struct {
-		enum iq_name id;
-		const char *package;
-	} properties[] = { { IQ_SDR, "tman" }, { IQ_MBS, "tman" }, { IQ_PDR, "tman" }, { IQ_DVT, "tman" },
-		{ IQ_SAM, "gm/sam" }, { IQ_SPR, "gm/spr" }, { IQ_ESAS, "gm/esas" }, { IQ_LSA, "gm/lsa" },
-		{ IQ_ESPS, "gm/esps" }, { IQ_LSP, "gm/lsp" }, { IQ_TB, "ds/tb" }, { IQ_SEPLINK, "seplink" },
-		{ IQ_ECN, "ecnrous" }, { IQ_ECN_METHOD, "ecnrous" }, { IQ_MSRP, "mgcbla" }, { IQ_MGCINFO, "mgcinfo" } };
-
-	if (s->pol > 0)
-		return dp_plan_refuse(p, 445, "tman");
-	for (size_t i = 0; i < sizeof(properties) / sizeof(properties[0]); i++)
-		if (iq_stream_has(s, properties[i].id))
-			return dp_plan_refuse(p, 445, properties[i].package);
-	return s->mode == IQ_MODE_LOOPBACK ? dp_plan_refuse(p, 517, "Loopback") : GW_OK;
-}
-
-static enum gw_err read_undone(struct dp_plan *p)
-{
-	enum gw_err err;
-
-	for (unsigned i = 0; i < p->cmd->n_streams; i++)
-		if ((err = read_undone_of(p, p->streams[i].s)))
-			return err;
-	return p->cmd->n_props ? dp_plan_refuse(p, 445, "TerminationState") : GW_OK;
-}
-
-static enum gw_err read_signals(struct dp_plan *p)
-{
-	for (unsigned i = 0; i < p->cmd->n_signals; i++) {
-		const struct iq_item *it = &p->cmd->signals[i];
-
-		if (it->id == IQ_SG_LATCH && !gw_sv_ieq(iq_item_param(it, GW_SV("napt")), GW_SV("OFF")))
-			return dp_plan_refuse(p, 513, "ipnapt/latch");
-		if (it->id != IQ_SG_LATCH && it->id != IQ_SG_STUN_SERVER && it->id != IQ_SG_EST_BNC)
-			return dp_plan_refuse(p, 513, "");
-	}
 	return GW_OK;
 }
 
@@ -257,7 +217,9 @@ enum gw_err dp_plan_read(struct dp_ctx *c, struct dp_plan *p)
 		if ((err = read_stream(p, &p->streams[i], &is_known)))
 			return err;
 	}
-	if ((err = read_count(p)) || (err = read_undone(p)) || (err = read_signals(p)) || (err = read_events(p)))
+	if (p->cmd->n_props)
+		return dp_plan_refuse(p, 445, "TerminationState");
+	if ((err = read_count(p)) || (err = dp_plan_read_signals(p)) || (err = read_events(p)))
 		return err;
 	return read_realm(c, p);
 }

@@ -75,12 +75,31 @@ struct dp_ctx_conf {
 	X(ctx_consent_lost, "streams whose consent ended")                                        \
 	X(ctx_rtcp_dropped, "RTCP dropped: wrong source, gate closed or not decryptable")         \
 	X(ctx_rtcp_relayed, "RTCP packets relayed")                                               \
+	X(ctx_latched, "streams that learned their peer's address from a packet (ipnapt/latch)")  \
 	X(ctx_no_route, "packets not sent for want of a route or buffer")                         \
 	X(ctx_cmd_late, "commands that waited because a worker's ring was full")                  \
 	X(ctx_cmd_lost, "of these, commands lost for want of memory")                             \
 	X(ctx_punt_stray, "punted packets of terminations that are gone")
 GW_CTR_ENUM(dp_ctx_ctr, DP_CTX_CTR_LIST);
 extern const struct gw_ctr_info dp_ctx_ctr_info[dp_ctx_ctr_COUNT];
+
+/** Properties of LocalControl as they hold (iq.md 4.4); -1: never said. */
+struct dp_control {
+	uint8_t mode;                    /* enum iq_mode */
+	uint8_t dscp;
+	int8_t tb, saf, spf, pol, rsb;
+	uint8_t sam_prefix;              /* 0: no gm/sam */
+	struct gw_addr sam;
+	uint16_t spr_first, spr_last;    /* 0: no gm/spr */
+	uint32_t sdr, mbs, pdr, dvt;     /* bytes/s, bytes, bytes/s, 0.1 us; 0: none */
+};
+
+/** ipnapt/latch of a core stream (F-14 to F-17). */
+struct dp_stream_latch {
+	uint8_t kind;                    /* enum dp_latch */
+	uint8_t order;
+	struct gw_addr learned[2];       /* RTP, RTCP; family 0: nothing yet */
+};
 
 /** What an access stream has besides: ICE, DTLS, SRTCP. */
 struct dp_access {
@@ -106,9 +125,8 @@ struct dp_stream {
 	uint32_t generation, clock_hz;
 	uint64_t pt_mask[2];
 	uint16_t id, laddr, port;
-	uint8_t mode;                    /* enum iq_mode */
-	uint8_t dscp;
-	int8_t saf, spf;                 /* -1: never said */
+	struct dp_control ctl;
+	struct dp_stream_latch *latch;   /* NULL: never ordered */
 	bool has_remote;
 	bool has_flow[2];
 	bool lends_srtp;                 /* closed: its flow's session belongs to the access side: not freed with it */

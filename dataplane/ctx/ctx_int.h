@@ -48,6 +48,11 @@ static inline struct dp_ctx *dp_stream_tables(const struct dp_stream *s)
 	return s->term->tables;
 }
 
+static inline struct dp_control dp_control_default(void)
+{
+	return (struct dp_control){ .mode = IQ_MODE_INACTIVE, .tb = -1, .saf = -1, .spf = -1, .pol = -1, .rsb = -1 };
+}
+
 uint32_t dp_ctx_random(void);
 /** Never 0, never that of an object in use. */
 uint32_t dp_ctx_generation(struct dp_ctx *c);
@@ -74,6 +79,8 @@ void dp_stream_free(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);
 /* publish.c: streams -> flows of the workers. */
 enum gw_err dp_publish_open(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);
 void dp_publish(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);
+/** Where a core stream's peer is, by its description or what it latched to; family 0: not known. */
+struct gw_addr dp_stream_remote(const struct dp_stream *s, bool is_rtcp);
 void dp_publish_gate(struct dp_ctx *c, struct dp_stream *access, uint64_t now_ms);
 /** @return are there flows that have to go first? */
 bool dp_publish_close(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);

@@ -56,14 +56,45 @@ static void audit_root(struct dp_exec *e, const struct iq_cmd *cmd)
 		r->has_service_state = r->is_in_service = true;
 }
 
+static struct gw_sv kept(struct dp_exec *e, const struct gw_buf *b)
+{
+	return gw_arena_sv(&e->q->arena, gw_buf_sv(b));
+}
+
+static void audit_control(struct dp_exec *e, struct iq_stream *r, const struct dp_control *k)
+{
+	char text[GW_ADDR_STR_BYTES + 8];
+	struct gw_buf b = gw_buf(text, sizeof(text));
+
+	r->dscp = k->dscp;
+	r->tb = k->tb;
+	r->saf = k->saf;
+	r->spf = k->spf;
+	r->rtcp_rsb = k->rsb;
+	r->pol = k->pol;
+	r->sdr = k->sdr ? (int64_t)k->sdr : -1;
+	r->mbs = k->mbs ? (int64_t)k->mbs : -1;
+	r->pdr = k->pdr ? (int64_t)k->pdr : -1;
+	r->dvt = k->dvt ? (int64_t)k->dvt : -1;
+	if (k->sam_prefix) {
+		gw_buf_putc(&b, '[');
+		gw_addr_put_ip(&b, &k->sam);
+		gw_buf_printf(&b, "]/%u", k->sam_prefix);
+		r->sam = kept(e, &b);
+	}
+	if (k->spr_first) {
+		b = gw_buf(text, sizeof(text));
+		gw_buf_printf(&b, "%u-%u", k->spr_first, k->spr_last);
+		r->spr = kept(e, &b);
+	}
+}
+
 static void audit_stream(struct dp_exec *e, struct iq_stream *r, const struct dp_stream *s)
 {
 	*r = iq_stream(s->id);
-	r->mode = (enum iq_mode)s->mode;
+	r->mode = (enum iq_mode)s->ctl.mode;
 	r->realm = gw_sv_cstr(s->term->realm->name);
-	r->dscp = s->dscp;
-	r->saf = s->saf;
-	r->spf = s->spf;
+	audit_control(e, r, &s->ctl);
 	r->local = dp_sdp_recall(s->local, &e->q->arena);
 	r->has_local = r->local.len > 0;
 	r->remote = dp_sdp_recall(s->remote_sdp, &e->q->arena);

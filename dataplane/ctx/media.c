@@ -34,7 +34,7 @@ static bool path_to(struct dp_ctx *c, const struct dp_stream *s, const struct gw
 	uint64_t now_ms, struct dp_path *p)
 {
 	*p = (struct dp_path){ .laddr = s->laddr, .local_port = s->port, .remote = *remote,
-		.dscp = s->dscp };
+		.dscp = s->ctl.dscp };
 	if (dp_neigh_route(c->c.neigh, s->laddr, remote, now_ms, &p->nexthop) == GW_OK)
 		return true;
 	c->ctr[ctx_no_route]++;
@@ -294,11 +294,12 @@ static bool rtcp_to_core(struct dp_ctx *c, struct dp_stream *s, const struct dp_
 {
 	const struct dp_ice_pair *pair = dp_ice_selected(&s->access->ice);
 	struct dp_stream *core = dp_stream_peer(s);
+	struct gw_addr remote = core ? dp_stream_remote(core, true) : (struct gw_addr){ 0 };
 	size_t len = m->data_len;
 	struct dp_path path;
 
-	if (!pair || !gw_addr_eq(&pair->remote, &i->src) || !s->access->srtcp || !core || !core->has_remote ||
-		s->access->ice.consent != DP_ICE_CONSENT_VALID || core->remote_rtcp.port == 0)
+	if (!pair || !gw_addr_eq(&pair->remote, &i->src) || !s->access->srtcp || !remote.family || remote.port == 0 ||
+		s->access->ice.consent != DP_ICE_CONSENT_VALID || core->ctl.rsb == 0)
 		return false;
 	if (dp_srtcp_unprotect(s->access->srtcp, rte_pktmbuf_mtod(m, void *), &len))
 		return false;
@@ -307,23 +308,22 @@ static bool rtcp_to_core(struct dp_ctx *c, struct dp_stream *s, const struct dp_
 	if (!rtcp_is_valid(rte_pktmbuf_mtod(m, const uint8_t *), len))
 		return false;
 	rte_pktmbuf_trim(m, (uint16_t)(m->data_len - len));
-	if (!path_to(c, core, &core->remote_rtcp, now_ms, &path))
+	if (!path_to(c, core, &remote, now_ms, &path))
 		return false;
 	path.local_port = (uint16_t)(core->port + 1);
 	dp_tx_udp(c->c.fast, m, &path);
 	return true;
 }
 
-static bool rtcp_to_access(struct dp_ctx *c, struct dp_stream *s, const struct dp_punt_info *i,
-	struct rte_mbuf *m, uint64_t now_ms)
+/* Where it came from was looked at by the worker: the filter of the flow is for RTCP too. */
+static bool rtcp_to_access(struct dp_ctx *c, struct dp_stream *s, struct rte_mbuf *m, uint64_t now_ms)
 {
 	struct dp_stream *access = dp_stream_peer(s);
 	const struct dp_ice_pair *pair = access ? dp_ice_selected(&access->access->ice) : NULL;
 	size_t len = m->data_len;
 	struct dp_path path;
 
-	if (!pair || !access->access->srtcp || access->access->ice.consent != DP_ICE_CONSENT_VALID ||
-		(s->saf != 0 && !(s->has_remote && gw_addr_ip_eq(&s->remote_rtcp, &i->src))))
+	if (!pair || !access->access->srtcp || access->access->ice.consent != DP_ICE_CONSENT_VALID || s->ctl.rsb == 0)
 		return false;
 	if (!rtcp_is_valid(rte_pktmbuf_mtod(m, const uint8_t *), len) ||
 		!rte_pktmbuf_append(m, DP_SRTCP_TRAILER_MAX) ||
@@ -359,7 +359,7 @@ void dp_ctx_input(struct dp_ctx *c, struct rte_mbuf *m, uint64_t now_ms)
 		break;
 	case DP_PUNT_RTCP:
 		sent = s->access ? rtcp_to_core(c, s, &i, m, now_ms) :
-				      rtcp_to_access(c, s, &i, m, now_ms);
+				      rtcp_to_access(c, s, m, now_ms);
 		c->ctr[sent ? ctx_rtcp_relayed : ctx_rtcp_dropped]++;
 		break;
 	case DP_PUNT_DATA:

@@ -17,6 +17,7 @@ struct dp_stream_plan {
 	struct dp_stream *stream;        /* NULL: to be made */
 	bool is_new;
 	struct sdp_model local, remote;
+	struct dp_control ctl;           /* as it will hold */
 	bool has_local, has_remote, clears_remote;
 	bool is_released;                /* port 0 in Local: its transport goes (S-7) */
 	unsigned addr_index;             /* new: in the realm */
@@ -38,12 +39,18 @@ struct dp_plan {
 	struct dp_stream_plan *streams;  /* [cmd->n_streams] */
 	struct dp_wanted wanted[IQ_MAX_EVENTS];
 	unsigned n_wanted;
+	bool has_latch;                  /* ipnapt/latch, of this stream; 0: of all */
+	uint16_t latch_stream;
+	enum dp_latch latch;
 	unsigned code;
 	const char *text;
 };
 
 /** Note why and return GW_EBADMSG. */
 enum gw_err dp_plan_refuse(struct dp_plan *p, unsigned code, const char *text);
+/* apply_control.c, for dp_plan_read */
+enum gw_err dp_plan_read_control(struct dp_plan *p, struct dp_stream_plan *sp);
+enum gw_err dp_plan_read_signals(struct dp_plan *p);
 /** Reads only. On failure code and text say why. */
 enum gw_err dp_plan_read(struct dp_ctx *c, struct dp_plan *p);
 

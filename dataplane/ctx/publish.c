@@ -101,16 +101,28 @@ static uint64_t consent_tsc(struct dp_ctx *c, const struct dp_access *a, uint64_
 	return rte_rdtsc() + left * (c->c.tsc_hz / 1000);
 }
 
+/* Where this stream's peer is, by its description or what it latched to; family 0: not known. */
+struct gw_addr dp_stream_remote(const struct dp_stream *s, bool is_rtcp)
+{
+	if (s->latch && s->latch->kind != DP_LATCH_OFF && s->latch->learned[is_rtcp].family)
+		return s->latch->learned[is_rtcp];
+	if (!s->has_remote || (s->latch && s->latch->kind == DP_LATCH_FIRST))
+		return (struct gw_addr){ 0 };
+	return is_rtcp ? s->remote_rtcp : s->remote;
+}
+
 /* Where this stream's peer is reached, if it is known. */
 static void fill_path(struct dp_ctx *c, struct dp_path *p, const struct dp_stream *s, uint64_t now_ms)
 {
 	const struct dp_ice_pair *pair = s->access ? dp_ice_selected(&s->access->ice) : NULL;
 
-	*p = (struct dp_path){ .laddr = s->laddr, .local_port = s->port, .dscp = s->dscp };
-	if (s->access ? !pair : !s->has_remote)
-		return;
-	p->remote = pair ? pair->remote : s->remote;
-	if (dp_neigh_route(c->c.neigh, s->laddr, &p->remote, now_ms, &p->nexthop)) {
+	*p = (struct dp_path){ .laddr = s->laddr, .local_port = s->port, .dscp = s->ctl.dscp,
+		.keep_dscp = s->ctl.tb == 1 };
+	if (pair)
+		p->remote = pair->remote;
+	else if (!s->access)
+		p->remote = dp_stream_remote(s, false);
+	if (p->remote.family && dp_neigh_route(c->c.neigh, s->laddr, &p->remote, now_ms, &p->nexthop)) {
 		p->remote.family = 0;
 		c->ctr[ctx_no_route]++;
 	}
@@ -125,14 +137,55 @@ static void access_spec(struct dp_ctx *c, struct dp_stream *s, struct dp_flow_sp
 	f->check_source = f->check_port = true;
 	if (pair)
 		f->source = pair->remote;
-	f->is_open = dp_mode_receives(s->mode);
+	f->is_open = dp_mode_receives(s->ctl.mode);
 	f->open_until_tsc = consent_tsc(c, s->access, now_ms);
 	f->out_until_tsc = UINT64_MAX;
 	f->srtp = s->access->srtp_rx;
 	if (core) {
-		f->out_is_open = dp_mode_sends(core->mode);
+		f->out_is_open = dp_mode_sends(core->ctl.mode);
 		fill_path(c, &f->out, core, now_ms);
 	}
+}
+
+/* F-18: the address of the description, or the mask and range ordered; only an explicit OFF opens it (threat M1). */
+static void fill_filter(const struct dp_stream *s, struct dp_flow_spec *f, struct gw_addr remote)
+{
+	bool is_latching = s->latch && s->latch->kind != DP_LATCH_OFF;
+
+	/* F-14: who latches does not believe the description; F-19: an ordered filter bounds what it latches to */
+	f->check_source = is_latching ? s->ctl.saf == 1 : s->ctl.saf != 0;
+	f->check_port = s->ctl.spf == 1;
+	f->source = s->has_remote ? remote : (struct gw_addr){ 0 };
+	if (s->ctl.sam_prefix) {
+		uint16_t port = f->source.port;
+
+		f->source = s->ctl.sam;
+		f->source.port = port;
+		f->source_prefix = s->ctl.sam_prefix;
+	}
+	if (s->ctl.spr_first) {
+		f->source.port = s->ctl.spr_first;
+		f->source_port_last = s->ctl.spr_last;
+	}
+}
+
+static void fill_latch(const struct dp_stream *s, struct dp_flow_spec *f, bool is_rtcp)
+{
+	if (!s->latch)
+		return;
+	f->latch = (enum dp_latch)s->latch->kind;
+	f->latch_order = s->latch->order;
+	if (f->latch == DP_LATCH_AGAIN)
+		f->latched = dp_stream_remote(s, is_rtcp);
+}
+
+/* F-21: what comes in by this stream. */
+static void fill_police(const struct dp_stream *s, struct dp_flow_spec *f)
+{
+	const struct dp_control *k = &s->ctl;
+
+	if (k->pol == 1)
+		f->police = (struct dp_police){ .sdr = k->sdr, .mbs = k->mbs, .pdr = k->pdr, .dvt_ns = k->dvt * 100ull };
 }
 
 static void core_spec(struct dp_ctx *c, struct dp_stream *s, struct dp_flow_spec *f, uint64_t now_ms)
@@ -140,15 +193,15 @@ static void core_spec(struct dp_ctx *c, struct dp_stream *s, struct dp_flow_spec
 	struct dp_stream *access = dp_stream_peer(s);
 
 	f->kind = DP_FLOW_CORE_RTP;
-	f->check_source = s->saf != 0;	/* only an explicit OFF opens it (threat M1) */
-	f->check_port = s->spf == 1;
-	if (s->has_remote)
-		f->source = s->remote;
-	f->is_open = dp_mode_receives(s->mode);
+	fill_filter(s, f, s->remote);
+	fill_latch(s, f, false);
+	if (access && access->has_flow[0])
+		f->reverse = access->flow[0];
+	f->is_open = dp_mode_receives(s->ctl.mode);
 	f->open_until_tsc = UINT64_MAX;
 	f->out_until_tsc = consent_tsc(c, access ? access->access : NULL, now_ms);
 	if (access) {
-		f->out_is_open = dp_mode_sends(access->mode);
+		f->out_is_open = dp_mode_sends(access->ctl.mode);
 		f->srtp = access->access->srtp_tx;
 		fill_path(c, &f->out, access, now_ms);
 	}
@@ -165,6 +218,7 @@ static void publish_one(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 	cmd.spec.cookie = dp_cookie(c, s);
 	cmd.spec.clock_hz = s->clock_hz;
 	memcpy(cmd.spec.pt_mask, s->pt_mask, sizeof(s->pt_mask));
+	fill_police(s, &cmd.spec);
 	if (s->access)
 		access_spec(c, s, &cmd.spec, now_ms);
 	else
@@ -175,7 +229,9 @@ static void publish_one(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 	cmd.flow = s->flow[1];
 	cmd.spec.kind = DP_FLOW_CORE_RTCP;
 	cmd.spec.local_port = (uint16_t)(s->port + 1);
-	cmd.spec.source = s->has_remote ? s->remote_rtcp : (struct gw_addr){ 0 };
+	fill_filter(s, &cmd.spec, s->remote_rtcp);
+	fill_latch(s, &cmd.spec, true);
+	cmd.spec.reverse = 0;	/* what goes there is sent by the service core */
 	cmd.spec.srtp = NULL;
 	send_cmd(c, &cmd, now_ms);
 }
@@ -197,16 +253,16 @@ void dp_publish_gate(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 
 	if (!s->has_flow[0])
 		return;
-	cmd.gate.is_open = dp_mode_receives(s->mode);
-	cmd.gate.out_is_open = core && dp_mode_sends(core->mode);
+	cmd.gate.is_open = dp_mode_receives(s->ctl.mode);
+	cmd.gate.out_is_open = core && dp_mode_sends(core->ctl.mode);
 	cmd.gate.open_until_tsc = until;
 	cmd.gate.out_until_tsc = UINT64_MAX;
 	send_cmd(c, &cmd, now_ms);
 	if (!core || !core->has_flow[0])
 		return;
 	cmd.flow = core->flow[0];
-	cmd.gate.is_open = dp_mode_receives(core->mode);
-	cmd.gate.out_is_open = dp_mode_sends(s->mode);
+	cmd.gate.is_open = dp_mode_receives(core->ctl.mode);
+	cmd.gate.out_is_open = dp_mode_sends(s->ctl.mode);
 	cmd.gate.open_until_tsc = UINT64_MAX;
 	cmd.gate.out_until_tsc = until;
 	send_cmd(c, &cmd, now_ms);
@@ -251,14 +307,31 @@ static void flow_gone(struct dp_ctx *c, struct dp_stream *s, dp_flow_id flow, ui
 		dp_stream_free(c, s, now_ms);
 }
 
+static void latched(struct dp_ctx *c, struct dp_stream *s, const struct dp_event *ev, uint64_t now_ms)
+{
+	bool is_rtcp = s->has_flow[1] && s->flow[1] == ev->flow;
+	char addr[GW_ADDR_STR_BYTES], id[DP_TERM_ID_BYTES];
+
+	if (!s->term || !s->latch || s->latch->kind == DP_LATCH_OFF)
+		return;
+	s->latch->learned[is_rtcp] = ev->latched;
+	c->ctr[ctx_latched]++;
+	GW_LOG_INFO(c->c.log, "latched", "ctx=%u term=%s stream=%u rtcp=%d remote=%s", s->term->ctx->id,
+		dp_term_id(s->term, id), s->id, is_rtcp, gw_addr_str(&ev->latched, addr));
+	dp_publish(c, s, now_ms);
+}
+
 void dp_ctx_event(struct dp_ctx *c, const struct dp_event *ev, uint64_t now_ms)
 {
-	struct dp_stream *s = ev->type == DP_EV_FLOW_GONE ? dp_cookie_stream(c, ev->cookie) : NULL;
+	bool is_gone = ev->type == DP_EV_FLOW_GONE;
+	struct dp_stream *s = is_gone || ev->type == DP_EV_LATCHED ? dp_cookie_stream(c, ev->cookie) : NULL;
 
 	if (ev->old_srtp && !(s && s->lends_srtp))
 		c->c.srtp->session_free(ev->old_srtp);
 	if (ev->type == DP_EV_NAK)
 		GW_LOG_ERROR(c->c.log, "flow.nak", "flow=%016llx", (unsigned long long)ev->flow);
-	if (s)
+	if (s && is_gone)
 		flow_gone(c, s, ev->flow, now_ms);
+	else if (s)
+		latched(c, s, ev, now_ms);
 }

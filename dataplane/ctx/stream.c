@@ -111,8 +111,7 @@ enum gw_err dp_stream_new(struct dp_ctx *c, struct dp_term *t, const struct dp_s
 	s->id = w->id;
 	s->ports = w->realm->pools[w->addr_index];
 	s->laddr = w->realm->laddrs[w->addr_index];
-	s->mode = IQ_MODE_INACTIVE;
-	s->saf = s->spf = -1;
+	s->ctl = dp_control_default();
 	*text = "no local port left in this realm";
 	if (take_port(c, t->ctx, s->ports, now_ms, &s->port)) {
 		s->port = 0;
@@ -149,8 +148,10 @@ void dp_stream_close(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 	dp_sdp_forget(s->local);
 	dp_sdp_forget(s->remote_sdp);
 	free(s->sent);
+	free(s->latch);
 	s->local = s->remote_sdp = NULL;
 	s->sent = NULL;
+	s->latch = NULL;
 	unlink_stream(s);
 	if (peer)	/* what is left sends nowhere */
 		dp_publish(c, peer, now_ms);
