@@ -61,7 +61,7 @@ class Eimsagw(Daemon):
         super().__init__("eimsagw", os.path.join(build, "dataplane/eimsagw"),
                          os.path.join(root, "configs/lab/eimsagw.yaml.in"), work,
                          {"LCORES": lcores, "PREFIX": prefix, "TOKENS": tokens, "LOG_LEVEL": log_level,
-                          "SRTP_PROFILES": PROFILES[profile]}, r"\bready\b")
+                          "SRTP_PROFILES": PROFILES[profile]}, r" ready ")
         self.prefix = prefix
 
     def show(self, what):
@@ -87,7 +87,7 @@ class Epcscf(Daemon):
                          {"W2_LISTEN": ", ".join(f'"{a}"' for a in listen), "WIC_DIR": wic_dir,
                           "DTLS_ROLE": dtls_role, "BUNDLE": bundle, "TOKENS": tokens, "GUARD_S": guard_s,
                           "LOG_LEVEL": log_level, "DIR": os.path.join(work, "epcscf"),
-                          "SOCKET": socket_path, "ACCESS_TOKEN_S": access_token_s}, r"\bready\b")
+                          "SOCKET": socket_path, "ACCESS_TOKEN_S": access_token_s}, r" ready ")
         self.socket_path = socket_path
         self.users_db, self.ctl = os.path.join(self.dir, "users.db"), os.path.join(build, "control/w2gwctl")
         if issuers:     # of access tokens: a list as in tokens.issuers

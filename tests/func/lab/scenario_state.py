@@ -164,5 +164,5 @@ def run(setting):
         asyncio.run(whole())
         with case("everything_ends_clean"):
             check(lab.stop() == {"epcscf": 0, "eimsagw": 0}, "exit status")
-            if not lab.cscf.proc.find(r"\bready\b"):
+            if not lab.cscf.proc.find(r" ready "):
                 raise LabError("epcscf was not the one that was started again")
