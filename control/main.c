@@ -12,6 +12,7 @@
 #include "control/app/ops.h"
 #include "control/app/trace.h"
 #include "control/sip/entry.h"
+#include "control/sip/nodes.h"
 #include "control/sip/overload.h"
 #include "control/sip/reg.h"
 #include "control/state/store.h"
@@ -110,6 +111,7 @@ static enum gw_err start(struct process *p)
 		return err;
 	cp_transport_set_waf(s->transport, p->waf);
 	cp_alg_settle(s->alg);
+	cp_nodes_start(s);
 	return GW_OK;
 }
 

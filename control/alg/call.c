@@ -153,6 +153,7 @@ enum gw_err cp_alg_new(struct cp_alg **out, struct cp_sip *s)
 		return GW_ENOMEM;
 	a->s = s;
 	gw_list_init(&a->calls);
+	cp_random(&a->next_id, 6);	/* calls of several nodes meet: no two have the same id */
 	*out = a;
 	return GW_OK;
 }
@@ -166,6 +167,7 @@ void cp_alg_set_iq(struct cp_alg *a, struct cp_iq *iq)
 		if (c->context)
 			cp_iq_context_added(iq, c->gateway);
 	}
+	cp_lent_count(a);
 }
 
 void cp_alg_free(struct cp_alg *a)
@@ -179,6 +181,7 @@ void cp_alg_free(struct cp_alg *a)
 		cp_call_detach(c, "");
 		cp_call_end(c, "control process stops");
 	}
+	cp_lent_free(a);
 	gw_map_free(&a->by_id);
 	free(a);
 }

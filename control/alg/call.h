@@ -10,6 +10,7 @@
 
 struct cp_binding;
 struct cp_alg;
+struct cp_share_answer;
 
 enum gw_err cp_alg_new(struct cp_alg **out, struct cp_sip *s) GW_NODISCARD;
 /** Releases nothing at the gateways: calls in progress keep their media (see docs/operations.md). */
@@ -37,6 +38,14 @@ bool cp_alg_has_call(const struct cp_binding *b, struct gw_sv call_id);
 bool cp_alg_is_emergency(const struct cp_binding *b, struct gw_sv call_id);
 /** The binding ends: its calls are released with a Reason (W2-SIP-71). */
 void cp_alg_binding_gone(struct cp_binding *b);
+/** Several nodes: the binding moves to another node, which has taken over the calls with these ids ("1,2,"). */
+void cp_alg_hand_over(struct cp_alg *a, const struct cp_binding *b, struct gw_sv node, struct gw_sv ids);
+/** Take over the calls another node had with a binding that is ours now. */
+void cp_alg_take_over(struct cp_alg *a, const struct cp_share_answer *from, struct gw_sv key);
+/** A line of another node about contexts; not ours: ignored. */
+void cp_alg_told(struct cp_alg *a, struct gw_sv line);
+/** Redis was away: answered calls are put again, and lent contexts asked after. */
+void cp_alg_resync(struct cp_alg *a);
 /** Tables for the operator; args: rows to leave out (app/page.h). */
 json_t *cp_alg_show(void *alg, struct gw_sv args);
 json_t *cp_alg_show_dialogs(void *alg, struct gw_sv args);

@@ -153,7 +153,7 @@ void cp_call_keep(struct cp_call *c, const struct sip_msg *m)
 {
 	cp_call_drop_waiting(c);
 	c->waiting = calloc(1, sizeof(*c->waiting));
-	if (c->waiting && cp_call_copy(c->waiting, &c->waiting_arena, m)) {
+	if (c->waiting && cp_sip_copy(c->waiting, &c->waiting_arena, m)) {
 		free(c->waiting);
 		c->waiting = NULL;
 	}

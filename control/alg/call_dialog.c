@@ -5,8 +5,6 @@
 #include "control/alg/call_int.h"
 #include "control/sip/core.h"
 
-static char scratch[CP_MSG_BYTES];
-
 void cp_half_clear(struct cp_half *h)
 {
 	free(h->target);
@@ -112,18 +110,4 @@ bool cp_call_in_fork(const struct cp_call *c, const struct sip_msg *m, enum cp_s
 {
 	return from == c->origin ? has_tag(c, from, m->from_tag) && is_fork(c, m->to_tag) :
 				   has_tag(c, cp_other(from), m->to_tag) && is_fork(c, m->from_tag);
-}
-
-/* A copy that owns all its bytes. */
-enum gw_err cp_call_copy(struct sip_msg *dst, struct gw_arena *arena, const struct sip_msg *src)
-{
-	struct gw_buf b = gw_buf(scratch, sizeof(scratch));
-	enum gw_err err = sip_msg_print(src, &b);
-	char *text;
-
-	arena->limit = 1u << 20;
-	if (err)
-		return err;
-	text = gw_arena_cstr(arena, gw_buf_sv(&b));
-	return text ? sip_msg_parse(dst, arena, gw_sv(text, b.len), SIP_DATAGRAM, NULL) : GW_ENOMEM;
 }

@@ -7,11 +7,11 @@
 #include "control/sip/reg.h"
 #include "proto/sdp/iq_sdp.h"
 
-#define CP_MSG_BYTES 131072
 #define CP_SDP_BYTES 16384
 #define CP_ROUTES_MAX 16
 #define CP_FORKS_MAX 8
 #define CP_LINES_MAX 4
+#define CP_GATEWAY_FAR UINT_MAX
 
 enum cp_call_state { CALL_RESERVING, CALL_INVITING, CALL_UP };
 
@@ -72,8 +72,9 @@ struct cp_call {
 	struct cp_half w2, core;
 	char icid[64];
 	char *far_ioi;               /* operator of the other party, as its network names itself; NULL: unknown */
-	unsigned gateway;
+	unsigned gateway;            /* CP_GATEWAY_FAR: of another node, named below */
 	uint64_t gateways_tried;     /* bit mask: they would not have it */
+	char *far_node, *far_gateway; /* who controls the gateway of a call taken over; NULL: we do */
 	uint32_t context;
 	char *term_access, *term_core;
 	struct cp_media_line lines[CP_LINES_MAX];
@@ -103,6 +104,7 @@ struct cp_alg {
 	struct cp_iq *iq;
 	struct gw_list calls;
 	struct gw_map by_id;
+	struct gw_map lent;          /* gateway and context -> struct lent of call_far.c */
 	uint64_t next_id;
 };
 
@@ -143,8 +145,6 @@ struct cp_fork *cp_call_fork(struct cp_call *c, struct gw_sv tag);
 bool cp_call_in_dialog(const struct cp_call *c, const struct sip_msg *m, enum cp_side from);
 /** Does it belong to a fork of the call that was not the one answered? */
 bool cp_call_in_fork(const struct cp_call *c, const struct sip_msg *m, enum cp_side from);
-/** A copy that owns all its bytes. */
-enum gw_err cp_call_copy(struct sip_msg *dst, struct gw_arena *arena, const struct sip_msg *src);
 
 /* call_end.c */
 /** Let go of the call; what still waits for an answer gets 487, what still rings gets CANCEL. */
@@ -212,6 +212,32 @@ void cp_call_on_response(void *user, struct cp_uac *uac, struct sip_msg *m, unsi
 /** Keep it, if it is answered, as it is now. */
 void cp_call_save(const struct cp_call *c);
 void cp_call_forget(const struct cp_call *c);
+
+/**
+ * Take over an answered call of another node, with its binding: key and record as call_state.c wrote them.
+ * NULL: it cannot be used (counted)
+ */
+struct cp_call *cp_call_restore(struct cp_alg *a, struct gw_sv key, struct gw_sv value);
+/** What a restored call may go on with, or it is released. */
+void cp_call_settle(struct cp_call *c);
+
+/* call_far.c: calls that have moved to another node without their media */
+/** The context of a call that is not ours any more stays, for the node that has the call. */
+void cp_lent_add(struct cp_alg *a, unsigned gateway, uint32_t context, struct gw_sv owner);
+/** Is this context lent? It goes from the list: the gateway has lost it, or its call is here again. */
+bool cp_lent_remove(struct cp_alg *a, unsigned gateway, uint32_t context);
+/** After a restart: they count at their gateways. */
+void cp_lent_count(const struct cp_alg *a);
+/** Those of a gateway that are not there: their calls, elsewhere, have no media any more. there NULL: none is. */
+void cp_lent_lost(struct cp_alg *a, unsigned gateway, const struct gw_map *there);
+/** An event of the gateway about a lent context goes to the node that has the call. false: it is not lent */
+bool cp_lent_event(struct cp_alg *a, unsigned gateway, uint32_t context, const char *what);
+enum gw_err cp_lent_restore(struct cp_alg *a) GW_NODISCARD;
+void cp_lent_free(struct cp_alg *a);
+/** We have the call now, its media is at another node. */
+void cp_far_begin(struct cp_call *c);
+/** The far node may give the context back. */
+void cp_far_end(struct cp_call *c);
 
 /* call_media.c: SDP and Iq. */
 /** Forget the exchange before; from now on it is one of this sender. */

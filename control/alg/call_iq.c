@@ -155,6 +155,27 @@ static void connected(struct cp_call *c)
 	cp_call_save(c);
 }
 
+/* The call is at another node: it is told what it would do. false: no such context */
+static bool lent_event(struct cp_alg *a, unsigned gateway, uint32_t context, const struct iq_item *ev)
+{
+	switch (ev->id) {
+	case IQ_EV_X_ICE:
+	case IQ_EV_ICE_RESULT:
+		return cp_lent_event(a, gateway, context, "connected");
+	case IQ_EV_X_DTLS:
+		return cp_lent_event(a, gateway, context,
+			gw_sv_ieq(iq_item_param(ev, GW_SV("state")), GW_SV("up")) ? "up" : "failed");
+	case IQ_EV_BNC_CHANGE:
+		return cp_lent_event(a, gateway, context,
+			gw_sv_ieq(iq_item_param(ev, GW_SV("Type")), GW_SV("Est")) ? "up" : "failed");
+	case IQ_EV_CONSENT:
+	case IQ_EV_X_CONSENT:
+		return cp_lent_event(a, gateway, context, "consent");
+	default:
+		return cp_lent_event(a, gateway, context, NULL);
+	}
+}
+
 static bool on_iq_notify(void *user, unsigned gateway, uint32_t context, struct gw_sv term,
 	const struct iq_item *ev)
 {
@@ -163,7 +184,7 @@ static bool on_iq_notify(void *user, unsigned gateway, uint32_t context, struct 
 	struct gw_sv state;
 
 	if (!c)
-		return false;
+		return lent_event(a, gateway, context, ev);
 	GW_LOG_INFO(a->s->log, "iq.event", "call=%s term=%.*s event=%.*s", c->call_id, GW_SV_FMT(term),
 		GW_SV_FMT(iq_name_text(ev->id)));
 	CP_TRACE_IQ(CP_TRACE_IN, c->call_id, cp_call_user(c), "Notify");
@@ -214,6 +235,7 @@ static void on_iq_lost(void *user, unsigned gateway)
 		cp_iq_context_gone(a->iq, gateway);
 		cp_call_release(c, 503, "media gateway restarted");
 	}
+	cp_lent_lost(a, gateway, NULL);
 }
 
 /* What the gateway has and what we believe it has: calls without a context end, contexts without a call are named. */
@@ -228,6 +250,7 @@ static unsigned census(void *user, unsigned gateway, uint32_t *ids, unsigned n)
 			gw_map_free(&there);
 			return 0;
 		}
+	cp_lent_lost(a, gateway, &there);
 	GW_LIST_FOREACH_SAFE(it, next, &a->calls) {
 		struct cp_call *c = GW_CONTAINER(it, struct cp_call, node);
 
@@ -242,7 +265,7 @@ static unsigned census(void *user, unsigned gateway, uint32_t *ids, unsigned n)
 		cp_call_release(c, 503, "media gateway has lost the call");
 	}
 	for (unsigned i = 0; i < n; i++)
-		if (gw_map_get_u64(&there, ids[i]))
+		if (gw_map_get_u64(&there, ids[i]) && !cp_lent_event(a, gateway, ids[i], NULL))
 			ids[left++] = ids[i];
 	gw_map_free(&there);
 	return left;

@@ -135,6 +135,8 @@ void cp_call_free(struct cp_call *c)
 	free(c->ex.answer_text);
 	free(c->call_id);
 	free(c->far_ioi);
+	free(c->far_node);
+	free(c->far_gateway);
 	cp_media_forget(c);
 	free(c);
 }
@@ -242,6 +244,10 @@ void cp_call_reoffer(struct cp_call *c, struct cp_uas *u, struct sip_msg *m, enu
 	if (!c->is_answered || (c->ex.u && !c->ex.u->is_final) || c->waiting ||
 		(c->ex.is_delayed && !c->ex.is_applied)) {
 		cp_sip_refuse(u, 491, NULL);	/* W2-SIP-33 */
+		return;
+	}
+	if (c->far_node) {
+		cp_sip_refuse(u, 488, "the media of this call stays at another node as it is");
 		return;
 	}
 	if (!cp_has_sdp(m) && (why = delayed_refusal(m))) {

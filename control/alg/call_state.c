@@ -8,17 +8,17 @@
 #include "control/alg/call_int.h"
 #include "control/app/metrics.h"
 #include "control/state/record.h"
-#include "control/state/store.h"
+#include "control/state/share.h"
 
 #define VERSION 1
 #define RECORD_BYTES 65536
 #define KEEP_S (7u * 86400u)	/* of a call whose node never comes back */
-#define KEY_BYTES 24
+#define KEY_BYTES 1100
 
 /* Of the record; a number is never used again for something else. A half has its own block of ten. */
 enum tag { TAG_ID = 1, TAG_ORIGIN, TAG_BINDING, TAG_CALL_ID, TAG_ICID, TAG_GATEWAY, TAG_CONTEXT, TAG_TERM_ACCESS,
 	TAG_TERM_CORE, TAG_LOCAL_ACCESS, TAG_LOCAL_CORE, TAG_ICE_LITE, TAG_ICE_OK, TAG_DTLS_UP, TAG_START_S,
-	TAG_ANSWER_S, TAG_WATCHED, TAG_FAR_IOI, TAG_LINE, TAG_O_W2 = 30, TAG_O_CORE = 40, TAG_W2 = 50, TAG_CORE = 60 };
+	TAG_ANSWER_S, TAG_WATCHED, TAG_FAR_IOI, TAG_LINE, TAG_NODE, TAG_O_W2 = 30, TAG_O_CORE = 40, TAG_W2 = 50, TAG_CORE = 60 };
 enum half_tag { HALF_TARGET, HALF_IDENTITY, HALF_TAG, HALF_ROUTE, HALF_CSEQ };
 enum origin_tag { ORIGIN_ID, ORIGIN_VERSION, ORIGIN_HASH };
 
@@ -26,7 +26,7 @@ static struct gw_sv key_of(const struct cp_call *c, char key[KEY_BYTES])
 {
 	struct gw_buf b = gw_buf(key, KEY_BYTES);
 
-	gw_buf_u64(&b, c->id);
+	gw_buf_printf(&b, "%llu %s", (unsigned long long)c->id, c->b ? c->b->key : "");
 	return gw_buf_sv(&b);
 }
 
@@ -64,7 +64,8 @@ static void put_call(struct gw_buf *b, const struct cp_call *c)
 	cp_record_put_str(b, TAG_CALL_ID, c->call_id);
 	cp_record_put_str(b, TAG_ICID, c->icid);
 	cp_record_put_str(b, TAG_FAR_IOI, c->far_ioi);
-	cp_record_put_str(b, TAG_GATEWAY, c->alg->s->conf->iq.gateways[c->gateway].name);
+	cp_record_put_str(b, TAG_NODE, c->far_node ? c->far_node : c->alg->s->conf->state.node);
+	cp_record_put_str(b, TAG_GATEWAY, c->far_node ? c->far_gateway : c->alg->s->conf->iq.gateways[c->gateway].name);
 	cp_record_put_u64(b, TAG_CONTEXT, c->context);
 	cp_record_put_str(b, TAG_TERM_ACCESS, c->term_access);
 	cp_record_put_str(b, TAG_TERM_CORE, c->term_core);
@@ -105,7 +106,7 @@ void cp_call_forget(const struct cp_call *c)
 {
 	char key[KEY_BYTES];
 
-	if (c->is_answered)
+	if (c->is_answered && c->b)
 		cp_store_del(c->alg->s->store, CP_STORE_CALL, key_of(c, key));
 }
 
@@ -177,7 +178,8 @@ static bool read_text(struct cp_call *c, unsigned tag, struct gw_sv v)
 {
 	static const struct { enum tag tag; size_t at; } texts[] = { { TAG_CALL_ID, offsetof(struct cp_call, call_id) },
 		{ TAG_TERM_ACCESS, offsetof(struct cp_call, term_access) },
-		{ TAG_TERM_CORE, offsetof(struct cp_call, term_core) }, { TAG_FAR_IOI, offsetof(struct cp_call, far_ioi) } };
+		{ TAG_TERM_CORE, offsetof(struct cp_call, term_core) }, { TAG_FAR_IOI, offsetof(struct cp_call, far_ioi) },
+		{ TAG_NODE, offsetof(struct cp_call, far_node) }, { TAG_GATEWAY, offsetof(struct cp_call, far_gateway) } };
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		if (texts[i].tag == tag) {
@@ -224,8 +226,6 @@ static void read_field(struct cp_call *c, unsigned tag, struct gw_sv v)
 
 	if (tag == TAG_BINDING)
 		c->b = cp_reg_by_key(s->reg, v);
-	else if (tag == TAG_GATEWAY)
-		c->gateway = gateway_of(s->conf, v);
 	else if (tag == TAG_ICID)
 		(void)!gw_sv_copy(v, c->icid, sizeof(c->icid));
 	else if (tag >= TAG_CORE && tag < TAG_CORE + 10)
@@ -248,9 +248,23 @@ static bool is_whole(const struct cp_call *c)
 		c->answer_ms;
 }
 
-static void restore(void *user, struct gw_sv key, struct gw_sv value)
+/* Whose gateway it is: ours, by its name, or one of another node. */
+static void find_gateway(struct cp_call *c)
 {
-	struct cp_alg *a = user;
+	const struct cp_sip *s = c->alg->s;
+
+	if (cp_store_is_shared(s->store) && c->far_node && c->far_gateway && strcmp(c->far_node, s->conf->state.node)) {
+		c->gateway = CP_GATEWAY_FAR;
+		return;
+	}
+	c->gateway = gateway_of(s->conf, gw_sv_cstr(c->far_gateway));
+	free(c->far_node);
+	free(c->far_gateway);
+	c->far_node = c->far_gateway = NULL;
+}
+
+struct cp_call *cp_call_restore(struct cp_alg *a, struct gw_sv key, struct gw_sv value)
+{
 	struct cp_call *c = cp_call_alloc(a);
 	struct cp_record r;
 	struct gw_sv v;
@@ -265,8 +279,9 @@ static void restore(void *user, struct gw_sv key, struct gw_sv value)
 		cp_store_del(a->s->store, CP_STORE_CALL, key);
 		if (c)
 			cp_call_free(c);
-		return;
+		return NULL;
 	}
+	find_gateway(c);
 	c->state = CALL_UP;
 	c->is_answered = true;
 	if (c->b)
@@ -276,25 +291,41 @@ static void restore(void *user, struct gw_sv key, struct gw_sv value)
 	gw_list_append(&a->calls, &c->node);
 	CP_GAUGE_ADD(calls, 1);
 	CP_GAUGE_ADD(sip_dialogs, 1);
-	CP_COUNT(state_restored_calls);
+	return c;
+}
+
+static void restore(void *user, struct gw_sv key, struct gw_sv value)
+{
+	struct cp_call *c = cp_call_restore(user, key, value);
+
+	if (c && !c->b)	/* its record has no other name for it */
+		cp_store_del(c->alg->s->store, CP_STORE_CALL, key);
+	if (c)
+		CP_COUNT(state_restored_calls);
 }
 
 enum gw_err cp_alg_restore(struct cp_alg *a)
 {
-	return a->s->store ? cp_store_load(a->s->store, CP_STORE_CALL, restore, a) : GW_OK;
+	enum gw_err err = a->s->store ? cp_store_load(a->s->store, CP_STORE_CALL, restore, a) : GW_OK;
+
+	return err ? err : cp_lent_restore(a);
+}
+
+void cp_call_settle(struct cp_call *c)
+{
+	const struct cp_sip *s = c->alg->s;
+
+	if (!c->b)
+		cp_call_release(c, 503, "registration lost in a restart");
+	else if ((c->gateway >= s->conf->iq.n_gateways && !c->far_node) || !c->context)
+		cp_call_release(c, 503, "media gateway lost in a restart");
+	else if (c->ice_timer.due_ms && !(c->ice_ok && c->dtls_up))	/* W2-ICE-13, counted anew */
+		(void)gw_timer_arm(&s->loop->timers, &c->ice_timer,
+			cp_loop_now(s->loop) + s->conf->media.ice_timeout_s * 1000ull);
 }
 
 void cp_alg_settle(struct cp_alg *a)
 {
-	GW_LIST_FOREACH_SAFE(it, next, &a->calls) {
-		struct cp_call *c = GW_CONTAINER(it, struct cp_call, node);
-
-		if (!c->b)
-			cp_call_release(c, 503, "registration lost in a restart");
-		else if (c->gateway >= a->s->conf->iq.n_gateways || !c->context)
-			cp_call_release(c, 503, "media gateway lost in a restart");
-		else if (c->ice_timer.due_ms && !(c->ice_ok && c->dtls_up))	/* W2-ICE-13, counted anew */
-			(void)gw_timer_arm(&a->s->loop->timers, &c->ice_timer,
-				cp_loop_now(a->s->loop) + a->s->conf->media.ice_timeout_s * 1000ull);
-	}
+	GW_LIST_FOREACH_SAFE(it, next, &a->calls)
+		cp_call_settle(GW_CONTAINER(it, struct cp_call, node));
 }

@@ -324,11 +324,15 @@ static void read_rest(struct conf *c, struct cp_conf *d)
 static void read_state(struct conf *c, struct cp_conf *d)
 {
 	static const char *const backends[] = { "sqlite", "redis", "none", NULL };
-	struct conf_node *m = conf_map(c, c->root, "state", false);
+	struct conf_node *m = conf_map(c, c->root, "state", false), *n;
 
 	d->state.backend = (enum cp_state_backend)conf_enum(c, m, "backend", backends, CP_STATE_SQLITE);
 	d->state.file = conf_str(c, m, "file", "/var/lib/w2gw/epcscf.db", false);
 	d->state.node = conf_text(c, m, "node", "epcscf", &token_form);
+	n = conf_scalar(c, m, "node_address", false);
+	if (n && n->value.len && conf_node_addr(c, n, 5060, &d->state.node_address) && d->state.backend != CP_STATE_REDIS)
+		conf_error(c, n, "needs backend: redis");
+	d->state.lease_s = conf_uint(c, m, "lease_s", 2, 600, 6);
 	d->state.redis_address = conf_addr(c, m, "redis_address", 6379, "127.0.0.1:6379");
 	d->state.redis_password_file = conf_str(c, m, "redis_password_file", "", false);
 }

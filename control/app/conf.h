@@ -224,6 +224,8 @@ struct cp_conf {
 		enum cp_state_backend backend;
 		char *file;                      /* SQLite; /var/lib/w2gw/epcscf.db */
 		char *node;                      /* Redis: whose records these are; default "epcscf" */
+		struct gw_addr node_address;     /* where other nodes reach its Mw; port 0: it shares nothing */
+		unsigned lease_s;                /* a node that was not heard of for so long is dead; 6 */
 		struct gw_addr redis_address;
 		char *redis_password_file;       /* empty: no password */
 	} state;

@@ -134,6 +134,12 @@
 	X(state_restored_bindings, "registrations taken over from before a restart")               \
 	X(state_restored_calls, "calls taken over from before a restart")                          \
 	X(state_not_restored, "records of the state store that could not be used")                 \
+	X(state_refused, "registrations given up here: another node has them")                      \
+	X(state_adopted, "registrations taken over from another node")                             \
+	X(state_adopted_calls, "calls taken over from another node with their registration")       \
+	X(state_moved, "registrations another node has taken over")                                \
+	X(state_questions_lost, "questions to Redis without an answer in a second")                \
+	X(state_relayed, "requests of the core passed on to the node that has the WIC")            \
 	X(iq_contexts_kept, "contexts of restored calls found at gateways after a restart")        \
 	X(iq_contexts_orphaned, "contexts found at gateways after a restart that no call owns")    \
 	X(trace_dropped, "messages a reader of the trace was too slow for")
@@ -156,6 +162,8 @@ GW_CTR_ENUM(cp_ctr, CP_CTR_LIST);
 	X(waf_guests, "IMPUs of the pool taken by guests")                                 \
 	X(iq_contexts, "H.248 contexts held at gateways")                                          \
 	X(iq_gateways_up, "gateways in service")                                                   \
+	X(iq_contexts_lent, "contexts of gateways of this node whose calls other nodes have taken over") \
+	X(state_reachable, "1: the lease of this node was renewed in Redis (several nodes only)")  \
 	X(state_pending, "changes the state store does not have yet")
 
 GW_CTR_ENUM(cp_gauge, CP_GAUGE_LIST);

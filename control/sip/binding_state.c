@@ -13,7 +13,7 @@
 /* Of the record; a number is never used again for something else. */
 enum tag { TAG_ID = 1, TAG_AOR, TAG_IMPI, TAG_CONTACT, TAG_SERVICE_ROUTE, TAG_IMPUS, TAG_PROTO, TAG_PEER, TAG_OB,
 	TAG_EXPIRES_S, TAG_CONTACT_PARAMS, TAG_GRANTED_PARAMS, TAG_CALL_ID, TAG_CSEQ, TAG_DEFAULT_IMPU, TAG_TERM_IOI,
-	TAG_FEATURE_CAPS, TAG_AOR_BARRED, TAG_TNA };
+	TAG_FEATURE_CAPS, TAG_AOR_BARRED, TAG_TNA, TAG_FORMER, TAG_EPOCH };
 
 /* Strings kept as they are. */
 static const struct { enum tag tag; size_t at; } texts[] = { { TAG_IMPI, offsetof(struct cp_binding, impi) },
@@ -45,6 +45,7 @@ void cp_binding_save(const struct cp_binding *b)
 	struct gw_buf r = gw_buf(bytes, sizeof(bytes));
 	char addr[GW_ADDR_STR_BYTES];
 	uint64_t expires = expires_s(b);
+	uint32_t flows[1 + CP_FORMER_IDS];
 
 	if (!b->reg->s->store)
 		return;
@@ -62,13 +63,18 @@ void cp_binding_save(const struct cp_binding *b)
 	cp_record_put_str(&r, TAG_PEER, gw_addr_str(&b->peer.addr, addr));
 	cp_record_put_u64(&r, TAG_OB, b->has_ob);
 	cp_record_put_u64(&r, TAG_EXPIRES_S, expires);
+	for (unsigned i = 0; i < b->n_former; i++)
+		cp_record_put_u64(&r, TAG_FORMER, b->former[i]);
+	cp_record_put_u64(&r, TAG_EPOCH, b->epoch);
 	cp_auth_save(b, &r);
 	if (r.overflow) {
 		CP_COUNT(state_dropped);
 		return;
 	}
-	cp_store_put(b->reg->s->store, CP_STORE_BINDING, gw_sv_cstr(b->key), gw_buf_sv(&r),
-		expires + margin_s(b->reg));
+	flows[0] = b->id;
+	memcpy(flows + 1, b->former, sizeof(b->former));
+	cp_store_put_binding(b->reg->s->store, gw_sv_cstr(b->key), gw_buf_sv(&r), expires + margin_s(b->reg), b->epoch,
+		flows, 1 + b->n_former);
 }
 
 void cp_binding_forget(const struct cp_binding *b)
@@ -78,12 +84,13 @@ void cp_binding_forget(const struct cp_binding *b)
 
 /* What a record says, pointing into it. */
 struct saved {
-	uint32_t id, cseq;
+	uint32_t id, cseq, former[CP_FORMER_IDS];
+	unsigned n_former;
 	struct gw_sv aor, text[N_TEXTS], service_route[CP_SERVICE_ROUTES_MAX];
 	unsigned n_service_route;
 	struct cp_peer peer;
 	bool has_ob, is_aor_barred, is_tna;
-	uint64_t expires_s;
+	uint64_t expires_s, epoch;
 	struct cp_auth_saved auth;
 };
 
@@ -103,6 +110,10 @@ static void read_number(struct saved *s, uint8_t tag, uint64_t n)
 		s->is_tna = n != 0;
 	else if (tag == TAG_EXPIRES_S)
 		s->expires_s = n;
+	else if (tag == TAG_EPOCH)
+		s->epoch = n;
+	else if (tag == TAG_FORMER && s->n_former < CP_FORMER_IDS)
+		s->former[s->n_former++] = (uint32_t)n;
 }
 
 static void read_field(struct saved *s, uint8_t tag, struct gw_sv v)
@@ -152,6 +163,35 @@ static void fill(struct cp_binding *b, const struct saved *s)
 	b->is_tna = s->is_tna;
 }
 
+/* An id of before leads here, too, while nobody else has it. */
+static void add_former(struct cp_binding *b, uint32_t id)
+{
+	if (b->n_former == CP_FORMER_IDS || id == 0 || gw_map_get_u64(&b->reg->by_id, id) ||
+		gw_map_put_u64(&b->reg->by_id, id, b))
+		return;
+	b->former[b->n_former++] = id;
+}
+
+void cp_binding_take_over(struct cp_binding *b, const struct cp_share_answer *a)
+{
+	struct saved s;
+
+	CP_COUNT(state_adopted);
+	b->epoch = a->epoch;
+	if (!read_record(&s, a->value))
+		return;
+	add_former(b, s.id);
+	for (unsigned i = 0; i < s.n_former; i++)
+		add_former(b, s.former[i]);
+}
+
+void cp_binding_renew(struct cp_binding *b)
+{
+	uint64_t now = cp_store_epoch();
+
+	b->epoch = now > b->epoch ? now : b->epoch + 1;
+}
+
 /* W2-REG-65: the guard runs for it as for any lost connection; nobody has its connection id (transport.c). */
 static void restore(void *user, struct gw_sv key, struct gw_sv value)
 {
@@ -177,6 +217,9 @@ static void restore(void *user, struct gw_sv key, struct gw_sv value)
 		return;
 	}
 	fill(b, &s);
+	b->epoch = s.epoch;
+	for (unsigned i = 0; i < s.n_former; i++)
+		add_former(b, s.former[i]);
 	cp_auth_restore(b, &s.auth);
 	b->expires_ms = now + (s.expires_s > wall ? s.expires_s - wall : 0) * 1000;
 	b->registered_ms = now;
@@ -192,6 +235,8 @@ enum gw_err cp_reg_restore(struct cp_reg *r)
 	if (!r->s->store)
 		return GW_OK;
 	if ((err = cp_store_secret(r->s->store, "flow-secret", r->keys.secret, sizeof(r->keys.secret))))
+		return err;
+	if (cp_store_is_shared(r->s->store) && (err = cp_store_number(r->s->store, &r->number)))
 		return err;
 	cp_reg_flows_start(r);		/* with the keys of that secret */
 	if ((err = cp_store_load(r->s->store, CP_STORE_BINDING, restore, r)))

@@ -6,6 +6,7 @@
 #include "control/app/metrics.h"
 #include "control/sip/emergency.h"
 #include "control/sip/errors.h"
+#include "control/sip/nodes.h"
 #include "control/sip/reg.h"
 
 static bool is_understood(struct gw_sv tag)
@@ -158,6 +159,8 @@ static void from_core(struct cp_sip *s, struct cp_uas *u)
 		cp_sip_error(u, CP_ERR_HOPS, NULL);
 	} else if (u->req.method == SIP_REGISTER) {
 		cp_sip_error(u, CP_ERR_NO_REGISTRAR, NULL);	/* a WIC is none, and the core is the only one */
+	} else if (!b && cp_nodes_relay(s, u, &m, token)) {
+		;	/* another node may have it: it answers */
 	} else if (!b || !may_be_asked(b, &m)) {
 		/* a token of ours whose binding is gone: the flow has failed (RFC 5626 5.3.1) */
 		cp_sip_error(u, u->req.to_tag.len ? CP_ERR_NO_DIALOG :
@@ -195,8 +198,13 @@ void cp_core_ack(struct cp_sip *s, const struct cp_peer *from, struct sip_msg *m
 	struct cp_binding *b = is_w2 ? cp_reg_by_sender(s->reg, from->conn, m) : cp_reg_by_token(s->reg, token);
 	struct cp_peer to;
 
-	if (!b || !cp_sip_hop(m))
+	if (!cp_sip_hop(m))
 		return;
+	if (!b) {
+		if (!is_w2)
+			cp_nodes_relay_ack(s, m, token);
+		return;
+	}
 	if (is_w2 && b->is_anonymous)
 		cp_emergency_hide_caller(m);
 	if (is_w2 && cp_core_enforce_route(s, m, b, &icid) != CP_ROUTE_OK)

@@ -16,10 +16,13 @@ struct cp_binding *cp_reg_by_id(struct cp_reg *r, uint32_t id)
 
 uint32_t cp_reg_new_id(struct cp_reg *r)
 {
-	do
+	uint32_t id;
+
+	do {
 		r->next_id++;
-	while (r->next_id == 0 || gw_map_get_u64(&r->by_id, r->next_id));
-	return r->next_id;
+		id = r->number ? (uint32_t)r->number << 24 | (r->next_id & 0xffffff) : r->next_id;
+	} while (id == 0 || gw_map_get_u64(&r->by_id, id));
+	return id;
 }
 
 void cp_reg_set(char **dst, char *v)
@@ -130,6 +133,8 @@ void cp_binding_remove(struct cp_binding *b, const char *why)
 	cp_reg_auth_unbound(b);
 	gw_map_del(&r->by_key, gw_sv_cstr(b->key));
 	gw_map_del_u64(&r->by_id, b->id);
+	while (b->n_former)
+		gw_map_del_u64(&r->by_id, b->former[--b->n_former]);
 	leave_conn(b);
 	leave_aor(b);
 	gw_list_remove(&b->node);
@@ -157,7 +162,7 @@ static void on_binding_timer(struct gw_timer *timer, uint64_t now_ms)
 			cp_reg_close_unused(r, conn, "registration ended");
 	} else if (!b->guard_ms || now_ms < b->guard_ms) {
 		cp_binding_remove(b, "expired");
-	} else if (r->s->conf->reg.guard_deregister) {
+	} else if (r->s->conf->reg.guard_deregister && cp_store_is_certain(r->s->store)) {
 		cp_reg_deregister(b, lost, false);
 	} else {
 		cp_binding_remove(b, lost);

@@ -8,6 +8,7 @@
 #include "control/sip/stack.h"
 
 #define CP_SERVICE_ROUTES_MAX 8
+#define CP_FORMER_IDS 4u
 
 /**
  * One registered contact. What is to outlive a restart is plain text and numbers; nothing points into a message.
@@ -17,6 +18,9 @@ struct cp_binding {
 	struct gw_list node;
 	struct cp_reg *reg;
 	uint32_t id;
+	uint32_t former[CP_FORMER_IDS];  /* ids at the nodes that had it before: dialogs and Paths name them */
+	unsigned n_former;
+	uint64_t epoch;                  /* several nodes: who has the highest owns it */
 	char token[CP_TOKEN_BYTES];      /* user part of Path and Record-Route (W2-WS-10) */
 	char *key;                       /* AOR, instance, reg-id (W2-REG-51); never NULL */
 	char *aor;                       /* IMPU registered; never NULL */
@@ -68,6 +72,8 @@ struct cp_binding *cp_reg_by_id(struct cp_reg *r, uint32_t id);
 /** By flow token; NULL: forged, or gone. */
 struct cp_binding *cp_reg_by_token(struct cp_reg *r, struct gw_sv token);
 /** Did we make this token? With no binding to it, its flow is dead (430). */
+/** The id a token of ours names; 0: it is none. */
+uint32_t cp_reg_token_id(const struct cp_reg *r, struct gw_sv token);
 bool cp_reg_is_our_token(const struct cp_reg *r, struct gw_sv token);
 bool cp_binding_alive(const struct cp_binding *b);
 /** Is its WIC there, or may it come back within the guard (W2-REG-65)? */
@@ -82,6 +88,8 @@ void cp_reg_connection_lost(struct cp_reg *r, cp_conn_id conn);
  * @return how many
  */
 unsigned cp_reg_kick(struct cp_reg *r, struct gw_sv impu);
+/** Another node has it now: it goes here, without a word to the core; its calls have gone before. */
+void cp_binding_yield(struct cp_binding *b, const char *why);
 /** Take over what the store has: bindings wait for their WICs, flow tokens stay valid. At the start only. */
 enum gw_err cp_reg_restore(struct cp_reg *r) GW_NODISCARD;
 /** By AOR, instance and reg-id; NULL: none. */

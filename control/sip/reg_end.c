@@ -96,6 +96,16 @@ void cp_reg_deregister(struct cp_binding *b, const char *why, bool close_socket)
 		cp_reg_close_unused(r, conn, why);
 }
 
+void cp_binding_yield(struct cp_binding *b, const char *why)
+{
+	struct cp_reg *r = b->reg;
+	cp_conn_id conn = b->peer.conn;
+
+	cp_binding_remove(b, why);
+	if (!cp_reg_by_conn(r, conn))
+		cp_transport_close(r->s->transport, conn, 1000, "replaced");
+}
+
 /* ---- by the network ------------------------------------------------------------------------------------------ */
 
 void cp_binding_ended_by_network(struct cp_binding *b, const char *why, bool close_socket)

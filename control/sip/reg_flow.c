@@ -31,12 +31,17 @@ struct cp_binding *cp_reg_by_token(struct cp_reg *r, struct gw_sv token)
 	return cp_flow_token_read(&r->keys, token, &id, &conn) ? NULL : cp_reg_by_id(r, id);
 }
 
-bool cp_reg_is_our_token(const struct cp_reg *r, struct gw_sv token)
+uint32_t cp_reg_token_id(const struct cp_reg *r, struct gw_sv token)
 {
 	cp_conn_id conn;
 	uint32_t id;
 
-	return cp_flow_token_read(&r->keys, token, &id, &conn) == GW_OK;
+	return cp_flow_token_read(&r->keys, token, &id, &conn) ? 0 : id;
+}
+
+bool cp_reg_is_our_token(const struct cp_reg *r, struct gw_sv token)
+{
+	return cp_reg_token_id(r, token) != 0;
 }
 
 bool cp_binding_may_return(const struct cp_binding *b)

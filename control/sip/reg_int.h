@@ -4,6 +4,7 @@
 #define CP_REG_INT_H
 
 #include "control/sip/reg.h"
+#include "control/state/share.h"
 
 struct sip_register;
 
@@ -18,6 +19,7 @@ struct cp_reg {
 	struct gw_map event_by_impu, event_by_call_id;
 	unsigned n_anonymous;
 	uint32_t next_id;
+	uint8_t number;              /* of this node, the high byte of ids; 0: there is one node */
 	struct cp_flow_keys keys;
 	struct gw_timer epoch;       /* of the keys */
 	uint64_t admit_credit, admit_ms;
@@ -35,6 +37,10 @@ struct cp_reg_attempt {
 	char *key, *aor, *contact, *contact_params;
 	bool has_ob, is_star;
 	bool is_granted;             /* by the 2xx: it is no de-registration */
+	struct cp_share_query *query;    /* another node is asked to give the binding up */
+	struct sip_msg *granted;     /* the core's 2xx meanwhile */
+	struct gw_arena arena;       /* of granted */
+	const struct cp_share_answer *taken; /* during its callback: what the other node had; NULL: nothing */
 	cp_conn_id replaced;         /* connection the instance was reached by until the 2xx; 0: none */
 };
 
@@ -78,6 +84,8 @@ unsigned cp_reg_check(struct cp_reg *r, const struct cp_uas *u, const struct sip
 	const char **why);
 
 /* reg_store.c */
+/** Does this 2xx hold the contact of the attempt? */
+bool cp_reg_is_granted(const struct cp_reg_attempt *at, const struct sip_msg *m);
 /** What the core's 2xx says. @return 0, or what the WIC is told instead: it is not registered */
 unsigned cp_reg_store(struct cp_reg_attempt *at, const struct sip_msg *m);
 
@@ -85,6 +93,10 @@ unsigned cp_reg_store(struct cp_reg_attempt *at, const struct sip_msg *m);
 /** Keep it in the store as it is now. */
 void cp_binding_save(const struct cp_binding *b);
 void cp_binding_forget(const struct cp_binding *b);
+/** b is new here and was another node's: its ids there still lead to it. */
+void cp_binding_take_over(struct cp_binding *b, const struct cp_share_answer *a);
+/** The binding is renewed here: no older word about it counts. */
+void cp_binding_renew(struct cp_binding *b);
 
 /* reg_request.c */
 /** Is a REGISTER for this binding under way? */

@@ -39,7 +39,9 @@ static void free_attempt(struct cp_reg_attempt *at)
 		return;
 	if (at->u)
 		at->u->on_gone = NULL;
+	cp_share_cancel(at->query);
 	gw_list_remove(&at->node);
+	gw_arena_reset(&at->arena);
 	free(at->key);
 	free(at->aor);
 	free(at->contact);
@@ -98,12 +100,43 @@ static void finish(struct cp_reg_attempt *at, struct sip_msg *m, unsigned status
 	}
 }
 
+static void on_taken(void *user, const struct cp_share_answer *answer)
+{
+	struct cp_reg_attempt *at = user;
+
+	at->query = NULL;
+	at->taken = answer;
+	if (at->u)
+		finish(at, at->granted, at->granted->status);
+	at->taken = NULL;
+	free_attempt(at);
+}
+
+/*
+ * Several nodes: a binding granted here for the first time may be another's. It is taken over, with its calls, before
+ * the WIC is told: what it asks next may belong to one of them. false: there is nobody to ask
+ */
+static bool ask_others(struct cp_reg_attempt *at, const struct sip_msg *m, unsigned status)
+{
+	struct cp_sip *s = at->reg->s;
+
+	if (!cp_store_is_shared(s->store) || !m || status / 100 != 2 || at->is_star ||
+		gw_map_get(&at->reg->by_key, gw_sv_cstr(at->key)) || !cp_reg_is_granted(at, m) ||
+		!(at->granted = gw_arena_new(&at->arena, struct sip_msg)) ||
+		cp_sip_copy(at->granted, &at->arena, m))
+		return false;
+	at->query = cp_store_adopt(s->store, gw_sv_cstr(at->key), on_taken, at);
+	return at->query != NULL;
+}
+
 static void on_register_response(void *user, struct cp_uac *c, struct sip_msg *m, unsigned status)
 {
 	struct cp_reg_attempt *at = user;
 
 	(void)c;
 	if (status < 200)
+		return;
+	if (at->u && ask_others(at, m, status))
 		return;
 	if (at->u)
 		finish(at, m, status);
@@ -161,7 +194,8 @@ static struct cp_reg_attempt *new_attempt(struct cp_reg *r, struct cp_uas *u, st
 		return NULL;
 	*at = (struct cp_reg_attempt){ .reg = r, .u = u, .key = gw_sv_dup(key), .aor = gw_sv_dup(q->to.uri.text),
 		.contact = gw_sv_dup(q->contact.uri.text), .contact_params = gw_sv_dup(q->contact.params),
-		.has_ob = q->has_reg_id && is_first_hop(&u->req), .is_star = q->contact.is_star };
+		.has_ob = q->has_reg_id && is_first_hop(&u->req), .is_star = q->contact.is_star,
+		.arena = GW_ARENA_INIT(1u << 20) };
 	at->id = b ? b->id : at->is_star && any ? any->id : cp_reg_new_id(r);
 	gw_list_append(&r->attempts, &at->node);
 	if (at->key && at->aor && at->contact && at->contact_params)

@@ -2,6 +2,7 @@
 /* What a 2xx to REGISTER says, and what is kept of it (W2-REG-40, -42, TS 24.229 5.2.2.1). */
 #include <stdlib.h>
 
+#include "control/alg/call.h"
 #include "control/app/metrics.h"
 #include "control/sip/reg_int.h"
 #include "proto/sip/register.h"
@@ -93,6 +94,7 @@ static void keep_until(struct cp_binding *b, uint32_t seconds)
 {
 	struct cp_sip *s = b->reg->s;
 
+	cp_binding_renew(b);
 	b->is_registered = true;	/* also what the network had ended a moment ago */
 	b->is_gone_at_core = b->closes_socket = false;
 	b->guard_ms = 0;
@@ -113,8 +115,12 @@ static unsigned store_contact(struct cp_reg_attempt *at, const struct sip_msg *m
 	struct cp_binding *b = gw_map_get(&r->by_key, gw_sv_cstr(at->key));
 	struct sip_addr granted;
 
-	if (!b && !(b = cp_binding_new(r, at->key, at->aor, at->id, &at->u->peer)))
-		return 503;
+	if (!b) {
+		if (!(b = cp_binding_new(r, at->key, at->aor, at->id, &at->u->peer)))
+			return 503;
+		if (at->taken)
+			cp_binding_take_over(b, at->taken);
+	}
 	at->replaced = cp_binding_move(b, &at->u->peer);
 	cp_binding_take_id(b, at->id);
 	store_request(b, at);
@@ -123,22 +129,32 @@ static unsigned store_contact(struct cp_reg_attempt *at, const struct sip_msg *m
 		cp_reg_set(&b->granted_params, gw_sv_dup(granted.params));
 	CP_COUNT(reg_ok);
 	keep_until(b, seconds);
+	if (at->taken)
+		cp_alg_take_over(r->s->alg, at->taken, gw_sv_cstr(b->key));
 	GW_LOG_INFO(r->s->log, "reg.ok", "impu=%s expires_s=%u service_routes=%u", b->aor, seconds,
 		b->n_service_route);
 	return 0;
+}
+
+static uint32_t granted_s(const struct cp_reg_attempt *at, const struct sip_msg *m)
+{
+	struct sip_param p;
+	bool has_id = sip_param_get(gw_sv_cstr(at->contact_params), GW_SV("reg-id"), &p);
+
+	return sip_register_granted(m, gw_sv_cstr(at->contact), has_id ? p.value : GW_SV_NONE, NULL);
+}
+
+bool cp_reg_is_granted(const struct cp_reg_attempt *at, const struct sip_msg *m)
+{
+	return granted_s(at, m) > 0;
 }
 
 unsigned cp_reg_store(struct cp_reg_attempt *at, const struct sip_msg *m)
 {
 	struct cp_reg *r = at->reg;
 	struct cp_binding *b = gw_map_get(&r->by_key, gw_sv_cstr(at->key));
-	struct gw_sv reg_id = GW_SV_NONE;
-	struct sip_param p;
-	uint32_t seconds;
+	uint32_t seconds = at->is_star ? 0 : granted_s(at, m);
 
-	if (sip_param_get(gw_sv_cstr(at->contact_params), GW_SV("reg-id"), &p))
-		reg_id = p.value;
-	seconds = at->is_star ? 0 : sip_register_granted(m, gw_sv_cstr(at->contact), reg_id, NULL);
 	at->is_granted = seconds > 0;
 	if (at->is_star)
 		remove_unlisted(r, at->aor, m);

@@ -13,6 +13,7 @@
 bool cp_core_is_us(const struct cp_sip *s, struct gw_sv text)
 {
 	const struct cp_conf *c = s->conf;
+	struct gw_addr node;
 	struct sip_uri u;
 	uint16_t port;
 
@@ -21,6 +22,9 @@ bool cp_core_is_us(const struct cp_sip *s, struct gw_sv text)
 	port = u.port ? u.port : 5060;
 	if (gw_sv_ieq(u.host, gw_sv_cstr(c->mw.host_name)) && port == c->mw.bind.port)
 		return true;
+	if (c->state.node_address.port && port == c->state.node_address.port &&
+		gw_addr_parse_ip(u.host, &node) == GW_OK && gw_addr_ip_eq(&node, &c->state.node_address))
+		return true;	/* passed on by another node */
 	if (!gw_sv_ieq(u.host, gw_sv_cstr(c->w2.host_name)))
 		return false;
 	for (unsigned i = 0; i < c->w2.n_listen; i++)

@@ -28,6 +28,19 @@ void cp_sip_clone(struct sip_msg *dst, const struct sip_msg *src, struct gw_aren
 		dst->n_hdrs = dst->cap_hdrs = 0;
 }
 
+enum gw_err cp_sip_copy(struct sip_msg *dst, struct gw_arena *arena, const struct sip_msg *src)
+{
+	struct gw_buf b = gw_buf(out, sizeof(out));
+	enum gw_err err = sip_msg_print(src, &b);
+	char *text;
+
+	arena->limit = CP_ARENA_BYTES;
+	if (err)
+		return err;
+	text = gw_arena_cstr(arena, gw_buf_sv(&b));
+	return text ? sip_msg_parse(dst, arena, gw_sv(text, b.len), SIP_DATAGRAM, NULL) : GW_ENOMEM;
+}
+
 bool cp_sip_hop(struct sip_msg *m)
 {
 	uint32_t n;

@@ -149,6 +149,8 @@ void cp_sip_forward(struct cp_uas *u, struct sip_msg *m, const struct cp_peer *t
 
 /** Copy of a message whose edits leave the original alone. */
 void cp_sip_clone(struct sip_msg *dst, const struct sip_msg *src, struct gw_arena *arena);
+/** A copy that owns all its bytes. */
+enum gw_err cp_sip_copy(struct sip_msg *dst, struct gw_arena *arena, const struct sip_msg *src) GW_NODISCARD;
 /** false: Max-Forwards was 0; the caller answers 483. Inserts 70 when absent. */
 bool cp_sip_hop(struct sip_msg *m);
 /** Host and port as our URIs towards the core show them. */

@@ -1,44 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The store in Redis. Names: "w2gw:NODE:KIND:KEY"; secrets, which all nodes share, "w2gw:meta:NAME". A batch is one
- * MULTI on an asynchronous connection of the loop; start and end use a connection that blocks.
+ * The store in Redis. Names: "w2gw:NODE:KIND:KEY"; secrets, which all nodes share, "w2gw:meta:NAME"; what else they share
+ * is named in redis_share.c. A batch is one MULTI on an asynchronous connection of the loop; start and end use a
+ * connection that blocks.
  */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/time.h>
 
 #include <hiredis/adapters/libuv.h>
-#include <hiredis/async.h>
-#include <hiredis/hiredis.h>
 
-#include "control/state/store_int.h"
+#include "control/app/metrics.h"
+#include "control/state/redis_int.h"
 
 #define BLOCK_S 2
 #define WRITE_MS 3000u		/* a batch that is not confirmed by then goes again, over a new connection */
-#define PASSWORD_BYTES 512
 #define SCAN_COUNT "1000"
-#define ARGS_MAX 5
+#define PAGE_MAX 4096u		/* names of one MGET; a page of SCAN is about SCAN_COUNT */
 
-struct redis {
-	struct cp_store *s;
-	redisContext *sync;          /* of the start */
-	redisAsyncContext *async;    /* NULL: not connected */
-	struct gw_timer deadline;
-	char host[GW_ADDR_STR_BYTES];
-	char password[PASSWORD_BYTES];
-};
-
-/* One command, its arguments counted. */
-struct command {
-	const char *argv[ARGS_MAX];
-	size_t len[ARGS_MAX];
-	int n;
-};
-
-static void arg(struct command *c, struct gw_sv v)
+void cp_redis_begin(struct cp_redis_command *c)
 {
-	c->argv[c->n] = v.p;
+	c->n = 0;
+	c->text = gw_buf(c->bytes, sizeof(c->bytes));
+}
+
+void cp_redis_arg(struct cp_redis_command *c, struct gw_sv v)
+{
+	assert(c->n < CP_REDIS_ARGS);
+	c->argv[c->n] = v.p ? v.p : "";
 	c->len[c->n++] = v.len;
+}
+
+void cp_redis_arg_text(struct cp_redis_command *c, size_t since)
+{
+	cp_redis_arg(c, gw_sv(c->bytes + since, c->text.len - since));
 }
 
 static void put_name(struct gw_buf *b, const struct cp_store *s, enum cp_store_kind kind, struct gw_sv key)
@@ -50,27 +46,32 @@ static void put_name(struct gw_buf *b, const struct cp_store *s, enum cp_store_k
 	gw_buf_put(b, key);
 }
 
-static struct command command_of(const struct cp_store *s, const struct cp_change *ch, struct gw_buf *name, char expires[24])
+/* false: its name is too long. */
+static bool command_of(struct cp_redis_command *c, const struct cp_store *s, const struct cp_change *ch)
 {
-	struct command c = { .n = 0 };
+	size_t at;
 
-	put_name(name, s, ch->kind, ch->key);
-	arg(&c, ch->value.p ? GW_SV("SET") : GW_SV("DEL"));
-	arg(&c, gw_buf_sv(name));
+	cp_redis_begin(c);
+	if (((const struct cp_redis *)s->db)->is_shared && cp_redis_shared_change(c, s, ch))
+		return !c->text.overflow;
+	cp_redis_arg(c, ch->value.p ? GW_SV("SET") : GW_SV("DEL"));
+	put_name(&c->text, s, ch->kind, ch->key);
+	cp_redis_arg_text(c, 0);
 	if (!ch->value.p)
-		return c;
-	arg(&c, ch->value);
+		return !c->text.overflow;
+	cp_redis_arg(c, ch->value);
 	if (ch->expires_s) {
-		snprintf(expires, 24, "%llu", (unsigned long long)ch->expires_s);
-		arg(&c, GW_SV("EXAT"));
-		arg(&c, gw_sv_cstr(expires));
+		cp_redis_arg(c, GW_SV("EXAT"));
+		at = c->text.len;
+		gw_buf_u64(&c->text, ch->expires_s);
+		cp_redis_arg_text(c, at);
 	}
-	return c;
+	return !c->text.overflow;
 }
 
 /* ---- blocking, at start and end ------------------------------------------------------------------------- */
 
-static redisReply *ask(redisContext *r, const struct command *c)
+static redisReply *ask(redisContext *r, const struct cp_redis_command *c)
 {
 	redisReply *reply = redisCommandArgv(r, c->n, (const char **)(uintptr_t)c->argv, c->len);
 
@@ -81,26 +82,20 @@ static redisReply *ask(redisContext *r, const struct command *c)
 	return reply;
 }
 
-static bool do_command(redisContext *r, const struct command *c)
+static bool authenticate(const struct cp_redis *d, redisContext *r)
 {
-	redisReply *reply = ask(r, c);
-
-	freeReplyObject(reply);
-	return reply != NULL;
-}
-
-static bool authenticate(const struct redis *d, redisContext *r)
-{
-	struct command c = { .n = 0 };
+	redisReply *reply;
+	bool is_ok;
 
 	if (!d->password[0])
 		return true;
-	arg(&c, GW_SV("AUTH"));
-	arg(&c, gw_sv_cstr(d->password));
-	return do_command(r, &c);
+	reply = redisCommand(r, "AUTH %s", d->password);
+	is_ok = reply && reply->type != REDIS_REPLY_ERROR;
+	freeReplyObject(reply);
+	return is_ok;
 }
 
-static redisContext *connect_sync(struct redis *d)
+static redisContext *connect_sync(struct cp_redis *d)
 {
 	const struct timeval tv = { BLOCK_S, 0 };
 	redisContext *r = redisConnectWithTimeout(d->host, d->s->conf->state.redis_address.port, tv);
@@ -115,7 +110,7 @@ static redisContext *connect_sync(struct redis *d)
 }
 
 /* First line of the file. */
-static bool read_password(struct redis *d, const char *path)
+static bool read_password(struct cp_redis *d, const char *path)
 {
 	FILE *f = path[0] ? fopen(path, "r") : NULL;
 	bool is_read;
@@ -135,14 +130,16 @@ static void on_deadline(struct gw_timer *timer, uint64_t now_ms);
 
 static enum gw_err redis_open(struct cp_store *s)
 {
-	struct redis *d = calloc(1, sizeof(*d));
+	struct cp_redis *d = calloc(1, sizeof(*d));
 	struct gw_buf b;
 
 	if (!d)
 		return GW_ENOMEM;
 	s->db = d;
 	d->s = s;
+	d->is_shared = s->conf->state.node_address.port != 0;
 	d->deadline.fn = on_deadline;
+	gw_list_init(&d->queries);
 	b = gw_buf(d->host, sizeof(d->host) - 1);
 	gw_addr_put_ip(&b, &s->conf->state.redis_address);
 	if (!read_password(d, s->conf->state.redis_password_file) || !(d->sync = connect_sync(d)))
@@ -152,27 +149,24 @@ static enum gw_err redis_open(struct cp_store *s)
 
 static enum gw_err redis_secret(struct cp_store *s, const char *name, void *dst, size_t n)
 {
-	struct command set = { .n = 0 }, get = { .n = 0 };
-	struct redis *d = s->db;
+	static struct cp_redis_command c;
+	struct cp_redis *d = s->db;
 	unsigned char fresh[64];
-	char text[256];
-	struct gw_buf b = gw_buf(text, sizeof(text));
 	enum gw_err err = GW_EIO;
 	redisReply *reply;
 
 	if (n > sizeof(fresh))
 		return GW_EINVAL;
-	put_name(&b, s, CP_STORE_META, gw_sv_cstr(name));
 	cp_random(fresh, n);
-	arg(&set, GW_SV("SET"));
-	arg(&set, gw_buf_sv(&b));
-	arg(&set, gw_sv(fresh, n));
-	arg(&set, GW_SV("NX"));
-	arg(&get, GW_SV("GET"));
-	arg(&get, gw_buf_sv(&b));
-	(void)do_command(d->sync, &set);	/* nil when there is one: the other's counts */
+	cp_redis_begin(&c);
+	cp_redis_arg(&c, GW_SV("SET"));
+	put_name(&c.text, s, CP_STORE_META, gw_sv_cstr(name));
+	cp_redis_arg_text(&c, 0);
+	cp_redis_arg(&c, gw_sv(fresh, n));
+	cp_redis_arg(&c, GW_SV("NX"));
+	freeReplyObject(ask(d->sync, &c));	/* nil when there is one: the other's counts */
 	explicit_bzero(fresh, sizeof(fresh));
-	reply = ask(d->sync, &get);
+	reply = redisCommand(d->sync, "GET %b", c.argv[1], c.len[1]);
 	if (reply && reply->type == REDIS_REPLY_STRING && (size_t)reply->len == n) {
 		memcpy(dst, reply->str, n);
 		err = GW_OK;
@@ -181,36 +175,47 @@ static enum gw_err redis_secret(struct cp_store *s, const char *name, void *dst,
 	return err;
 }
 
-/* The values of a page of names; one that expired in between is nil. */
+/* The values of a page of names, at once; one that expired in between is nil. */
 static bool load_page(redisContext *r, const redisReply *names, size_t prefix,
 	void (*fn)(void *user, struct gw_sv key, struct gw_sv value), void *user)
 {
-	for (size_t i = 0; i < names->elements; i++) {
-		const redisReply *name = names->element[i];
-		struct command get = { .n = 0 };
-		redisReply *value;
+	static const char *argv[1 + PAGE_MAX] = { "MGET" };
+	static size_t len[1 + PAGE_MAX] = { 4 };
+	redisReply *values;
+	bool is_ok;
 
-		arg(&get, GW_SV("GET"));
-		arg(&get, gw_sv(name->str, (size_t)name->len));
-		value = ask(r, &get);
-		if (!value)
-			return false;
+	if (names->elements == 0)
+		return true;
+	if (names->elements > PAGE_MAX)
+		return false;
+	for (size_t i = 0; i < names->elements; i++) {
+		argv[1 + i] = names->element[i]->str;
+		len[1 + i] = (size_t)names->element[i]->len;
+	}
+	values = redisCommandArgv(r, 1 + (int)names->elements, argv, len);
+	is_ok = values && values->type == REDIS_REPLY_ARRAY && values->elements == names->elements;
+	for (size_t i = 0; is_ok && i < values->elements; i++) {
+		const redisReply *name = names->element[i], *value = values->element[i];
+
 		if (value->type == REDIS_REPLY_STRING && (size_t)name->len >= prefix)
 			fn(user, gw_sv(name->str + prefix, (size_t)name->len - prefix),
 				gw_sv(value->str, (size_t)value->len));
-		freeReplyObject(value);
 	}
-	return true;
+	freeReplyObject(values);
+	return is_ok;
 }
 
 static enum gw_err redis_load(struct cp_store *s, enum cp_store_kind kind,
 	void (*fn)(void *user, struct gw_sv key, struct gw_sv value), void *user)
 {
-	struct redis *d = s->db;
+	struct cp_redis *d = s->db;
 	char cursor[32] = "0", name[256], pattern[600];
 	struct gw_buf b = gw_buf(name, sizeof(name)), p = gw_buf(pattern, sizeof(pattern));
+	enum gw_err err = d->is_shared ? cp_redis_shared_load(d, kind, fn, user) : GW_EUNSUPP;
 	bool is_ok = true;
 
+	if (err != GW_EUNSUPP)
+		return err;
 	put_name(&b, s, kind, GW_SV_NONE);
 	for (size_t i = 0; i < b.len; i++) {	/* a glob: IPv6 brackets stand for themselves */
 		if (strchr("*?[]\\^-", b.p[i]))
@@ -233,7 +238,8 @@ static enum gw_err redis_load(struct cp_store *s, enum cp_store_kind kind,
 
 static enum gw_err redis_write_now(struct cp_store *s)
 {
-	struct redis *d = s->db;
+	static struct cp_redis_command c;
+	struct cp_redis *d = s->db;
 	redisContext *r = connect_sync(d);
 	redisReply *reply = NULL;
 	enum gw_err err = GW_EIO;
@@ -242,13 +248,9 @@ static enum gw_err redis_write_now(struct cp_store *s)
 	if (!r)
 		return GW_EIO;
 	redisAppendCommand(r, "MULTI");
-	GW_LIST_FOREACH(it, &s->batch) {
-		char name[4096], expires[24];
-		struct gw_buf b = gw_buf(name, sizeof(name));
-		struct command c = command_of(s, GW_CONTAINER(it, struct cp_change, node), &b, expires);
-
-		n += redisAppendCommandArgv(r, c.n, c.argv, c.len) == REDIS_OK;
-	}
+	GW_LIST_FOREACH(it, &s->batch)
+		n += command_of(&c, s, GW_CONTAINER(it, struct cp_change, node)) &&
+			redisAppendCommandArgv(r, c.n, c.argv, c.len) == REDIS_OK;
 	redisAppendCommand(r, "EXEC");
 	for (; n > 0 && redisGetReply(r, (void **)&reply) == REDIS_OK; n--)
 		freeReplyObject(reply);
@@ -264,32 +266,42 @@ static enum gw_err redis_write_now(struct cp_store *s)
 
 static void on_connected(const redisAsyncContext *ac, int status)
 {
-	struct redis *d = ac->data;
+	struct cp_redis *d = ac->data;
 
-	if (status != REDIS_OK)		/* hiredis frees it behind this call */
+	if (status != REDIS_OK && d->async == ac)	/* hiredis frees it behind this call */
 		d->async = NULL;
 }
 
 static void on_disconnected(const redisAsyncContext *ac, int status)
 {
-	struct redis *d = ac->data;
+	struct cp_redis *d = ac->data;
 
 	(void)status;
 	if (d->async == ac)
 		d->async = NULL;
 }
 
-static bool connect_async(struct redis *d)
+redisAsyncContext *cp_redis_dial(struct cp_redis *d)
 {
 	redisAsyncContext *ac = redisAsyncConnect(d->host, d->s->conf->state.redis_address.port);
 
 	if (!ac)
-		return false;
+		return NULL;
 	ac->data = d;
+	(void)!redisEnableKeepAlive(&ac->c);	/* a peer that has vanished is noticed */
 	if (ac->err || redisLibuvAttach(ac, &d->s->loop->uv) != REDIS_OK) {
 		redisAsyncFree(ac);
-		return false;
+		return NULL;
 	}
+	return ac;
+}
+
+bool cp_redis_connect(struct cp_redis *d)
+{
+	redisAsyncContext *ac = d->async ? NULL : cp_redis_dial(d);
+
+	if (!ac)
+		return d->async != NULL;
 	redisAsyncSetConnectCallback(ac, on_connected);
 	redisAsyncSetDisconnectCallback(ac, on_disconnected);
 	d->async = ac;
@@ -298,19 +310,51 @@ static bool connect_async(struct redis *d)
 	return true;
 }
 
+/* Of a batch that was executed: who has lost a binding drops it. */
+static void tell_lost(struct cp_redis *d, const redisReply *r)
+{
+	size_t i = 0;
+
+	if (!d->is_running)
+		return;
+	GW_LIST_FOREACH(it, &d->s->batch) {
+		const struct cp_change *ch = GW_CONTAINER(it, struct cp_change, node);
+
+		if (i < r->elements && ch->kind == CP_STORE_BINDING && ch->value.p && !cp_redis_was_taken(r->element[i])) {
+			CP_COUNT(state_refused);
+			d->ops.moved(d->ops.user, ch->key, GW_SV("another node"), GW_SV(""));
+		}
+		i++;
+	}
+}
+
+static bool is_executed(const redisReply *r)
+{
+	if (!r || r->type != REDIS_REPLY_ARRAY)
+		return false;
+	for (size_t i = 0; i < r->elements; i++)
+		if (r->element[i]->type == REDIS_REPLY_ERROR)
+			return false;
+	return true;
+}
+
 static void on_exec(redisAsyncContext *ac, void *reply, void *user)
 {
 	const redisReply *r = reply;
-	struct redis *d = user;
+	struct cp_redis *d = user;
 
 	(void)ac;
 	gw_timer_stop(&d->s->loop->timers, &d->deadline);
-	if (d->s->is_writing)
-		cp_store_written(d->s, r && r->type == REDIS_REPLY_ARRAY ? GW_OK : GW_EIO);
+	if (!d->s->is_writing)
+		return;
+	if (is_executed(r))
+		tell_lost(d, r);
+	else if (r)
+		GW_LOG_ERROR(d->s->log, "state.redis_refused", "error=\"%s\"", r->str ? r->str : "in a batch");
+	cp_store_written(d->s, is_executed(r) ? GW_OK : GW_EIO);
 }
 
-/* Ends the connection; what waits for a reply is told that none comes. */
-static void disconnect(struct redis *d)
+void cp_redis_disconnect(struct cp_redis *d)
 {
 	redisAsyncContext *ac = d->async;
 
@@ -321,45 +365,43 @@ static void disconnect(struct redis *d)
 
 static void on_deadline(struct gw_timer *timer, uint64_t now_ms)
 {
-	struct redis *d = GW_CONTAINER(timer, struct redis, deadline);
+	struct cp_redis *d = GW_CONTAINER(timer, struct cp_redis, deadline);
 
 	(void)now_ms;
-	disconnect(d);
+	cp_redis_disconnect(d);
 	if (d->s->is_writing)
 		cp_store_written(d->s, GW_EIO);
 }
 
 static void redis_write(struct cp_store *s)
 {
-	struct redis *d = s->db;
+	static struct cp_redis_command c;
+	struct cp_redis *d = s->db;
 	bool is_ok;
 
 	if (d->sync)
 		redisFree(d->sync);
 	d->sync = NULL;
 	(void)gw_timer_arm(&s->loop->timers, &d->deadline, cp_loop_now(s->loop) + WRITE_MS);
-	if (!d->async && !connect_async(d))
+	if (!cp_redis_connect(d))
 		return;			/* the deadline ends the attempt */
 	is_ok = redisAsyncCommand(d->async, NULL, NULL, "MULTI") == REDIS_OK;
-	GW_LIST_FOREACH(it, &s->batch) {
-		char name[4096], expires[24];
-		struct gw_buf b = gw_buf(name, sizeof(name));
-		struct command c = command_of(s, GW_CONTAINER(it, struct cp_change, node), &b, expires);
-
-		is_ok = is_ok && redisAsyncCommandArgv(d->async, NULL, NULL, c.n, c.argv, c.len) == REDIS_OK;
-	}
+	GW_LIST_FOREACH(it, &s->batch)
+		is_ok = is_ok && command_of(&c, s, GW_CONTAINER(it, struct cp_change, node)) &&
+			redisAsyncCommandArgv(d->async, NULL, NULL, c.n, c.argv, c.len) == REDIS_OK;
 	if (!is_ok || redisAsyncCommand(d->async, on_exec, d, "EXEC") != REDIS_OK)
 		(void)gw_timer_arm(&s->loop->timers, &d->deadline, cp_loop_now(s->loop));
 }
 
 static void redis_close(struct cp_store *s)
 {
-	struct redis *d = s->db;
+	struct cp_redis *d = s->db;
 
 	if (!d)
 		return;
+	cp_redis_share_close(d);
 	gw_timer_stop(&s->loop->timers, &d->deadline);
-	disconnect(d);
+	cp_redis_disconnect(d);
 	if (d->sync)
 		redisFree(d->sync);
 	explicit_bzero(d->password, sizeof(d->password));

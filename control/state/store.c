@@ -6,7 +6,9 @@
 #include "control/state/store_int.h"
 
 #define WINDOW_MS 100u
-#define RETRY_MS 1000u
+#define RETRY_MS 1000u		/* doubles */
+#define RETRY_MAX_MS 30000u
+#define BATCH_MAX 2000u		/* one transaction must not hold up whoever else uses the store */
 #define PENDING_MAX 1000000u	/* changes gathered while the store cannot be written */
 
 static void free_change(struct cp_change *c)
@@ -26,9 +28,9 @@ static void count_pending(const struct cp_store *s)
 	cp_gauge_value[state_pending] = (int64_t)s->index.count + s->n_batch;
 }
 
-static void take_batch(struct cp_store *s)
+static void take_batch(struct cp_store *s, unsigned max)
 {
-	while (!gw_list_empty(&s->pending)) {
+	while (!gw_list_empty(&s->pending) && s->n_batch < max) {
 		struct cp_change *c = GW_CONTAINER(s->pending.next, struct cp_change, node);
 
 		gw_map_del(&s->index, c->id);
@@ -45,7 +47,7 @@ static void on_timer(struct gw_timer *timer, uint64_t now_ms)
 	(void)now_ms;
 	if (s->is_writing || gw_list_empty(&s->pending))
 		return;
-	take_batch(s);
+	take_batch(s, BATCH_MAX);
 	s->is_writing = true;
 	s->backend->write(s);
 }
@@ -84,19 +86,20 @@ void cp_store_written(struct cp_store *s, enum gw_err err)
 		free_changes(&s->batch);
 	}
 	s->is_failing = err != GW_OK;
+	s->retry_ms = !err ? 0 : !s->retry_ms ? RETRY_MS : s->retry_ms * 2 > RETRY_MAX_MS ? RETRY_MAX_MS : s->retry_ms * 2;
 	s->n_batch = 0;
 	count_pending(s);
 	if (!gw_list_empty(&s->pending))
-		arm(s, err ? RETRY_MS : WINDOW_MS);
+		arm(s, err ? s->retry_ms : WINDOW_MS);
 }
 
-static struct cp_change *new_change(enum cp_store_kind kind, struct gw_sv key, struct gw_sv value)
+static struct cp_change *new_change(enum cp_store_kind kind, struct gw_sv key, struct gw_sv value, uint64_t expires_s)
 {
 	struct cp_change *c = malloc(sizeof(*c) + 1 + key.len + value.len);
 
 	if (!c)
 		return NULL;
-	*c = (struct cp_change){ .kind = kind };
+	*c = (struct cp_change){ .kind = kind, .expires_s = expires_s };
 	gw_list_init(&c->node);
 	c->bytes[0] = (char)('0' + kind);
 	memcpy(c->bytes + 1, key.p, key.len);
@@ -108,16 +111,14 @@ static struct cp_change *new_change(enum cp_store_kind kind, struct gw_sv key, s
 	return c;
 }
 
-static void change(struct cp_store *s, enum cp_store_kind kind, struct gw_sv key, struct gw_sv value,
-	uint64_t expires_s)
+static void change(struct cp_store *s, struct cp_change *c)
 {
-	struct cp_change *c = new_change(kind, key, value), *before;
+	struct cp_change *before;
 
 	if (!c) {
 		CP_COUNT(state_dropped);
 		return;
 	}
-	c->expires_s = expires_s;
 	before = gw_map_get(&s->index, c->id);
 	if (before) {
 		gw_map_del(&s->index, before->id);
@@ -140,13 +141,32 @@ void cp_store_put(struct cp_store *s, enum cp_store_kind kind, struct gw_sv key,
 	if (!s)
 		return;
 	CP_COUNT(state_puts);
-	change(s, kind, key, value, expires_s);
+	change(s, new_change(kind, key, value, expires_s));
+}
+
+void cp_store_put_binding(struct cp_store *s, struct gw_sv key, struct gw_sv value, uint64_t expires_s, uint64_t epoch,
+	const uint32_t *flows, unsigned n_flows)
+{
+	struct cp_change *c;
+
+	if (!s)
+		return;
+	CP_COUNT(state_puts);
+	c = new_change(CP_STORE_BINDING, key, value, expires_s);
+	if (c) {
+		c->epoch = epoch;
+		while (c->n_flows < n_flows && c->n_flows < CP_STORE_FLOWS) {
+			c->flow[c->n_flows] = flows[c->n_flows];
+			c->n_flows++;
+		}
+	}
+	change(s, c);
 }
 
 void cp_store_del(struct cp_store *s, enum cp_store_kind kind, struct gw_sv key)
 {
 	if (s)
-		change(s, kind, key, GW_SV_NONE, 0);
+		change(s, new_change(kind, key, GW_SV_NONE, 0));
 }
 
 enum gw_err cp_store_secret(struct cp_store *s, const char *name, void *dst, size_t n)
@@ -207,7 +227,7 @@ void cp_store_close(struct cp_store *s)
 	gw_timer_stop(&s->loop->timers, &s->timer);
 	while (s->is_writing)
 		uv_run(&s->loop->uv, UV_RUN_ONCE);
-	take_batch(s);
+	take_batch(s, UINT_MAX);
 	if (!gw_list_empty(&s->batch))
 		err = s->backend->write_now(s);
 	if (err)

@@ -10,8 +10,12 @@
 #include "control/app/conf.h"
 #include "control/app/loop.h"
 
-enum cp_store_kind { CP_STORE_META, CP_STORE_BINDING, CP_STORE_CALL, CP_STORE_EVENT };
+enum cp_store_kind { CP_STORE_META, CP_STORE_BINDING, CP_STORE_CALL, CP_STORE_EVENT, CP_STORE_LENT };
 
+/*
+ * Keys: of a binding, AOR, instance and reg-id; of a call, its id, a space and the key of its binding; of an event, the
+ * IMPU; of a lent context (several nodes only), the node that controls its gateway, a space and what that node calls it.
+ */
 struct cp_store;
 
 /**

@@ -3,7 +3,7 @@
 #ifndef CP_STORE_INT_H
 #define CP_STORE_INT_H
 
-#include "control/state/store.h"
+#include "control/state/share.h"
 #include "proto/base/list.h"
 #include "proto/base/map.h"
 
@@ -14,6 +14,9 @@ struct cp_change {
 	struct gw_sv id;             /* kind and key: the name of the record in the map of changes */
 	struct gw_sv key, value;
 	uint64_t expires_s;
+	uint64_t epoch;              /* of a binding that nodes share */
+	uint32_t flow[CP_STORE_FLOWS];
+	unsigned n_flows;
 	char bytes[];
 };
 
@@ -41,6 +44,7 @@ struct cp_store {
 	struct gw_list batch;        /* on its way; not changed until it is written */
 	unsigned n_batch;
 	bool is_writing, is_failing;
+	unsigned retry_ms;           /* the next back-off; 0: nothing has failed */
 	struct gw_timer timer;
 };
 

@@ -37,6 +37,8 @@ CASES = [
     (AGW, "names: {}", "names: [a]", "names", "lines"),
     (CSCF, "names: {}", 'names: {event.consent: "ipdc/realm"}', "event.consent", "another name"),
     (CSCF, "names: {}", 'names: {signal.latch.mode: "a/b"}', "mode", "must be a name"),
+    (CSCF, 'node_address: ""', 'node_address: "192.0.2.1"', "node_address", "backend: redis"),
+    (CSCF, "lease_s: 6", "lease_s: 1", "lease_s", "from 2 to"),
     (AGW, "eal:", "eal: [", "", ""),
     (CSCF, 'home_domain: home1.example', "#", "home_domain", "is missing"),
     (CSCF, 'listen: ["0.0.0.0:443"]', 'listen: ["nowhere"]', "listen", "must be address"),

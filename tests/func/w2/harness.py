@@ -25,18 +25,20 @@ SANITIZER = re.compile(r"ERROR: \w+Sanitizer: .*|runtime error: .*")
 
 class Rig:
     """epcscf and its neighbours: t.core, t.mg, t.ws(), t.register(), t.metrics(), t.log_wait()."""
-    def __init__(self, conf):
+    def __init__(self, conf, ip=LO, core=None):
+        """ip: its own address; core: that of another rig, which this one shares."""
+        self.ip, self.shares_core = ip, bool(core)
         self.dir = tempfile.mkdtemp(prefix="w2gw-")
-        self.core = Core() if conf.pop("core", True) else None
-        self.sockets, self.mg = [], conf.pop("gateway", Gateway)()
+        self.core = core or (Core() if conf.pop("core", True) else None)
+        self.sockets, self.mg = [], conf.pop("gateway", lambda: Gateway(ip=ip))()
         self.lines, self.event = [], threading.Condition()
         self.conf = {
-            "w2": {"listen": [f"{LO}:{W2_PORT}"], "host": "localhost", "allow_no_origin": True, "insecure_ws": True,
+            "w2": {"listen": [f"{ip}:{W2_PORT}"], "host": "localhost", "allow_no_origin": True, "insecure_ws": True,
                    "max_messages_per_s": 100000, "connections_per_s_source": 0, "connections_per_s_prefix": 0,
                    "requests_per_s_source": 0, "requests_per_s_user": 0, "certificate": f"{self.dir}/c.crt", "key": f"{self.dir}/c.key"},
-            "mw": {"bind": f"{LO}:{MW_PORT}", "home_domain": "home1.example", "entry": [f"{LO}:{CORE_PORT}"],
+            "mw": {"bind": f"{ip}:{MW_PORT}", "home_domain": "home1.example", "entry": [f"{LO}:{CORE_PORT}"],
                    "probe_s": 0},
-            "iq": {"bind": f"{LO}:{IQ_PORT}", "gateways": [{"name": "g", "address": f"{LO}:{MG_PORT}"}]},
+            "iq": {"bind": f"{ip}:{IQ_PORT}", "gateways": [{"name": "g", "address": f"{ip}:{MG_PORT}"}]},
             "reg": {"subscribe": False},
             "overload": {"lag_ms": 10000},      # a machine of tests is busy with more than epcscf
             "state": {"file": f"{self.dir}/state.db"},
@@ -99,7 +101,7 @@ class Rig:
         return line
 
     def ws(self, *a, **k):
-        w = Ws(*a, **k)
+        w = Ws(*a, ip=self.ip, **k)
         self.sockets.append(w)
         return w
 
@@ -116,7 +118,7 @@ class Rig:
         w.path = r.header("Path")
         self.core.send(response(r, 200, "OK", f"Contact: <sip:{user}@{host};transport=ws>;expires=3600\n"
                                 + ("Service-Route: <sip:orig@home1.example;lr>\n" if service_route else "")
-                                + f"P-Associated-URI: <{uri}>"))
+                                + f"P-Associated-URI: <{uri}>"), self.ip)
         w.get(200)
         return w
 
@@ -133,7 +135,7 @@ class Rig:
         return w.get("INVITE")
 
     def http(self, path):
-        s = socket.create_connection((LO, W2_PORT))
+        s = socket.create_connection((self.ip, W2_PORT))
         s.settimeout(10)
         s.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
         d = b""
@@ -181,7 +183,7 @@ class Rig:
         if report:
             frames = re.findall(r"#\d+ 0x\w+ in (\S+) \S*?/((?:control|proto)/\S+)", self.log())[:5]
             wrong = f"{report.group(0)[:160]} {frames}"
-        for x in (*self.sockets, self.core, self.mg):
+        for x in (*self.sockets, None if self.shares_core else self.core, self.mg):
             if x:
                 x.close()
         shutil.rmtree(self.dir, ignore_errors=True)

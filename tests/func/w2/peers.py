@@ -18,13 +18,13 @@ def frame(data, op=TEXT, fin=True):
 
 class Ws:
     """A raw WebSocket. behind: bytes in the same segment as the request head. tls: an ssl context."""
-    def __init__(self, behind=b"", rcvbuf=None, head=HEAD, tls=None, wait=True):
+    def __init__(self, behind=b"", rcvbuf=None, head=HEAD, tls=None, wait=True, ip=LO):
         self.s = socket.socket()
         self.buf, self.host = b"", "abc.invalid"
         if rcvbuf:
             self.s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
         self.s.settimeout(10)
-        self.s.connect((LO, W2_PORT))
+        self.s.connect((ip, W2_PORT))
         if tls:
             self.s = tls.wrap_socket(self.s, server_hostname="localhost")
         self.s.sendall(head + behind)
@@ -149,8 +149,8 @@ class Core:
     def none(self, what=None, timeout=0.5):
         none(self, what, timeout, "core")
 
-    def send(self, text):
-        self.s.sendto(crlf(text).encode(), (LO, MW_PORT))
+    def send(self, text, ip=LO):
+        self.s.sendto(crlf(text).encode(), (ip, MW_PORT))
 
     def close(self):
         self.s.close()
@@ -175,21 +175,21 @@ class Gateway(threading.Thread):
     """Answers every H.248 command well. seen: ("add", context), ("mod", context, text), ("sub", context),
     ("rx", text) for what is no request. fail: commands ("add", "mod", "sub") answered with error code;
     silent: nothing is answered. live: its contexts, told when all are audited. method: of its ServiceChange."""
-    def __init__(self, port=MG_PORT):
+    def __init__(self, port=MG_PORT, ip=LO):
         super().__init__(daemon=True)
-        self.port = port
+        self.port, self.ip = port, ip
         self.s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.s.bind((LO, port))
+        self.s.bind((ip, port))
         self.event = threading.Condition()
         self.seen, self.fail, self.silent, self.ctx, self.code = [], set(), False, 100, 510
         self.live, self.method = {}, 'Restart, Reason = "901 Cold Boot"'
         self.start()
 
     def tx(self, text):
-        self.s.sendto(text.encode(), (LO, IQ_PORT))
+        self.s.sendto(text.encode(), (self.ip, IQ_PORT))
 
     def register(self):
-        self.tx(f"MEGACO/1 [{LO}]:{self.port}\nTransaction = {random.randrange(1, 1 << 30)} {{ Context = - {{ "
+        self.tx(f"MEGACO/1 [{self.ip}]:{self.port}\nTransaction = {random.randrange(1, 1 << 30)} {{ Context = - {{ "
                 f'ServiceChange = ROOT {{ Services {{ Method = {self.method}, Version = 3 }} }} }} }}')
 
     def note(self, *what):
@@ -221,7 +221,7 @@ class Gateway(threading.Thread):
         kind, items = None, []
         if ctx == "*" and body.startswith("AV=*"):
             ctxs = [f"Context = {c} {{ AuditValue = ip/1/a/{c}, AuditValue = ip/1/c/{c} }}" for c in self.live]
-            self.tx(f"MEGACO/3 [{LO}]:{self.port}\nReply = {tid} {{ " + (", ".join(ctxs) or
+            self.tx(f"MEGACO/3 [{self.ip}]:{self.port}\nReply = {tid} {{ " + (", ".join(ctxs) or
                     'Context = * { Error = 431 { "none" } }') + " }")
             self.note("census", tuple(self.live))
             return
@@ -245,7 +245,7 @@ class Gateway(threading.Thread):
             self.live[ctx] = True
         elif kind == "sub" and kind not in self.fail:
             self.live.pop(int(ctx), None) if ctx.isdigit() else self.live.clear()
-        self.tx(f"MEGACO/3 [{LO}]:{self.port}\nReply = {tid} {{ Context = {ctx} {{ {', '.join(items)} }} }}")
+        self.tx(f"MEGACO/3 [{self.ip}]:{self.port}\nReply = {tid} {{ Context = {ctx} {{ {', '.join(items)} }} }}")
         if kind:
             self.note(kind, ctx, body)
         elif "MT=HO" in body:
@@ -255,5 +255,5 @@ class Gateway(threading.Thread):
 
     def close(self):
         """The thread waits in recv, which a close does not end."""
-        self.s.sendto(b"stop", (LO, self.port))
+        self.s.sendto(b"stop", (self.ip, self.port))
         self.join(5)
