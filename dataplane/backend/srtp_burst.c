@@ -16,10 +16,11 @@
 
 #define WINDOW_DEFAULT 128u
 #define WINDOW_MAX 1024u
+#define WINDOW_OUT 64u	/* what is sealed need not wait for the network to put it in order; never twice is what counts */
 #define SSRC_DEFAULT 8u
 
-/* Streams follow, the keys behind them on a line of their own: with the default window the header and
-   the first stream share one cache line. Behind the keys: what is seldom needed. */
+/* Streams follow, what is seldom needed behind them, and the keys on a line of their own: with the default window the
+   header and the first stream share one cache line. */
 struct dp_srtp_session {
 	uint8_t alg;                           /* enum crypt_alg */
 	bool is_protect;
@@ -41,11 +42,11 @@ struct dp_srtp_session {
 
 struct rare {
 	void *dev_session;
-	uint64_t burnt[BURNT_BITS / 64];       /* protect */
+	uint64_t burnt[BURNT_BITS / 64];       /* protect only: the others end before it */
 };
 
-_Static_assert((sizeof(struct dp_srtp_session) + UINT8_MAX * (sizeof(struct srtp_stream) + WINDOW_MAX / 8)) /
-	RTE_CACHE_LINE_SIZE <= UINT16_MAX, "keys_line holds it");
+_Static_assert((sizeof(struct dp_srtp_session) + UINT8_MAX * (sizeof(struct srtp_stream) + WINDOW_MAX / 8) +
+	sizeof(struct rare)) / RTE_CACHE_LINE_SIZE < UINT16_MAX, "keys_line holds it");
 _Static_assert(sizeof(struct dp_srtp_session) + sizeof(struct srtp_stream) + WINDOW_DEFAULT / 8 <=
 	RTE_CACHE_LINE_SIZE, "header and first stream on one line");
 
@@ -77,7 +78,7 @@ static void *keys_of(struct dp_srtp_session *s)
 
 static struct rare *rare_of(struct dp_srtp_session *s)
 {
-	return (struct rare *)((uint8_t *)keys_of(s) + crypt_mb_key_bytes((enum crypt_alg)s->alg));
+	return (struct rare *)(void *)stream_at(s, s->max_ssrc);
 }
 
 static uint32_t window_bits(const struct dp_srtp_session *s)
@@ -95,6 +96,20 @@ static uint8_t window_log2(unsigned want)
 	while ((1u << log2) < (want ? want : WINDOW_DEFAULT) && (1u << log2) < WINDOW_MAX)
 		log2++;
 	return log2;
+}
+
+static unsigned stream_bytes(uint8_t log2)
+{
+	return (unsigned)sizeof(struct srtp_stream) + (1u << log2) / 8;
+}
+
+/* Cache lines before the keys. */
+static size_t head_lines(unsigned max_ssrc, uint8_t log2, bool is_protect)
+{
+	size_t bytes = sizeof(struct dp_srtp_session) + (size_t)max_ssrc * stream_bytes(log2) +
+		(is_protect ? sizeof(struct rare) : offsetof(struct rare, burnt));
+
+	return (bytes + RTE_CACHE_LINE_SIZE - 1) / RTE_CACHE_LINE_SIZE;
 }
 
 static enum crypt_alg alg_of(const struct srtp_session_keys *k)
@@ -139,13 +154,11 @@ static enum gw_err session_new(struct dp_srtp_session **out, const struct dp_srt
 	s->is_protect = is_protect;
 	s->tag_bytes = keys.tag_len;
 	s->max_ssrc = master->max_ssrc ? master->max_ssrc : SSRC_DEFAULT;
-	s->window_log2 = window_log2(master->replay_window);
-	s->stream_bytes = (uint8_t)(sizeof(struct srtp_stream) + window_bits(s) / 8);
-	s->keys_line = (uint16_t)((sizeof(*s) + (size_t)s->max_ssrc * s->stream_bytes +
-		RTE_CACHE_LINE_SIZE - 1) / RTE_CACHE_LINE_SIZE);
+	s->window_log2 = window_log2(is_protect ? WINDOW_OUT : master->replay_window);
+	s->stream_bytes = (uint8_t)stream_bytes(s->window_log2);
+	s->keys_line = (uint16_t)head_lines(s->max_ssrc, s->window_log2, is_protect);
 	memcpy(s->salt, keys.salt, sizeof(keys.salt));
-	if ((size_t)s->keys_line * RTE_CACHE_LINE_SIZE + crypt_mb_key_bytes(alg_of(&keys)) + sizeof(struct rare) >
-		engine.elem_bytes) {
+	if ((size_t)s->keys_line * RTE_CACHE_LINE_SIZE + crypt_mb_key_bytes(alg_of(&keys)) > engine.elem_bytes) {
 		explicit_bzero(&keys, sizeof(keys));
 		give_back(s);
 		return GW_EINVAL;	/* a larger window, more SSRCs or larger keys than the engine was started for */
@@ -377,12 +390,13 @@ const struct dp_srtp_ops dp_srtp_burst = {
 
 static uint32_t elem_bytes(const struct dp_srtp_burst_conf *c)
 {
-	size_t head = sizeof(struct dp_srtp_session) + (c->max_ssrc ? c->max_ssrc : SSRC_DEFAULT) *
-		(sizeof(struct srtp_stream) + (1u << window_log2(c->replay_window)) / 8);
+	unsigned max_ssrc = c->max_ssrc ? c->max_ssrc : SSRC_DEFAULT;
+	size_t head = RTE_MAX(head_lines(max_ssrc, window_log2(c->replay_window), false),
+		head_lines(max_ssrc, window_log2(WINDOW_OUT), true));
+	size_t keys = crypt_mb_key_bytes(c->is_cm_only ? CRYPT_CM_SHA1 : CRYPT_GCM_256);
 
-	return (uint32_t)RTE_ALIGN(RTE_ALIGN(head, RTE_CACHE_LINE_SIZE) +
-		crypt_mb_key_bytes(c->is_cm_only ? CRYPT_CM_SHA1 : CRYPT_GCM_256) + sizeof(struct rare),
-		RTE_CACHE_LINE_SIZE);
+	/* an odd number of lines: the same one of each session then lies in another set of the caches */
+	return (uint32_t)(((head + (keys + RTE_CACHE_LINE_SIZE - 1) / RTE_CACHE_LINE_SIZE) | 1) * RTE_CACHE_LINE_SIZE);
 }
 
 enum gw_err dp_srtp_burst_start(const struct dp_srtp_burst_conf *conf)

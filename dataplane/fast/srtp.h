@@ -30,7 +30,7 @@ struct dp_srtp_keys {
 	enum dp_srtp_profile profile;
 	uint8_t key[DP_SRTP_KEY_MAX];
 	uint8_t salt[DP_SRTP_SALT_MAX];
-	uint16_t replay_window;   /* packets, 64..1024; unprotect only */
+	uint16_t replay_window;   /* packets, 64..1024; unprotect only: what is sealed may be 64 late */
 	uint8_t max_ssrc;         /* SSRCs kept at most; above: DP_DROP_SSRC_LIMIT (threat M5) */
 };
 
