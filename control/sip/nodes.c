@@ -140,6 +140,8 @@ bool cp_nodes_relay(struct cp_sip *s, struct cp_uas *u, const struct sip_msg *m,
 
 	if (!r)
 		return false;
+	if (m->method == SIP_INVITE)
+		cp_sip_refuse(u, 100, NULL);
 	r->u = u;
 	u->user = r;
 	u->on_gone = on_gone;

@@ -203,7 +203,7 @@ static void on_subscribe_gone(void *user, struct cp_uac *c)
 static void build(struct cp_reg_event *e, struct sip_msg *m, struct gw_arena *a, uint32_t expires_s)
 {
 	struct cp_sip *s = e->reg->s;
-	char us[300];
+	char us[300], node[300];
 	struct gw_buf u = gw_buf(us, sizeof(us) - 1);
 
 	gw_buf_puts(&u, "sip:");
@@ -220,7 +220,7 @@ static void build(struct cp_reg_event *e, struct sip_msg *m, struct gw_arena *a,
 		sip_msg_addf(m, SIP_HDR_TO, "<%s>", e->impu);
 	sip_msg_add(m, SIP_HDR_CALL_ID, gw_sv_cstr(e->call_id));
 	sip_msg_addf(m, SIP_HDR_CSEQ, "%u SUBSCRIBE", ++e->cseq);
-	sip_msg_addf(m, SIP_HDR_CONTACT, "<%s>", us);
+	sip_msg_addf(m, SIP_HDR_CONTACT, "<sip:%s>", cp_sip_node_host(s, node, sizeof(node)));
 	sip_msg_add(m, SIP_HDR_EVENT, GW_SV("reg"));
 	sip_msg_add(m, SIP_HDR_ACCEPT, GW_SV("application/reginfo+xml"));
 	sip_msg_addf(m, SIP_HDR_EXPIRES, "%u", expires_s);

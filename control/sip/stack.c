@@ -62,6 +62,18 @@ void cp_sip_mw_host(const struct cp_sip *s, struct gw_buf *b)
 	gw_buf_printf(b, "%s:%u", s->conf->mw.host, s->conf->mw.bind.port);
 }
 
+const char *cp_sip_node_host(const struct cp_sip *s, char *text, size_t cap)
+{
+	struct gw_buf b = gw_buf(text, cap - 1);
+
+	if (s->conf->state.node_address.port)
+		gw_addr_put(&b, &s->conf->state.node_address);
+	else
+		cp_sip_mw_host(s, &b);
+	text[b.len] = '\0';
+	return text;
+}
+
 /* ---- input -------------------------------------------------------------------------------------------- */
 
 /* Responses count only from where the request went (threat P7): a branch is no secret between users. */

@@ -155,5 +155,7 @@ enum gw_err cp_sip_copy(struct sip_msg *dst, struct gw_arena *arena, const struc
 bool cp_sip_hop(struct sip_msg *m);
 /** Host and port as our URIs towards the core show them. */
 void cp_sip_mw_host(const struct cp_sip *s, struct gw_buf *b);
+/** The same of this very node: several may have one name. @return text */
+const char *cp_sip_node_host(const struct cp_sip *s, char *text, size_t cap);
 
 #endif

@@ -21,7 +21,7 @@ struct cp_redis {
 	struct gw_timer lease;
 	struct gw_list queries;      /* struct cp_share_query */
 	struct cp_share_ops ops;
-	bool is_shared, is_running, is_closing;
+	bool is_shared, is_running;
 	bool is_lease_open;          /* its last renewal is not answered yet */
 	bool is_subscribed;
 	char host[GW_ADDR_STR_BYTES];
@@ -50,13 +50,25 @@ redisAsyncContext *cp_redis_dial(struct cp_redis *d);
 void cp_redis_disconnect(struct cp_redis *d);
 
 /* redis_share.c */
+/** NULL: nodes do not share this store. */
+struct cp_redis *cp_redis_shared(const struct cp_store *s);
+/** Begin EVAL with so many keys; then arguments. */
+void cp_redis_eval(struct cp_redis_command *c, const char *script, const char *n_keys);
+/** "w2gw:KIND:WHAT". */
+void cp_redis_arg_name(struct cp_redis_command *c, const char *kind, struct gw_sv what);
+void cp_redis_arg_flow(struct cp_redis_command *c, uint32_t flow);
+void cp_redis_arg_u64(struct cp_redis_command *c, uint64_t n);
+/** Empty: no string. */
+struct gw_sv cp_redis_sv_of(const redisReply *r);
 /** The command for a change of a kind that nodes share. false: it is of no such kind. */
 bool cp_redis_shared_change(struct cp_redis_command *c, const struct cp_store *s, const struct cp_change *ch);
 /** false: another node owns what was put, and so it was not. */
 bool cp_redis_was_taken(const redisReply *r);
-void cp_redis_share_close(struct cp_redis *d);
 /** Load a kind that nodes share, over d->sync. GW_EUNSUPP: it is none. */
 enum gw_err cp_redis_shared_load(struct cp_redis *d, enum cp_store_kind kind,
 	void (*fn)(void *user, struct gw_sv key, struct gw_sv value), void *user);
+
+/* redis_nodes.c */
+void cp_redis_share_close(struct cp_redis *d);
 
 #endif

@@ -220,6 +220,22 @@ def _(redis, a, b):
     a.core.get("BYE")
 
 
+@nodes("each node subscribes for the WICs it has, and its NOTIFYs come to itself", reg={"subscribe": True})
+def _(redis, a, b):
+    a.register()
+    sub = a.core.get("SUBSCRIBE")
+    check(sub.header("Contact") == f"<sip:{A}:{MW_PORT}>" and f"<sip:{NAME}:{MW_PORT}>" in sub.header("From"), sub)
+    a.core.send(response(sub, 200, "OK", f"Contact: <{CORE_URI}>\nExpires: 600"), A)
+    written(a)
+    b.register(cseq=2)
+    subs = {}
+    while len(subs) < 2:
+        m = a.core.get("SUBSCRIBE")
+        subs[m.header("Contact")] = m
+    check(subs[f"<sip:{A}:{MW_PORT}>"].header("Expires") == "0", "a is still subscribed")
+    check(";tag=" not in subs[f"<sip:{B}:{MW_PORT}>"].header("To"), "b has made no dialog of its own")
+
+
 @nodes("two nodes are asked for the same WIC at once: the last 2xx of the core decides, and one keeps it")
 def _(redis, a, b):
     for n in range(6):
