@@ -12,8 +12,7 @@ class Two:
         self.g = [Gateway(MG_PORT), Gateway(MG_PORT + 1)]
 
     def register(self):
-        for g in self.g:
-            g.register()
+        """epcscf calls them when it starts; a second registration would end the calls of the first."""
 
     def close(self):
         for g in self.g:
