@@ -14,7 +14,7 @@
 
 #define HANDLERS_MAX 32
 #define CLIENTS_MAX 64
-#define LINE_MAX_BYTES 1024
+#define LINE_MAX_BYTES 16384	/* an H.248 message by hand, as JSON */
 #define STREAM_MAX_BYTES (1u << 20)	/* of one reader, not yet read */
 
 struct handler {
@@ -179,6 +179,14 @@ enum gw_err cp_ctl_stream_put(struct cp_ctl_stream *s, struct gw_sv line)
 		return GW_ECLOSED;
 	}
 	return GW_OK;
+}
+
+void cp_ctl_stream_end(struct cp_ctl_stream *s, json_t *last)
+{
+	if (uv_is_closing((uv_handle_t *)&s->pipe))
+		json_decref(last);
+	else
+		answer(s, last);
 }
 
 void cp_ctl_stream_on_close(struct cp_ctl_stream *s, void (*fn)(void *user), void *user)

@@ -38,6 +38,8 @@ json_t *cp_ctl_error(const char *text);
  * @return GW_OK; GW_ELIMIT: the reader is slow, the line is dropped; GW_ECLOSED; GW_ENOMEM
  */
 enum gw_err cp_ctl_stream_put(struct cp_ctl_stream *s, struct gw_sv line) GW_NODISCARD;
+/** The last answer; then the stream is closed. Takes the reference. */
+void cp_ctl_stream_end(struct cp_ctl_stream *s, json_t *last);
 /** Told once, when the reader has left or the socket is closed; s is not to be used from then on. */
 void cp_ctl_stream_on_close(struct cp_ctl_stream *s, void (*fn)(void *user), void *user);
 

@@ -6,6 +6,7 @@
 #include "control/app/conf_check.h"
 #include "control/app/metrics.h"
 #include "control/app/page.h"
+#include "control/app/trace_mask.h"
 #include "control/sip/entry.h"
 #include "control/sip/reg.h"
 #include "control/sip/resolve.h"
@@ -110,6 +111,53 @@ static json_t *gateway(void *user, struct gw_sv args)
 	return show_gateways(o);
 }
 
+/* ---- a message by hand: iq send NAME "TEXT as JSON" ----------------------------------------------------- */
+
+static void on_hand_answered(void *user, struct gw_sv answer)
+{
+	struct cp_ctl_stream *s = user;
+	static char text[65536 * 2];
+	struct gw_buf b = gw_buf(text, sizeof(text));
+
+	cp_ctl_stream_on_close(s, NULL, NULL);
+	cp_trace_mask(&b, answer);
+	cp_ctl_stream_end(s, answer.len ? json_pack("{s:s%}", "answer", b.p, b.len) : cp_ctl_error("no answer"));
+}
+
+static void on_hand_left(void *user)
+{
+	cp_iq_by_hand_forget(((struct cp_ops *)user)->iq);
+}
+
+static json_t *iq_send(void *user, struct gw_sv args, struct cp_ctl_stream *s)
+{
+	struct cp_ops *o = user;
+	struct gw_diag diag = { 0, "" };
+	struct gw_sv name = GW_SV_NONE;
+	char what[200];
+	enum gw_err err;
+	json_t *text;
+
+	(void)gw_sv_word(&args, &name);
+	args = gw_sv_trim(args);
+	text = json_loadb(args.p, args.len, JSON_DECODE_ANY, NULL);
+	if (!json_is_string(text)) {
+		json_decref(text);
+		return cp_ctl_error("iq send NAME TEXT, as a JSON string");
+	}
+	err = cp_iq_by_hand(o->iq, name, gw_sv(json_string_value(text), json_string_length(text)), on_hand_answered, s, &diag);
+	json_decref(text);
+	if (err == GW_EBADMSG) {
+		snprintf(what, sizeof(what), "not to be sent: %s, at octet %zu", diag.what, diag.off);
+		return cp_ctl_error(what);
+	}
+	if (err)
+		return cp_ctl_error(err == GW_ENOENT ? "no such gateway" : err == GW_ECLOSED ? "it has no connection" :
+			"another message waits for its answer");
+	cp_ctl_stream_on_close(s, on_hand_left, o);
+	return NULL;
+}
+
 /* ---- kick --------------------------------------------------------------------------------------------- */
 
 static bool read_conn(struct gw_sv hex, cp_conn_id *id)
@@ -206,7 +254,7 @@ enum gw_err cp_ops_open(struct cp_ops *o, struct cp_ctl *c)
 		(err = cp_ctl_register(c, "core", cp_entry_show, o->sip->entry)) ||
 		(err = cp_ctl_register(c, "names", cp_resolver_show, cp_entry_resolver(o->sip->entry))) ||
 		(err = cp_ctl_register(c, "gateways", show_gateways, o)) ||
-		(err = cp_ctl_command(c, "gateway", gateway, o)) ||
+		(err = cp_ctl_command(c, "gateway", gateway, o)) || (err = cp_ctl_streaming(c, "iq send", iq_send, o)) ||
 		(err = cp_ctl_command(c, "kick", kick, o)) || (err = cp_ctl_command(c, "drain", drain, o)))
 		return err;
 	return GW_OK;

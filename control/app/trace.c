@@ -15,6 +15,8 @@
 
 struct reader {
 	struct cp_ctl_stream *stream;        /* NULL: free */
+	bool is_iq;                          /* H.248 messages instead of SIP and procedures */
+	uint32_t context;                    /* of these; 0: all */
 	char call[FILTER_BYTES], user[FILTER_BYTES];
 	uint64_t calls[CALLS_MAX];           /* hashes of Call-IDs */
 	unsigned n_calls;
@@ -66,7 +68,7 @@ static bool is_of_user(struct reader *r, struct gw_sv msg, struct gw_sv call)
 
 static bool wants(struct reader *r, struct gw_sv msg, struct gw_sv call)
 {
-	if (!r->stream)
+	if (!r->stream || r->is_iq)
 		return false;
 	if (r->call[0] && !gw_sv_eq(call, gw_sv_cstr(r->call)))
 		return false;
@@ -167,6 +169,58 @@ void cp_trace_iq(enum cp_trace_dir dir, const char *call_id, const char *user, c
 	free(line);
 }
 
+/* Does a message name this context: C=17{, Context = 17 {? */
+static bool names_context(struct gw_sv msg, uint32_t context)
+{
+	struct gw_sv id;
+	uint32_t v;
+
+	for (size_t i = 0; i + 2 < msg.len; i++) {
+		size_t at = i, end;
+
+		if (gw_sv_istarts(gw_sv_sub(msg, i, msg.len), GW_SV("Context")))
+			at += 7;
+		else if (msg.p[i] == 'C' || msg.p[i] == 'c')
+			at++;
+		else
+			continue;
+		while (at < msg.len && msg.p[at] == ' ')
+			at++;
+		if (at == msg.len || msg.p[at] != '=')
+			continue;
+		end = gw_sv_chr(msg, '{', at);
+		id = gw_sv_trim(gw_sv_sub(msg, at + 1, end));
+		if (gw_sv_uint_max(id, UINT32_MAX, &v) == GW_OK && v == context)
+			return true;
+	}
+	return false;
+}
+
+void cp_trace_h248(enum cp_trace_dir dir, const char *gateway, struct gw_sv bytes)
+{
+	static char text[TEXT_BYTES];
+	char *line = NULL;
+	struct gw_sv t;
+	json_t *j;
+
+	for (unsigned i = 0; i < READERS_MAX; i++) {
+		const struct reader *r = &readers[i];
+
+		if (!r->stream || !r->is_iq || (r->context && !names_context(bytes, r->context)))
+			continue;
+		if (!line) {
+			t = masked(bytes, text, sizeof(text));
+			j = json_pack("{s:f, s:s, s:s, s:s, s:s%}", "time", wall(), "side", "iq", "dir",
+				dir == CP_TRACE_IN ? "in" : "out", "peer", gateway, "text", t.p, t.len);
+			line = j ? json_dumps(j, JSON_COMPACT) : NULL;
+			json_decref(j);
+		}
+		if (line)
+			put(&readers[i], line);
+	}
+	free(line);
+}
+
 /* ---- readers -------------------------------------------------------------------------------------------- */
 
 static void on_close(void *user)
@@ -187,18 +241,49 @@ static struct gw_sv bare(struct gw_sv user)
 	return gw_sv_istarts(user, GW_SV("sips:")) ? gw_sv_sub(user, 5, user.len) : user;
 }
 
+/* NULL: all are taken. */
+static struct reader *free_reader(void)
+{
+	for (unsigned i = 0; i < READERS_MAX; i++)
+		if (!readers[i].stream) {
+			readers[i] = (struct reader){ .stream = NULL };
+			return &readers[i];
+		}
+	return NULL;
+}
+
+static void begin(struct reader *r, struct cp_ctl_stream *s)
+{
+	r->stream = s;
+	cp_trace_readers++;
+	cp_ctl_stream_on_close(s, on_close, r);
+	put(r, "{\"tracing\":true}");
+}
+
+static json_t *iq_trace(void *user, struct gw_sv args, struct cp_ctl_stream *s)
+{
+	struct reader *r = free_reader();
+	struct gw_sv key, value;
+
+	(void)user;
+	if (!r)
+		return cp_ctl_error("too many traces");
+	r->is_iq = true;
+	gw_sv_cut(args, '=', &key, &value);
+	if (args.len && (!gw_sv_eq(key, GW_SV("context")) || gw_sv_uint_max(value, UINT32_MAX, &r->context)))
+		return cp_ctl_error("iq trace [context=N]");
+	begin(r, s);
+	return NULL;
+}
+
 static json_t *trace(void *user, struct gw_sv args, struct cp_ctl_stream *s)
 {
-	struct reader *r = NULL;
+	struct reader *r = free_reader();
 	struct gw_sv word, key, value;
 
 	(void)user;
-	for (unsigned i = 0; i < READERS_MAX && !r; i++)
-		if (!readers[i].stream)
-			r = &readers[i];
 	if (!r)
 		return cp_ctl_error("too many traces");
-	*r = (struct reader){ .stream = NULL };
 	while (gw_sv_word(&args, &word)) {
 		gw_sv_cut(word, '=', &key, &value);
 		if (gw_sv_eq(key, GW_SV("call")) && value.len && gw_sv_copy(value, r->call, sizeof(r->call)) == GW_OK)
@@ -208,14 +293,13 @@ static json_t *trace(void *user, struct gw_sv args, struct cp_ctl_stream *s)
 			continue;
 		return cp_ctl_error("trace [call=CALL-ID] [user=IMPU]");
 	}
-	r->stream = s;
-	cp_trace_readers++;
-	cp_ctl_stream_on_close(s, on_close, r);
-	put(r, "{\"tracing\":true}");
+	begin(r, s);
 	return NULL;
 }
 
 enum gw_err cp_trace_open(struct cp_ctl *c)
 {
-	return cp_ctl_streaming(c, "trace", trace, NULL);
+	enum gw_err err = cp_ctl_streaming(c, "iq trace", iq_trace, NULL);
+
+	return err ? err : cp_ctl_streaming(c, "trace", trace, NULL);
 }

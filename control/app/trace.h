@@ -27,12 +27,20 @@ extern unsigned cp_trace_readers;
 			cp_trace_iq(dir, call_id, user, text);                                     \
 	} while (0)
 
+/** One message of Iq as it came or went. */
+#define CP_TRACE_H248(dir, gateway, bytes)                                                         \
+	do {                                                                                       \
+		if (cp_trace_readers)                                                              \
+			cp_trace_h248(dir, gateway, bytes);                                        \
+	} while (0)
+
 void cp_trace_sip(enum cp_trace_dir dir, const struct cp_peer *peer, struct gw_sv bytes);
 void cp_trace_iq(enum cp_trace_dir dir, const char *call_id, const char *user, const char *text);
+void cp_trace_h248(enum cp_trace_dir dir, const char *gateway, struct gw_sv bytes);
 
 /**
  * The command "trace [call=CALL-ID] [user=IMPU]" on the control socket: a stream of JSON objects, the first of
- * them {"tracing": true}. At most 8 readers; what a slow one cannot take is dropped and told as {"dropped": n}.
+ * them {"tracing": true}. "iq trace [context=N]": the same with the messages of Iq, whole, instead. At most 8 readers; what a slow one cannot take is dropped and told as {"dropped": n}.
  */
 enum gw_err cp_trace_open(struct cp_ctl *c) GW_NODISCARD;
 

@@ -21,6 +21,7 @@ static void on_signal(int sig)
 struct trace {
 	const char *path, *call, *user, *file;
 	bool as_json, is_ladder;
+	void (*put)(json_t *record);     /* instead of a SIP message as it is */
 	FILE *pcap;
 };
 
@@ -62,7 +63,7 @@ static int record(struct trace *t, json_t *j)
 	} else if (t->is_ladder) {
 		ctl_ladder_row(stdout, j);
 	} else if (!t->pcap) {
-		print_message(j);
+		(t->put ? t->put : print_message)(j);
 	}
 	if (t->pcap && json_object_get(j, "text"))
 		ctl_pcap_put(t->pcap, j);
@@ -93,10 +94,28 @@ static int follow(struct trace *t, int fd)
 	return status >= 0 ? status : is_over ? CTL_OK : CTL_FAILED;
 }
 
-static int run(struct trace *t)
+static int send_and_follow(struct trace *t, int fd, const char *command)
 {
 	struct sigaction sa = { .sa_handler = on_signal };	/* without SA_RESTART: it ends the read */
 	struct timeval forever = { 0, 0 };
+	ssize_t n = (ssize_t)strlen(command);
+
+	sigaction(SIGINT, &sa, NULL);
+	sigaction(SIGTERM, &sa, NULL);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &forever, sizeof(forever));
+	return send(fd, command, (size_t)n, MSG_NOSIGNAL) == n ? follow(t, fd) : CTL_FAILED;
+}
+
+int ctl_follow(const char *path, const char *command, bool as_json, void (*put)(json_t *record))
+{
+	struct trace t = { .as_json = as_json, .put = put };
+	int fd = ctl_open(path, SOCK_STREAM);
+
+	return fd < 0 ? CTL_FAILED : send_and_follow(&t, fd, command);
+}
+
+static int run(struct trace *t)
+{
 	char command[1000];
 	int fd, n, status;
 
@@ -115,10 +134,7 @@ static int run(struct trace *t)
 		close(fd);
 		return CTL_FAILED;
 	}
-	sigaction(SIGINT, &sa, NULL);
-	sigaction(SIGTERM, &sa, NULL);
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &forever, sizeof(forever));
-	status = send(fd, command, (size_t)n, MSG_NOSIGNAL) == n ? follow(t, fd) : CTL_FAILED;
+	status = send_and_follow(t, fd, command);
 	if (t->pcap && fclose(t->pcap)) {
 		fprintf(stderr, "w2gwctl: %s: %s\n", t->file, strerror(errno));
 		status = CTL_FAILED;

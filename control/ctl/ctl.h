@@ -16,8 +16,9 @@
 /** A command group: argv[0] is its name. @return exit status; CTL_USAGE: the caller prints the usage */
 int ctl_agw(int argc, char **argv);
 int ctl_cscf(int argc, char **argv);
+int ctl_iq(int argc, char **argv);
 int ctl_user(int argc, char **argv);
-extern const char ctl_agw_usage[], ctl_cscf_usage[], ctl_user_usage[];
+extern const char ctl_agw_usage[], ctl_cscf_usage[], ctl_iq_usage[], ctl_user_usage[];
 
 /** Options every group has. */
 struct ctl_options {
@@ -49,6 +50,8 @@ size_t ctl_width(const char *s);
 
 /* cscf_trace.c */
 int ctl_trace(int argc, char **argv);
+/** Send the command and print the records that come; text by put. @return exit status */
+int ctl_follow(const char *path, const char *command, bool as_json, void (*put)(json_t *record));
 
 /* ladder.c */
 void ctl_ladder_head(FILE *f);

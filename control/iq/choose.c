@@ -98,7 +98,7 @@ void cp_gateway_event(struct cp_iq *q, struct cp_gateway *g, const struct iq_ite
 	}
 }
 
-static struct cp_gateway *named(struct cp_iq *q, struct gw_sv name)
+struct cp_gateway *cp_gateway_named(struct cp_iq *q, struct gw_sv name)
 {
 	for (unsigned i = 0; i < q->n; i++)
 		if (gw_sv_eq(gw_sv_cstr(q->gw[i].conf->name), name))
@@ -108,7 +108,7 @@ static struct cp_gateway *named(struct cp_iq *q, struct gw_sv name)
 
 enum gw_err cp_iq_lock(struct cp_iq *q, struct gw_sv name, bool is_locked)
 {
-	struct cp_gateway *g = named(q, name);
+	struct cp_gateway *g = cp_gateway_named(q, name);
 
 	if (!g)
 		return GW_ENOENT;
@@ -120,7 +120,7 @@ enum gw_err cp_iq_lock(struct cp_iq *q, struct gw_sv name, bool is_locked)
 
 enum gw_err cp_iq_hand_off(struct cp_iq *q, struct gw_sv name, struct gw_sv mgc_id)
 {
-	struct cp_gateway *g = named(q, name);
+	struct cp_gateway *g = cp_gateway_named(q, name);
 	struct iq_cmd c = { .kind = IQ_SERVICE_CHANGE, .term = IQ_ROOT };
 
 	if (!g)

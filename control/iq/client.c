@@ -5,14 +5,23 @@
 #include <stdlib.h>
 
 #include "control/app/metrics.h"
+#include "control/app/trace.h"
 
 #define SEEN_MAX 8192
+
+static void put(struct cp_iq *q, const struct cp_gateway *g, const struct iq_path *to, struct gw_sv bytes)
+{
+	CP_TRACE_H248(CP_TRACE_OUT, g->conf->name, bytes);
+	iq_net_send(q->net, to, bytes);
+}
 
 static void xact_send(void *user, struct iq_xact_peer *peer, struct gw_sv bytes)
 {
 	struct cp_iq *q = user;
 
-	iq_net_send(q->net, &GW_CONTAINER(peer, struct cp_gateway, peer)->path, bytes);
+	struct cp_gateway *g = GW_CONTAINER(peer, struct cp_gateway, peer);
+
+	put(q, g, &g->path, bytes);
 }
 
 static void finish(struct cp_iq *q, struct cp_iq_ref *w, const struct iq_txn *reply)
@@ -20,7 +29,9 @@ static void finish(struct cp_iq *q, struct cp_iq_ref *w, const struct iq_txn *re
 	struct cp_iq_ref copy = *w;
 
 	free(w);
-	if (copy.step >= OWN_PROBE)
+	if (copy.step == OWN_BY_HAND)
+		cp_iq_by_hand_answered(q, reply ? q->in : GW_SV_NONE);
+	else if (copy.step >= OWN_PROBE)
 		cp_gateway_own_reply(q, &q->gw[copy.gateway], copy.step, reply);
 	else if (copy.step)
 		q->ops.reply(q->ops.user, &copy, reply);
@@ -111,7 +122,7 @@ static void notify(struct cp_iq *q, struct cp_gateway *g, uint32_t context, cons
 			r->error = 411;
 }
 
-static enum gw_err send_msg(struct cp_iq *q, const struct iq_path *to, const struct iq_msg *m, struct gw_sv *text)
+static enum gw_err send_msg(struct cp_iq *q, const struct cp_gateway *g, const struct iq_path *to, const struct iq_msg *m, struct gw_sv *text)
 {
 	struct iq_codec codec = { .long_tokens = q->conf->iq.long_tokens };
 	struct gw_buf b = gw_buf(q->out, sizeof(q->out));
@@ -120,7 +131,7 @@ static enum gw_err send_msg(struct cp_iq *q, const struct iq_path *to, const str
 	if (err)
 		return err;
 	*text = gw_buf_sv(&b);
-	iq_net_send(q->net, to, *text);
+	put(q, g, to, *text);
 	return GW_OK;
 }
 
@@ -140,11 +151,11 @@ static void request(struct cp_iq *q, struct cp_gateway *g, const struct iq_path 
 
 	switch (iq_xact_request(&q->xact, m->mid, t->id, cp_loop_now(q->loop), &text)) {
 	case IQ_XACT_REPLIED:
-		iq_net_send(q->net, from, text);
+		put(q, g, from, text);
 		return;
 	case IQ_XACT_EXECUTING:
 		reply = (struct iq_txn){ .kind = IQ_PENDING, .id = t->id };
-		(void)!send_msg(q, from, &out, &text);
+		(void)!send_msg(q, g, from, &out, &text);
 		return;
 	case IQ_XACT_ACKED:
 		return;
@@ -168,7 +179,7 @@ static void request(struct cp_iq *q, struct cp_gateway *g, const struct iq_path 
 		stray = result.error == 411;
 	}
 	reply.imm_ack = !g->peer.is_reliable && iq_xact_was_pending(&q->xact, m->mid, t->id);
-	if (send_msg(q, from, &out, &text))
+	if (send_msg(q, g, from, &out, &text))
 		return;
 	iq_xact_answer(&q->xact, m->mid, t->id, text);
 	if (registered)
@@ -187,7 +198,7 @@ static void reply(struct cp_iq *q, struct cp_gateway *g, const struct iq_path *f
 	if (iq_xact_reply(&q->xact, t->id, cp_loop_now(q->loop), &tag) && t->imm_ack)
 		iq_xact_note_ack(&g->peer, t->id);	/* ours was lost */
 	if (t->imm_ack && (m.n_txns = add_acks(g, acks, 0)))
-		(void)!send_msg(q, from, &m, &text);
+		(void)!send_msg(q, g, from, &m, &text);
 	if (!tag)
 		return;
 	cp_gateway_learn(q, g, t);
@@ -204,7 +215,7 @@ static void message_error(struct cp_iq *q, const struct cp_gateway *g, const str
 	CP_COUNT(iq_bad_message);
 	GW_LOG_NOTICE(q->log, "iq.bad_message", "gateway=%s code=%u offset=%zu what=\"%s\"", g->conf->name, code,
 		diag->off, diag->what);
-	(void)!send_msg(q, from, &m, &text);
+	(void)!send_msg(q, g, from, &m, &text);
 }
 
 /* what was agreed with a gateway in service; its registration says what it likes. */
@@ -252,6 +263,9 @@ void cp_iq_input(struct cp_iq *q, const struct iq_path *from, struct gw_sv bytes
 	enum gw_err err = iq_decode(&arena, bytes, &m, &diag);
 	struct cp_gateway *g = cp_iq_speaker(q, from, m.mid);
 
+	if (g)
+		CP_TRACE_H248(CP_TRACE_IN, g->conf->name, bytes);
+	q->in = bytes;
 	if (g && err) {
 		message_error(q, g, from, 400, &diag);
 	} else if (g && !is_version_ok(g, &m)) {
@@ -260,6 +274,7 @@ void cp_iq_input(struct cp_iq *q, const struct iq_path *from, struct gw_sv bytes
 		g->last_heard_ms = cp_loop_now(q->loop);
 		transactions(q, g, from, &m);
 	}
+	q->in = GW_SV_NONE;
 	gw_arena_reset(&arena);
 }
 

@@ -55,6 +55,16 @@ void cp_iq_context_added(struct cp_iq *q, unsigned gateway);
 void cp_iq_context_gone(struct cp_iq *q, unsigned gateway);
 /** The operator's lock: no new calls go there (2.6). GW_ENOENT: no such gateway. */
 enum gw_err cp_iq_lock(struct cp_iq *q, struct gw_sv name, bool is_locked) GW_NODISCARD;
+/**
+ * Send a message with one request as it is written, with a TransactionID and the mId of ours.
+ * @param fn    told the whole answer; empty: none came
+ * @return GW_OK; GW_ENOENT: no such gateway; GW_ECLOSED: it cannot be reached; GW_ESTATE: another one waits;
+ *         GW_EBADMSG: no H.248 message with one request (diag)
+ */
+enum gw_err cp_iq_by_hand(struct cp_iq *q, struct gw_sv name, struct gw_sv text,
+	void (*fn)(void *user, struct gw_sv answer), void *user, struct gw_diag *diag) GW_NODISCARD;
+/** Who asked has left: fn is not called. */
+void cp_iq_by_hand_forget(struct cp_iq *q);
 /** Order a gateway to another controller (3.3). GW_ENOENT: no such gateway; GW_ECLOSED: out of service. */
 enum gw_err cp_iq_hand_off(struct cp_iq *q, struct gw_sv name, struct gw_sv mgc_id) GW_NODISCARD;
 /**

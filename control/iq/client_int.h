@@ -14,7 +14,7 @@
 #define OUT_BYTES 65536
 
 /* Steps of our own, beside those of the user (small numbers); 0: nobody waits. */
-enum own_step { OWN_PROBE = 0x100, OWN_CLEAR, OWN_CENSUS };
+enum own_step { OWN_PROBE = 0x100, OWN_CLEAR, OWN_CENSUS, OWN_BY_HAND };
 
 /*
  * Out of service until it registers; then cleared of contexts nobody owns; only then in service. A
@@ -54,6 +54,12 @@ struct cp_iq {
 	struct cp_gateway *gw;
 	unsigned n, next;
 	char out[OUT_BYTES];
+	struct gw_sv in;             /* the message being read */
+	struct {
+		void (*fn)(void *user, struct gw_sv answer);
+		void *user;
+		bool is_waiting;
+	} hand;                      /* one message by hand at a time */
 };
 
 static inline bool cp_gateway_is_reachable(const struct cp_gateway *g)
@@ -74,7 +80,12 @@ enum gw_err cp_iq_send_action(struct cp_iq *q, struct cp_gateway *g, const struc
 /** A request without an answer: who waits for it is told. */
 void cp_iq_forget(void *user, void *tag);
 
+/* by_hand.c */
+void cp_iq_by_hand_answered(struct cp_iq *q, struct gw_sv answer);
+
 /* choose.c */
+/** The gateway of that name, or NULL. */
+struct cp_gateway *cp_gateway_named(struct cp_iq *q, struct gw_sv name);
 /** An event on ROOT: what it says of load. */
 void cp_gateway_event(struct cp_iq *q, struct cp_gateway *g, const struct iq_item *ev);
 

@@ -180,4 +180,33 @@ def _(t):
         a.close()
 
 
+@case("w2gwctl iq: the dialogue of a call in pretty form without its keys, a message by hand and its answer", **pair("udp"))
+def _(t):
+    ctl = [os.path.join(os.path.dirname(sys.argv[1]), "w2gwctl"), "iq"]
+    here = ["--socket", f"{t.dir}/s.sock"]
+    w = t.register()
+    with subprocess.Popen([*ctl, "trace", *here], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as p:
+        check("tracing" in p.stderr.readline())
+        call(t, w, "c1")
+        hang_up(t, w, "c1")
+        text = ""
+        while "nt/os" not in text:      # the answer to Subtract
+            text += p.stdout.readline() or fail(text)
+        p.terminate()
+    check("a=ice-pwd:***" in text and not re.search(r"ice-pwd:[^*$]", text), text)
+    check(re.search(r"-> g\n!/3 .* T=\d+\{\n C=\$\{", text) and "<- g\n" in text and "nt/os" in text, text)
+
+    def send(body):
+        with open(f"{t.dir}/m.h248", "w") as f:
+            f.write(body)
+        return subprocess.run([*ctl, "send", "g", f"{t.dir}/m.h248", *here], capture_output=True, text=True, timeout=60)
+    p = send("MEGACO/3 [192.0.2.1]:2944\nTransaction = 1 { Context = - { AuditValue = ROOT { Audit { Packages } } } }")
+    check(p.returncode == 0 and "PG{" in p.stdout and "g-" in p.stdout, p)
+    p = send("!/3 [192.0.2.1]:2944 T=1{C=99{MF=ip/1/a/1{}}}")
+    check(p.returncode == 0 and "ER=411" in p.stdout, p)
+    for bad in ("!/3 [192.0.2.1]:2944 T=1{C=", "!/3 [192.0.2.1]:2944 P=1{C=-{AV=ROOT}}"):
+        p = send(bad)
+        check(p.returncode == 1 and "not to be sent" in p.stderr, p)
+
+
 run()
