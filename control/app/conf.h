@@ -153,7 +153,6 @@ struct cp_conf {
 	struct {
 		struct cp_conf_issuer *issuers;
 		unsigned n_issuers;
-		struct cp_conf_issuer own;      /* what the WAF of this process gets when no issuer names it */
 		char *scope;                    /* in challenges; default "ims" */
 		char *authz_server;             /* in challenges; empty: left out */
 		unsigned max_skew_s, min_life_s; /* 60 (W2-TOK-05), 60 (W2-TOK-14) */

@@ -6,6 +6,7 @@
 #include "control/token/impus.h"
 
 #define ALL_SCENARIOS ((1u << CP_SCENARIO_COUNT) - 1)
+#define OWN 1u	/* issuer that needs no entry: the WAF of this process */
 
 static const char *const scenario_names[CP_SCENARIO_COUNT + 1] = { "digest", "aka", "web", "pool", NULL };
 
@@ -123,19 +124,30 @@ static void read_issuer(struct conf *c, struct conf_node *e, struct cp_conf *d, 
 		i->audience[i->n_audience++] = d->w2.host_name;
 }
 
+struct cp_conf_issuer *cp_conf_own_issuer(struct conf *c, struct cp_conf *d, char *name)
+{
+	struct cp_conf_issuer *own = d->tokens.issuers ? &d->tokens.issuers[d->tokens.n_issuers] : NULL;
+
+	for (unsigned i = 0; i < d->tokens.n_issuers; i++)
+		if (strcmp(d->tokens.issuers[i].name, name) == 0)
+			return NULL;
+	if (!own)
+		return NULL;
+	read_issuer(c, NULL, d, own);
+	own->name = name;
+	own->keys = gw_arena_cstr(c->arena, GW_SV("own"));
+	own->introspection = own->client_file = own->ca_file = gw_arena_cstr(c->arena, GW_SV(""));
+	d->tokens.n_issuers++;
+	return own;
+}
+
 static void read_issuers(struct conf *c, struct conf_node *m, struct cp_conf *d)
 {
 	struct conf_node *l = conf_list(c, m, "issuers", false);
 	unsigned n_introspection = 0;
 
-	read_issuer(c, NULL, d, &d->tokens.own);
-	d->tokens.own.keys = gw_arena_cstr(c->arena, GW_SV("own"));
-	d->tokens.own.introspection = d->tokens.own.client_file = d->tokens.own.ca_file =
-		gw_arena_cstr(c->arena, GW_SV(""));
-	if (!l)
-		return;
-	d->tokens.issuers = gw_arena_array(c->arena, struct cp_conf_issuer, l->n_children ? l->n_children : 1);
-	for (struct conf_node *e = l->child; d->tokens.issuers && e; e = e->next) {
+	d->tokens.issuers = gw_arena_array(c->arena, struct cp_conf_issuer, (l ? l->n_children : 0) + OWN);
+	for (struct conf_node *e = l ? l->child : NULL; d->tokens.issuers && e; e = e->next) {
 		struct cp_conf_issuer *i = &d->tokens.issuers[d->tokens.n_issuers];
 
 		e->is_used = true;

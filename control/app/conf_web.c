@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "control/app/conf_check.h"
+#include "control/app/conf_tokens.h"
 
 /* A form of values, and how it is said to the operator. */
 static const struct conf_form prefix_form = { cp_conf_is_prefix, "address/prefix" },
@@ -120,12 +121,12 @@ static void read_sign_in(struct conf *c, struct conf_node *m, struct cp_conf *d)
 /* The WAF of this process needs no entry under tokens: what it says of itself is what is asked of its tokens. */
 static void trust_own_waf(struct conf *c, struct cp_conf *d)
 {
-	struct cp_conf_issuer *own = &d->tokens.own;
 	const struct cp_conf_waf *w = &d->web.waf;
+	struct cp_conf_issuer *own;
 
 	if (!d->tokens.authz_server[0])
 		d->tokens.authz_server = d->web.authorization_server;
-	if (!w->is_enabled)
+	if (!w->is_enabled || !(own = cp_conf_own_issuer(c, d, w->issuer)))
 		return;
 	own->audience = gw_arena_array(c->arena, char *, 1);
 	own->n_audience = own->audience ? 1 : 0;

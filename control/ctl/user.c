@@ -100,7 +100,7 @@ static int report(struct cp_users *u, enum gw_err err, const char *login)
 		fprintf(stderr, "w2gwctl: the user %s, or one with this IMPI, is there already\n", login);
 		break;
 	case GW_EINVAL:
-		fputs("w2gwctl: a login is letters, digits and ._-@+; an IMPI has no blanks, an IMPU is a sip: or tel: URI\n", stderr);
+		fputs("w2gwctl: a login is letters, digits and ._-@+; an IMPI has no blanks, an IMPU is a sip: or tel: URI with a user part\n", stderr);
 		break;
 	default:
 		fprintf(stderr, "w2gwctl: %s\n", cp_users_error(u));

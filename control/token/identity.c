@@ -8,8 +8,6 @@
 #include "control/token/impus.h"
 #include "proto/sip/uri.h"
 
-#define VALUE_MAX_BYTES 255
-
 static struct gw_sv claim(const json_t *claims, const char *name)
 {
 	const json_t *v = json_object_get(claims, name);
@@ -17,29 +15,9 @@ static struct gw_sv claim(const json_t *claims, const char *name)
 	return json_is_string(v) ? gw_sv(json_string_value(v), json_string_length(v)) : GW_SV_NONE;
 }
 
-/* NAI (RFC 7542) out of the characters that stand in a quoted string without an escape. */
-static bool is_impi(struct gw_sv v)
-{
-	if (v.len == 0 || v.len > VALUE_MAX_BYTES)
-		return false;
-	for (size_t i = 0; i < v.len; i++)
-		if (v.p[i] <= ' ' || v.p[i] > '~' || strchr("\"\\<>,;", v.p[i]))
-			return false;
-	return true;
-}
-
-static bool is_impu(struct gw_sv v)
-{
-	struct sip_uri u;
-
-	return is_impi(v) && sip_uri_parse(v, &u) == GW_OK &&
-		(u.scheme == SIP_SCHEME_SIP || u.scheme == SIP_SCHEME_SIPS || u.scheme == SIP_SCHEME_TEL) &&
-		u.user.len && u.headers.len == 0;
-}
-
 static bool take(char **dst, struct gw_sv v, bool is_optional)
 {
-	if (v.len ? v.len > VALUE_MAX_BYTES || !cp_conf_is_quotable(v) : !is_optional)
+	if (v.len ? v.len > CP_IMS_ID_MAX_BYTES || !cp_conf_is_quotable(v) : !is_optional)
 		return false;
 	return (*dst = gw_sv_dup(v)) != NULL;
 }
@@ -57,7 +35,7 @@ static bool take_impus(struct cp_identity *id, const json_t *v)
 		if (!json_is_string(e))
 			return false;
 		text = gw_sv(json_string_value(e), json_string_length(e));
-		if (!is_impu(text) || !(id->impus[id->n_impus] = gw_sv_dup(text)))
+		if (!cp_is_impu(text) || !(id->impus[id->n_impus] = gw_sv_dup(text)))
 			return false;
 		id->n_impus++;
 	}
@@ -115,7 +93,7 @@ enum gw_err cp_identity_new(struct cp_identity **out, const struct cp_conf_issue
 	if (!id)
 		return GW_ENOMEM;
 	id->refs = 1;
-	if (!is_impi(impi) || !(id->impi = gw_sv_dup(impi)) ||
+	if (!cp_is_impi(impi) || !(id->impi = gw_sv_dup(impi)) ||
 		!take_impus(id, json_object_get(claims, conf->claim_impu)) ||
 		!take(&id->waf_id, claim(claims, conf->claim_waf_id), true) ||
 		!take(&id->wwsf_id, claim(claims, conf->claim_wwsf_id), true) ||

@@ -6,8 +6,8 @@
 #include <jansson.h>
 
 #include "control/app/conf.h"
+#include "control/token/ims_id.h"
 
-#define CP_IMPUS_MAX 16
 #define CP_TOKEN_HASH_BYTES 32
 
 enum cp_verdict {

@@ -299,33 +299,11 @@ void cp_token_forget(struct cp_token *v, const struct cp_issuer *i)
 	cp_cache_drop(&v->valid, is_of, i->conf.name);
 }
 
-static enum gw_err add_own(struct cp_token *v, struct gw_sv name, struct cp_issuer **out)
-{
-	struct cp_conf_issuer conf = v->conf->tokens.own;
-	struct cp_issuer *i;
-	enum gw_err err;
-
-	if (v->n_issuers >= v->conf->tokens.n_issuers + CP_ISSUERS_EXTRA)
-		return GW_ELIMIT;
-	if ((err = cp_issuer_new(&i, v, &conf)))
-		return err;
-	i->conf.name = i->name = gw_sv_dup(name);
-	if (!i->name) {
-		cp_issuer_free(i);
-		return GW_ENOMEM;
-	}
-	v->issuers[v->n_issuers++] = *out = i;
-	return GW_OK;
-}
-
 enum gw_err cp_token_set_keys(struct cp_token *v, struct gw_sv issuer, struct gw_sv jwks)
 {
 	struct cp_issuer *i = issuer_by_name(v, issuer);
-	enum gw_err err;
 
-	if (!i && (err = add_own(v, issuer, &i)))
-		return err;
-	return strcmp(i->conf.keys, "own") == 0 ? cp_issuer_set_keys(i, jwks) : GW_EINVAL;
+	return i && strcmp(i->conf.keys, "own") == 0 ? cp_issuer_set_keys(i, jwks) : GW_EINVAL;
 }
 
 void cp_token_on_revoked(struct cp_token *v, void (*fn)(void *, const struct cp_token_revocation *, const unsigned char *),
@@ -366,7 +344,7 @@ enum gw_err cp_token_new(struct cp_token **out, const struct cp_conf *conf, stru
 	gw_list_init(&v->revocations);
 	cp_cache_init(&v->valid, conf->tokens.cache_entries);
 	cp_cache_init(&v->refused, REFUSED_MAX);
-	v->issuers = calloc(conf->tokens.n_issuers + CP_ISSUERS_EXTRA, sizeof(struct cp_issuer *));
+	v->issuers = calloc(conf->tokens.n_issuers + 1, sizeof(struct cp_issuer *));
 	if (!v->issuers || (err = cp_https_new(&v->https, loop, log)))
 		goto out;
 	for (unsigned i = 0; i < conf->tokens.n_issuers; i++) {

@@ -8,7 +8,6 @@
 #include "control/token/jwt.h"
 #include "control/token/token.h"
 
-#define CP_ISSUERS_EXTRA 4       /* beyond those of the configuration */
 
 /** A WAF and what we know of it. */
 struct cp_issuer {

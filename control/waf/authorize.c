@@ -79,7 +79,7 @@ static bool parse(struct cp_waf *w, struct cp_web_req *r, struct cp_authz *a, st
 		cp_waf_page_error(r, 400, "The request is malformed.");
 		return false;
 	}
-	a->client = cp_waf_client(w, cp_form_get(f, "client_id"));
+	a->client = cp_grants_client(w->conf, cp_form_get(f, "client_id"));
 	if (a->client)
 		a->redirect_uri = redirect_uri_of(a->client, cp_form_get(f, "redirect_uri"));
 	if (!a->redirect_uri) {		/* no redirect to where nobody vouches for (RFC 9700 4.11) */

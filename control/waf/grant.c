@@ -7,6 +7,7 @@
 #include "control/app/loop.h"
 #include "control/app/metrics.h"
 #include "control/waf/grants_int.h"
+#include "control/waf/jwt.h"
 
 static const char hex_digits[] = "0123456789abcdef";
 
@@ -35,21 +36,17 @@ static json_t *tokens_to_json(const struct cp_grant *t)
 static enum gw_err save(struct cp_grants *g, const struct cp_grant *t)
 {
 	const struct cp_person *p = t->person;
-	json_t *impus = json_array(), *j;
+	json_t *j;
 	char secret[65], *text;
 	struct gw_buf b = gw_buf(secret, sizeof(secret) - 1);
 	enum gw_err err;
 
-	if (!g->state) {
-		json_decref(impus);
+	if (!g->state)
 		return GW_OK;
-	}
-	for (unsigned i = 0; i < p->n_impus; i++)
-		json_array_append_new(impus, json_string(p->impu[i]));
 	gw_buf_hex(&b, t->secret, 32);
 	secret[b.len] = '\0';
 	j = json_pack("{s:s, s:s, s:s, s:s, s:o, s:I, s:b, s:s, s:I, s:I, s:o}", "id", t->id, "client", t->client->id, "sub",
-		p->sub, "impi", p->impi, "impus", impus, "stamp", (json_int_t)p->stamp, "guest", (int)p->is_guest, "secret",
+		p->sub, "impi", p->impi, "impus", cp_jwt_impus(p->impu, p->n_impus), "stamp", (json_int_t)p->stamp, "guest", (int)p->is_guest, "secret",
 		secret, "idle", (json_int_t)t->idle_s, "end", (json_int_t)t->end_s, "tokens", tokens_to_json(t));
 	text = j ? json_dumps(j, JSON_COMPACT) : NULL;
 	json_decref(j);
@@ -63,14 +60,6 @@ struct loading {
 	uint64_t now_s;
 	enum gw_err err;
 };
-
-static const struct cp_conf_client *client_of(const struct cp_grants *g, const char *id)
-{
-	for (unsigned i = 0; i < g->conf->n_clients; i++)
-		if (strcmp(g->conf->clients[i].id, id) == 0)
-			return &g->conf->clients[i];
-	return NULL;
-}
 
 static struct cp_person *load_person(struct cp_grants *g, json_t *j, const char *sub, const char *impi, bool is_guest)
 {
@@ -147,7 +136,7 @@ static void on_grant(void *arg, struct gw_sv text, uint64_t until_s)
 		json_unpack(j, "{s:s, s:s, s:s, s:s, s:b, s:s, s:I, s:I, s:o}", "id", &id, "client", &client, "sub", &sub,
 			"impi", &impi, "guest", &is_guest, "secret", &secret, "idle", &idle, "end", &end, "tokens", &tokens) == 0 &&
 		gw_sv_copy(gw_sv_cstr(id), t->id, sizeof(t->id)) == GW_OK && from_hex(secret, t->secret) &&
-		(t->client = client_of(l->g, client)) && end > (json_int_t)l->now_s)
+		(t->client = cp_grants_client(l->g->conf, gw_sv_cstr(client))) && end > (json_int_t)l->now_s)
 		p = load_person(l->g, j, sub, impi, is_guest);
 	if (p) {
 		t->idle_s = (uint64_t)idle;

@@ -12,6 +12,14 @@
 #define SWEEP_MAX 20	/* each may cost a write of tens of microseconds, and the event loop waits */
 #define OLDEST(list, type, member) GW_CONTAINER((list)->next, type, member)
 
+const struct cp_conf_client *cp_grants_client(const struct cp_conf_waf *conf, struct gw_sv id)
+{
+	for (unsigned i = 0; i < conf->n_clients; i++)
+		if (gw_sv_eq(id, gw_sv_cstr(conf->clients[i].id)))
+			return &conf->clients[i];
+	return NULL;
+}
+
 void cp_grants_hash(struct gw_sv secret, unsigned char out[32])
 {
 	SHA256((const unsigned char *)secret.p, secret.len, out);

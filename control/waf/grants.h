@@ -55,6 +55,9 @@ struct cp_grant {
 
 struct cp_grants;
 
+/** A client of the configuration; NULL: there is none of this id. */
+const struct cp_conf_client *cp_grants_client(const struct cp_conf_waf *conf, struct gw_sv id);
+
 /**
  * @param state   grants of the past are taken from it; NULL: nothing outlives the process (tests)
  * @param revoke  told of each access token that ends before its time

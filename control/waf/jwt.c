@@ -5,20 +5,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <jansson.h>
-
 #include "control/token/jwt.h"
+
+json_t *cp_jwt_impus(const char *const *impu, unsigned n)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < n; i++)
+		json_array_append_new(list, json_string(impu[i]));
+	return list;
+}
 
 static json_t *claims_of(const struct cp_jwt_claims *c)
 {
-	json_t *impus = json_array();
-
-	for (unsigned i = 0; i < c->n_impus; i++)
-		json_array_append_new(impus, json_string(c->impu[i]));
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:s, s:o, s:s, s:s}", "iss", c->issuer, "aud",
 		c->audience, "sub", c->sub, "client_id", c->client_id, "scope", c->scope, "jti", c->jti, "iat",
 		(json_int_t)c->issued_s, "nbf", (json_int_t)c->issued_s, "exp", (json_int_t)c->expires_s, "impi", c->impi,
-		"impu", impus, "waf_id", c->waf_id, "wwsf_id", c->wwsf_id);
+		"impu", cp_jwt_impus(c->impu, c->n_impus), "waf_id", c->waf_id, "wwsf_id", c->wwsf_id);
 }
 
 static cjose_header_t *header_of(const cjose_jwk_t *key)

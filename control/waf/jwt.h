@@ -3,6 +3,8 @@
 #ifndef CP_JWT_H
 #define CP_JWT_H
 
+#include <jansson.h>
+
 #include "control/waf/keys.h"
 #include "proto/base/buf.h"
 
@@ -13,6 +15,8 @@ struct cp_jwt_claims {
 	uint64_t issued_s, expires_s; /* since 1970 */
 };
 
+/** IMPUs as the claim has them: in tokens, in answers that go with one, and in the state file. */
+json_t *cp_jwt_impus(const char *const *impu, unsigned n);
 /** Make a signed token. GW_OK; GW_ENOMEM (also when libcjose fails); GW_ENOSPC. */
 enum gw_err cp_jwt_sign(const struct cp_keys *keys, const struct cp_jwt_claims *claims, struct gw_buf *out) GW_NODISCARD;
 /**

@@ -60,7 +60,7 @@ static const struct cp_conf_client *client_of(struct cp_waf *w, struct cp_web_re
 		id = basic_id;
 		secret = basic_secret;
 	}
-	c = cp_waf_client(w, id);
+	c = cp_grants_client(w->conf, id);
 	if (!c)
 		return NULL;
 	return c->secret[0] ? (secret_fits(c, secret) ? c : NULL) : (secret.len ? NULL : c);
@@ -110,13 +110,9 @@ static enum gw_err sign(struct cp_waf *w, const struct cp_grant *g, const struct
 static json_t *token_answer(const struct cp_waf *w, const struct cp_grant *g, const struct cp_live_token *t, uint64_t now_s,
 	struct gw_sv access, const char *refresh)
 {
-	json_t *impus = json_array();
-
-	for (unsigned i = 0; i < g->person->n_impus; i++)
-		json_array_append_new(impus, json_string(g->person->impu[i]));
 	return json_pack("{s:s%, s:s, s:I, s:s, s:s, s:s, s:o}", "access_token", access.p, access.len, "token_type", "Bearer",
 		"expires_in", (json_int_t)(t->expires_s - now_s), "refresh_token", refresh, "scope", w->conf->scope, "impi",
-		g->person->impi, "impu", impus);
+		g->person->impi, "impu", cp_jwt_impus(g->person->impu, g->person->n_impus));
 }
 
 static void give(struct cp_waf *w, struct cp_web_req *r, struct cp_grant *g, uint64_t now_s)
@@ -204,13 +200,10 @@ static json_t *active(const struct cp_waf *w, const struct cp_live_token *t)
 {
 	const struct cp_grant *g = t->grant;
 	const struct cp_person *p = g->person;
-	json_t *impus = json_array();
 
-	for (unsigned i = 0; i < p->n_impus; i++)
-		json_array_append_new(impus, json_string(p->impu[i]));
 	return json_pack("{s:b, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:o, s:s, s:s}", "active", 1, "iss", w->conf->issuer,
 		"aud", w->conf->audience, "sub", p->sub, "client_id", g->client->id, "scope", w->conf->scope, "token_type", "Bearer",
-		"exp", (json_int_t)t->expires_s, "jti", t->jti, "impi", p->impi, "impu", impus, "waf_id", w->conf->waf_id,
+		"exp", (json_int_t)t->expires_s, "jti", t->jti, "impi", p->impi, "impu", cp_jwt_impus(p->impu, p->n_impus), "waf_id", w->conf->waf_id,
 		"wwsf_id", w->conf->wwsf_id);
 }
 

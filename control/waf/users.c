@@ -7,8 +7,6 @@
 
 #include "control/waf/sqlite.h"
 
-#define IDENTITY_MAX 255
-
 static const char *const schema[] = {
 	"CREATE TABLE user(login TEXT PRIMARY KEY COLLATE NOCASE, hash TEXT NOT NULL, impi TEXT NOT NULL UNIQUE,"
 	" locked INTEGER NOT NULL DEFAULT 0, stamp INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
@@ -62,27 +60,12 @@ bool cp_users_is_login(struct gw_sv v)
 	return v.len > 0 && v.len <= CP_LOGIN_MAX && is_alnum(v.p[0]);
 }
 
-/* They stand in SIP headers and in a JWT: printable ASCII that needs no quoting anywhere. */
-static bool is_identity(struct gw_sv v)
-{
-	for (size_t i = 0; i < v.len; i++)
-		if (v.p[i] <= ' ' || v.p[i] > '~' || strchr("\"\\<>,;", v.p[i]))
-			return false;
-	return v.len > 0 && v.len <= IDENTITY_MAX;
-}
-
-static bool is_impu(struct gw_sv v)
-{
-	return is_identity(v) && (gw_sv_starts(v, GW_SV("sip:")) || gw_sv_starts(v, GW_SV("sips:")) ||
-		gw_sv_starts(v, GW_SV("tel:")));
-}
-
 static bool is_user(const struct cp_user *u)
 {
 	for (unsigned i = 0; i < u->n_impus; i++)
-		if (!is_impu(u->impu[i]))
+		if (!cp_is_impu(u->impu[i]))
 			return false;
-	return cp_users_is_login(u->login) && is_identity(u->impi) && u->n_impus > 0;
+	return cp_users_is_login(u->login) && cp_is_impi(u->impi) && u->n_impus > 0;
 }
 
 enum gw_err cp_users_open(struct cp_users **out, const char *path, unsigned busy_ms, char *why)

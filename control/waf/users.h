@@ -7,10 +7,10 @@
 #ifndef CP_USERS_H
 #define CP_USERS_H
 
+#include "control/token/ims_id.h"
 #include "proto/base/arena.h"
 
 #define CP_LOGIN_MAX 64
-#define CP_IMPUS_MAX 16           /* IMPUs of a user */
 
 struct cp_user {
 	struct gw_sv login, hash, impi;

@@ -14,14 +14,6 @@
 
 /* ---- small things shared ----------------------------------------------------------------------------------- */
 
-const struct cp_conf_client *cp_waf_client(const struct cp_waf *w, struct gw_sv id)
-{
-	for (unsigned i = 0; i < w->conf->n_clients; i++)
-		if (gw_sv_eq(id, gw_sv_cstr(w->conf->clients[i].id)))
-			return &w->conf->clients[i];
-	return NULL;
-}
-
 void cp_waf_json(struct cp_web_req *r, unsigned status, const char *text)
 {
 	cp_web_answer(r, status, "application/json", gw_sv_cstr(text));

@@ -51,7 +51,6 @@ struct cp_authz {
 };
 
 /* waf.c */
-const struct cp_conf_client *cp_waf_client(const struct cp_waf *w, struct gw_sv id);
 void cp_waf_json(struct cp_web_req *r, unsigned status, const char *text);
 /* Cross-origin readers: only pages of configured clients; NULL: anybody. */
 void cp_waf_allow_origin(struct cp_waf *w, struct cp_web_req *r);

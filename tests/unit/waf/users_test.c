@@ -118,6 +118,10 @@ static void malformed_users_are_refused(void **state)
 	bad = alice();
 	bad.impu[1] = GW_SV("http://evil");
 	assert_int_equal(cp_users_add(u, &bad), GW_EINVAL);
+	bad.impu[1] = GW_SV("sip:home1.example");	/* a token with one that names nobody would be worth nothing */
+	assert_int_equal(cp_users_add(u, &bad), GW_EINVAL);
+	bad.impu[1] = GW_SV("sip:a@h?Route=x");
+	assert_int_equal(cp_users_add(u, &bad), GW_EINVAL);
 	bad = alice();
 	bad.n_impus = 0;
 	assert_int_equal(cp_users_add(u, &bad), GW_EINVAL);
