@@ -143,6 +143,8 @@ static void access_spec(struct dp_ctx *c, struct dp_stream *s, struct dp_flow_sp
 	f->srtp = s->access->srtp_rx;
 	if (core) {
 		f->out_is_open = dp_mode_sends(core->ctl.mode);
+		if (core->has_flow[0])
+			f->reverse = core->flow[0];	/* what it latches to is where this flow sends */
 		fill_path(c, &f->out, core, now_ms);
 	}
 }

@@ -332,7 +332,8 @@ def read_pcap(path):
 
 # ---- play ----------------------------------------------------------------------------------------------------------------
 
-def play(gateway, wire, frames, script):
+def exchange(gateway, wire, frames, script, before=lambda frame: None):
+    """Set up, then frame by frame; before() is called with each of the peers'. @return frames of the gateway, all the same"""
     reply = gateway.set_up(script["fingerprint"])
     if reply != script["reply"]:
         raise Failed(f"the gateway is not as it was when this was recorded:\n{script['reply']}\n{reply}")
@@ -344,10 +345,14 @@ def play(gateway, wire, frames, script):
             compared += 1
             continue
         if number == script["first_srtp"]:
-            if not any("xwrtc/dtls" in n for n in gateway.notified):
-                gateway.receive("xwrtc/dtls")
-            wait_turns(gateway)
+            wait_keys(gateway)
+        before(frame)
         wire.send(frame)
+    return compared
+
+
+def play(gateway, wire, frames, script):
+    compared = exchange(gateway, wire, frames, script)
     wait_drops(gateway, script["drops"])
     extra = wire.receive(0.2)
     if extra:
@@ -366,6 +371,12 @@ def wait_turns(gateway):
     while turns() < before + 2:
         if time.monotonic() > end:
             raise Failed("the worker stands still")
+
+
+def wait_keys(gateway):
+    if not any("xwrtc/dtls" in n for n in gateway.notified):
+        gateway.receive("xwrtc/dtls")
+    wait_turns(gateway)
 
 
 def wait_drops(gateway, want):
