@@ -2,21 +2,20 @@
 /* H.248 text: what is read is printed, in either spelling, and what is printed is read as the same tree. */
 #include <stdlib.h>
 
-#include "proto/h248/text.h"
+#include "tests/unit/h248/generate.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static char one[300000], two[300000];
+static char one[300000];
 
 static void round_trip(const struct h248_message *m, bool is_long)
 {
-	struct gw_buf b = gw_buf(one, sizeof(one)), d = gw_buf(two, sizeof(two));
+	struct gw_buf b = gw_buf(one, sizeof(one));
 	struct gw_arena a = GW_ARENA_INIT(4u << 20);
 	struct h248_message n;
 
 	if (h248_print(m, is_long, &b) == GW_OK && b.len <= H248_MAX_BYTES &&
-		(h248_parse(&n, &a, gw_buf_sv(&b), NULL) || n.n_faults || h248_print(&n, is_long, &d) ||
-			!gw_sv_eq(gw_buf_sv(&b), gw_buf_sv(&d))))
+		(h248_parse(&n, &a, gw_buf_sv(&b), NULL) || n.n_faults || !same_items(m->body, n.body)))
 		abort();
 	gw_arena_reset(&a);
 }
