@@ -209,6 +209,10 @@ static const char *whole(const struct h248_item *p, enum h248_rule rule)
 	case H248_R_AUDIT_STATS:
 	case H248_R_AUDIT_PACKAGES:
 		return is_single || !first ? NULL : "one thing is legal here";
+	case H248_R_EVENT:
+	case H248_R_EVENT_2:
+		return !!has(p, H248_TOK_NEVER_NOTIFY) + !!has(p, H248_TOK_IMMEDIATE_NOTIFY) +
+				!!has(p, H248_TOK_REGULATED_NOTIFY) > 1 ? "one way of notifying" : NULL;
 	case H248_R_REPLY:
 		if ((e = has(p, H248_TOK_IMM_ACK)) && (e != first || !e->next))
 			return "ImmAckRequired stands first, and something behind it";
@@ -216,7 +220,11 @@ static const char *whole(const struct h248_item *p, enum h248_rule rule)
 		return e && (e->next || (e != first && first->token != H248_TOK_IMM_ACK)) ? "an error stands alone" : NULL;
 	case H248_R_ACTION_REPLY:
 		e = has(p, H248_TOK_ERROR);
-		return e && e->next ? "an error stands last" : NULL;
+		if (e && e->next)
+			return "an error stands last";
+		/* fall through */
+	case H248_R_ACTION:
+		return has(p, H248_TOK_EMERGENCY) && has(p, H248_TOK_EMERGENCY_OFF) ? "an emergency, or none" : NULL;
 	case H248_R_TOPOLOGY:
 		return triples(p) ? NULL : "topology is of triples";
 	case H248_R_CONTEXT_ATTR:
@@ -273,8 +281,12 @@ static enum gw_err braces(struct chk *c, struct h248_item *it, const struct h248
 	if (row->form == H248_F_MAP && row->braces == H248_B_MAY && !has_id && !it->has_braces &&
 		row->rule != H248_R_AMM_REPLY)
 		return fault(c, it, 0, "a digit map has a name or a value");
+	if (row->form == H248_F_MAP && row->rule == H248_R_AUDIT && has_id && c->m->version < 2)
+		return fault(c, it, 0, "one digit map is asked for from version 2 on");
 	if (row->form == H248_F_MODEM && !has_id && !it->bracket && row->rule != H248_R_AMM_REPLY)
 		return fault(c, it, 0, "a modem has a type");
+	if (!it->has_braces && row->rule == H248_R_REPLY && row->form == H248_F_CONTEXT && c->m->version < 3)
+		return fault(c, it, 0, "an action without anything is of version 3");
 	if (!it->has_braces)
 		return row->braces == H248_B_MUST ? fault(c, it, 0, "'{' is missing") : GW_OK;
 	if (row->braces == H248_B_NO)

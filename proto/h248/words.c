@@ -157,7 +157,7 @@ static enum h248_token token_among(const enum h248_token *set, struct gw_sv v)
 }
 
 /* One word, or for NotifyCompletion several. */
-static bool tokens(struct h248_item *it, enum h248_form form)
+static bool tokens(struct h248_item *it, enum h248_form form, unsigned version)
 {
 	const enum h248_token *set = h248_form_tokens(form);
 
@@ -167,7 +167,7 @@ static bool tokens(struct h248_item *it, enum h248_form form)
 		return false;
 	for (struct h248_item *v = it; v; v = v == it ? it->list : v->next) {
 		v->value_token = v->is_quoted ? H248_TOK_NONE : token_among(set, v->value);
-		if (v->value_token == H248_TOK_NONE)
+		if (v->value_token == H248_TOK_NONE || (v->value_token == H248_TOK_ITERATION && version < 3))
 			return false;
 	}
 	return true;
@@ -235,7 +235,7 @@ bool h248_form_is(struct h248_item *it, enum h248_form form, unsigned version)
 		return it->relation == '=' || (it->relation && !it->bracket);
 	case H248_F_OPT_MODE:
 	case H248_F_OPT_STATE:
-		return (it->relation == 0 && !it->bracket) || tokens(it, form);
+		return (it->relation == 0 && !it->bracket) || tokens(it, form, version);
 	case H248_F_OPT_REQUEST_ID:
 	case H248_F_MAP:
 		return (it->relation == 0 && !it->bracket) || plain(it, form);
@@ -246,6 +246,6 @@ bool h248_form_is(struct h248_item *it, enum h248_form form, unsigned version)
 	case H248_F_MUX:
 		return it->relation == 0 || plain(it, form);
 	default:
-		return h248_form_tokens(form) ? tokens(it, form) : plain(it, form);
+		return h248_form_tokens(form) ? tokens(it, form, version) : plain(it, form);
 	}
 }

@@ -129,16 +129,19 @@ static void context_properties(struct iq_enc *e, const struct iq_action *a, bool
 static void action(struct iq_enc *e, const struct iq_action *a)
 {
 	bool first = true;
+	size_t mark;
 
 	iq_enc_token(e, H248_TOK_CONTEXT);
 	if (a->context == IQ_CONTEXT_NULL)
-		gw_buf_puts(e->b, "=-{");
+		gw_buf_puts(e->b, "=-");
 	else if (a->context == IQ_CONTEXT_CHOOSE)
-		gw_buf_puts(e->b, "=${");
+		gw_buf_puts(e->b, "=$");
 	else if (a->context == IQ_CONTEXT_ALL)
-		gw_buf_puts(e->b, "=*{");
+		gw_buf_puts(e->b, "=*");
 	else
-		gw_buf_printf(e->b, "=%u{", a->context);
+		gw_buf_printf(e->b, "=%u", a->context);
+	mark = e->b->len;
+	gw_buf_putc(e->b, '{');
 	context_properties(e, a, &first);
 	for (unsigned i = 0; i < a->n_cmds; i++) {
 		iq_enc_comma(e, &first);
@@ -148,7 +151,10 @@ static void action(struct iq_enc *e, const struct iq_action *a)
 		iq_enc_comma(e, &first);
 		iq_enc_error(e, a->error, a->error_text);
 	}
-	gw_buf_putc(e->b, '}');
+	if (first)
+		e->b->len = mark;	/* empty braces are a syntax error */
+	else
+		gw_buf_putc(e->b, '}');
 }
 
 static void transaction(struct iq_enc *e, const struct iq_txn *t)

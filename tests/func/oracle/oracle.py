@@ -1,35 +1,43 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""What our H.248 encoder writes is read by Erlang/OTP's megaco, an implementation nobody here wrote:
-the messages of the golden dialogues, requests and replies, in long and short tokens."""
-import glob, os, re, shutil, subprocess, sys, tempfile
+"""Our H.248 text codec against Erlang/OTP's megaco, an implementation nobody here wrote.
+oracle.py EMIT [MADE [MUTATED]]: legal messages made by chance are read by it, and what it encodes again, compact and
+pretty, is read by us and means the same; of mutated messages both read or both refuse all but the few classes of
+docs/decisions/012-h248-against-megaco.md. The counts are printed; a share above the known one is a failure."""
+import collections, glob, os, re, shutil, subprocess, sys, tempfile
 
 EMIT, HERE = sys.argv[1], os.path.dirname(os.path.abspath(__file__))
+MADE, MUTATED = (int(a) for a in (sys.argv[2:] + ["1500", "1500"][len(sys.argv) - 2:]))
 if not shutil.which("escript") or not glob.glob("/usr/lib/erlang/lib/megaco-*"):
     print("SKIP erlang-megaco is missing")
     sys.exit(77)
-FILL = {"<fp>": "AA:BB:CC:DD", "<ufrag>": "abcd1234", "<pwd>": "abcdefghijklmnopqrstuvwx", "<ms>": "12", "<tid>": "77",
-        "<second>": "2946"}
+
+
+def both(d, kind, n, how):
+    subprocess.run([EMIT, kind, str(n), f"{d}/in"], check=True)
+    subprocess.run(["escript", os.path.join(HERE, "oracle.escript"), f"{d}/in", f"{d}/back"], check=True)
+    return subprocess.run([EMIT, how, f"{d}/in", f"{d}/back"], capture_output=True, check=True)
+
+
+bad = []
 with tempfile.TemporaryDirectory() as d:
-    os.makedirs(f"{d}/in")
-    os.makedirs(f"{d}/out")
-    n = 0
-    for path in glob.glob(os.path.join(HERE, "../../golden/iq/*.expect")):
-        for m in re.split(r"^(?:<<|>>) ", open(path).read(), flags=re.M)[1:]:
-            for k, v in FILL.items():
-                m = m.replace(k, v)
-            m = re.sub(r"<[a-z]+(\d+)>", r"100\1", m).strip()
-            if not m.startswith(("!", "MEGACO")) or m.endswith("C="):
-                continue
-            if "nonsense" in m or "MV=" in m or "T=7{" in m or "what/ever" in m \
-                    or "/9 [" in m or "<600 " in m:
-                continue    # requests that are wrong on purpose
-            if "\\}" in m:
-                continue    # read, but never written: a closing brace of a description has to be escaped
-            n += 1
-            open(f"{d}/in/m{n:03}", "w").write(m.replace("\n", "\r\n"))
-    if subprocess.run([EMIT, f"{d}/in", f"{d}/out"]).returncode:
-        sys.exit(1)
-    files = sorted(glob.glob(f"{d}/out/*"))
-    r = subprocess.run(["escript", os.path.join(HERE, "oracle.escript"), *files])
-    sys.exit(1 if r.returncode or len(files) < 20 else 0)
+    r = both(d, "made", MADE, "same")
+    last = r.stdout.decode(errors="replace").strip().split("\n")[-1]
+    print("made:", last)
+    n = {k: int(v) for k, v in re.findall(r"(\w+)=(\d+)", last)}
+    # 012: its own encoder fails on some of what it read, and leaves out some of what it understood
+    bad += [f"{k}: {n[k]} of {MADE}" for k, most in (("refused", 0.004), ("unread", 0.002), ("broken", 0.03), ("other", 0.02))
+            if n[k] > most * MADE]
+    r = both(d, "mutated", MUTATED, "verdicts")
+    print("mutated:", r.stderr.decode().strip())
+    classes = collections.Counter()
+    for line in r.stdout.decode(errors="replace").split("\0"):
+        if line:
+            who, what = line.split("\t")[:2]
+            classes[f"we read, megaco refuses" if who == "WE" else f"megaco reads, we refuse: {what}"] += 1
+    for k, v in classes.most_common():
+        print(f"  {v:6} {k}")
+    if sum(classes.values()) > 0.12 * MUTATED:
+        bad.append("verdicts differ more often than known")
+print("\n".join(bad) or "agreed")
+sys.exit(1 if bad else 0)

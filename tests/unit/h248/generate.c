@@ -115,6 +115,7 @@ static void token_value(struct gen *g, struct h248_item *it, const enum h248_tok
 
 	while (set[n] != H248_TOK_NONE)
 		n++;
+	n -= set[n - 1] == H248_TOK_ITERATION && g->version < 3;
 	it->value_token = set[below(g, n)];
 	it->value = h248_token_text(it->value_token, below(g, 2));
 }
@@ -163,7 +164,7 @@ static void form(struct gen *g, struct h248_item *it, const struct h248_row *row
 	case H248_F_OPT_STATE:
 	case H248_F_MAP:
 	case H248_F_STATISTIC:
-		if (below(g, 2))
+		if (below(g, 2) || (g->version < 2 && row->rule == H248_R_AUDIT))
 			return;
 		break;
 	case H248_F_OPT_REQUEST_ID:	/* goes with braces */
@@ -192,7 +193,7 @@ static void form(struct gen *g, struct h248_item *it, const struct h248_row *row
 	} else if (row->form == H248_F_VALUE || row->form == H248_F_STATISTIC) {
 		any_value(g, it);
 	} else if (row->form == H248_F_TID_SEGMENT) {
-		it->value = g->version == 3 && it->token == H248_TOK_SEGMENT ? text(g, "77/%u/END", 1 + below(g, 9)) :
+		it->value = g->version == 3 && it->token == H248_TOK_SEGMENT ? text(g, "77/%u/END", 9) :
 									       text(g, "%u", below(g, 4294967295u));
 	} else {
 		it->value = plain_value(g, row->form);
@@ -224,7 +225,7 @@ static void braces(struct gen *g, struct h248_item *it, const struct h248_row *r
 
 static bool wants_braces(struct gen *g, const struct h248_row *row)
 {
-	if (row->braces == H248_B_MUST)
+	if (row->braces == H248_B_MUST || (row->rule == H248_R_REPLY && row->form == H248_F_CONTEXT && g->version < 3))
 		return true;
 	return row->braces == H248_B_MAY && g->left > 3 && below(g, 4);
 }
@@ -281,6 +282,16 @@ static uint32_t without(struct gen *g, enum h248_rule rule, const struct h248_ro
 		switch (rule) {
 		case H248_R_BODY:
 			not |= t == H248_TOK_ERROR;
+			break;
+		case H248_R_ACTION:
+		case H248_R_ACTION_REPLY:
+			not |= t == (a ? H248_TOK_EMERGENCY : H248_TOK_EMERGENCY_OFF);
+			break;
+		case H248_R_EVENT:
+		case H248_R_EVENT_2:
+			not |= t == (a ? H248_TOK_NEVER_NOTIFY : H248_TOK_IMMEDIATE_NOTIFY) ||
+				(!alone && t == H248_TOK_REGULATED_NOTIFY) ||
+				(alone && (t == H248_TOK_NEVER_NOTIFY || t == H248_TOK_IMMEDIATE_NOTIFY));
 			break;
 		case H248_R_REPLY:
 			not |= alone ? t == H248_TOK_CONTEXT : t == H248_TOK_ERROR;
