@@ -54,6 +54,17 @@ void cp_alg_edit_body(struct sip_msg *m)
 		sip_msg_set_body(m, GW_SV_NONE, GW_SV_NONE);
 }
 
+void cp_alg_response(struct cp_uas *u, struct sip_msg *m)
+{
+	struct cp_binding *b = m->cseq.method == SIP_UPDATE ? cp_reg_by_id(u->sip->reg, u->binding) : NULL;
+	bool is_fork = false;
+	struct cp_call *c = b && m->status / 100 == 2 ? find(m, b, u->side, &is_fork) : NULL;
+
+	if (c && c->is_answered)
+		cp_call_refreshed(c, m);
+	cp_alg_edit_body(m);
+}
+
 /* A request within a dialog that no call here knows. @return answered */
 static bool stray(struct cp_uas *u, struct sip_msg *m, bool is_fork)
 {

@@ -33,6 +33,8 @@ bool cp_alg_request(struct cp_alg *a, struct cp_uas *u, struct sip_msg *m, struc
 bool cp_alg_ack(struct sip_msg *m, struct cp_binding *b, enum cp_side to);
 /** Drop a body that would carry one leg's description to the other; INVITE, UPDATE and PRACK only. */
 void cp_alg_edit_body(struct sip_msg *m);
+/** A response to u that no exchange of a call waits for, on its way: its body as above, and what it tells of the session. */
+void cp_alg_response(struct cp_uas *u, struct sip_msg *m);
 /** Has it a call of this Call-ID? An emergency call? */
 bool cp_alg_has_call(const struct cp_binding *b, struct gw_sv call_id);
 bool cp_alg_is_emergency(const struct cp_binding *b, struct gw_sv call_id);

@@ -114,6 +114,8 @@ void cp_call_relay(struct cp_call *c, struct sip_msg *m, struct gw_sv descriptio
 	cp_sip_respond(u, m);
 	if (is_final && is_invite && m->status < 300)
 		answered(c);
+	if (is_final && m->status < 300 && c->is_answered)
+		cp_call_refreshed(c, m);
 	if (is_final)
 		cp_call_save(c);
 }

@@ -241,6 +241,7 @@ void cp_call_end(struct cp_call *c, const char *why)
 	CP_GAUGE_ADD(sip_dialogs, c->is_answered ? -1 : 0);
 	gw_timer_stop(&a->s->loop->timers, &c->ice_timer);
 	gw_timer_stop(&a->s->loop->timers, &c->grace);
+	gw_timer_stop(&a->s->loop->timers, &c->session);
 	gw_list_remove(&c->node);
 	gw_map_del_u64(&a->by_id, c->id);
 	if (c->b) {

@@ -90,6 +90,7 @@ struct cp_call {
 	struct sip_msg *waiting;     /* INVITE, response or ACK kept until the gateway has done its part */
 	struct gw_arena waiting_arena;
 	struct gw_timer ice_timer, grace;
+	struct gw_timer session;     /* RFC 4028: armed while both sides refresh the session */
 	uint64_t start_ms, answer_ms;
 };
 
@@ -207,6 +208,11 @@ void cp_call_drop_waiting(struct cp_call *c);
 /** A description in m we cannot use (W2-ERR-47 for the first answer; a re-offer leaves the session as it was). */
 void cp_call_refuse_answer(struct cp_call *c, struct sip_msg *m, const char *why);
 void cp_call_on_response(void *user, struct cp_uac *uac, struct sip_msg *m, unsigned status);
+
+/* call_refresh.c */
+/** A 2xx to INVITE or UPDATE of an answered call: how long it may last without another (W2-SIP-39). */
+void cp_call_refreshed(struct cp_call *c, const struct sip_msg *ok);
+void cp_call_on_session(struct gw_timer *timer, uint64_t now_ms);
 
 /* call_state.c */
 /** Keep it, if it is answered, as it is now. */

@@ -120,6 +120,7 @@ struct cp_call *cp_call_alloc(struct cp_alg *a)
 	c->alg = a;
 	c->ice_timer.fn = cp_call_on_ice_timer;
 	c->grace.fn = cp_call_on_grace;
+	c->session.fn = cp_call_on_session;
 	gw_list_init(&c->node);
 	gw_list_init(&c->of_binding);
 	return c;

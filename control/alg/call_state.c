@@ -18,7 +18,8 @@
 /* Of the record; a number is never used again for something else. A half has its own block of ten. */
 enum tag { TAG_ID = 1, TAG_ORIGIN, TAG_BINDING, TAG_CALL_ID, TAG_ICID, TAG_GATEWAY, TAG_CONTEXT, TAG_TERM_ACCESS,
 	TAG_TERM_CORE, TAG_LOCAL_ACCESS, TAG_LOCAL_CORE, TAG_ICE_LITE, TAG_ICE_OK, TAG_DTLS_UP, TAG_START_S,
-	TAG_ANSWER_S, TAG_WATCHED, TAG_FAR_IOI, TAG_LINE, TAG_NODE, TAG_O_W2 = 30, TAG_O_CORE = 40, TAG_W2 = 50, TAG_CORE = 60 };
+	TAG_ANSWER_S, TAG_WATCHED, TAG_FAR_IOI, TAG_LINE, TAG_NODE, TAG_SESSION_END_S,
+	TAG_O_W2 = 30, TAG_O_CORE = 40, TAG_W2 = 50, TAG_CORE = 60 };
 enum half_tag { HALF_TARGET, HALF_IDENTITY, HALF_TAG, HALF_ROUTE, HALF_CSEQ };
 enum origin_tag { ORIGIN_ID, ORIGIN_VERSION, ORIGIN_HASH };
 
@@ -80,6 +81,9 @@ static void put_call(struct gw_buf *b, const struct cp_call *c)
 	cp_record_put_u64(b, TAG_WATCHED, gw_timer_armed(&c->ice_timer));
 	cp_record_put_u64(b, TAG_START_S, wall_of(c, c->start_ms));
 	cp_record_put_u64(b, TAG_ANSWER_S, wall_of(c, c->answer_ms));
+	if (gw_timer_armed(&c->session))
+		cp_record_put_u64(b, TAG_SESSION_END_S,
+			cp_loop_wall_s() + (c->session.due_ms - cp_loop_now(c->alg->s->loop)) / 1000);
 	put_origin(b, TAG_O_W2, &c->o_w2);
 	put_origin(b, TAG_O_CORE, &c->o_core);
 	put_half(b, TAG_W2, &c->w2);
@@ -216,6 +220,8 @@ static void read_number(struct cp_call *c, unsigned tag, uint64_t n)
 		c->start_ms = moment_of(c, n);
 	else if (tag == TAG_ANSWER_S)
 		c->answer_ms = moment_of(c, n);
+	else if (tag == TAG_SESSION_END_S)	/* armed when all is read, as the next */
+		c->session.due_ms = cp_loop_now(c->alg->s->loop) + (n > cp_loop_wall_s() ? n - cp_loop_wall_s() : 0) * 1000;
 	else if (tag == TAG_WATCHED)	/* armed when all is read; until then 1 stands for it */
 		c->ice_timer.due_ms = n != 0;
 }
@@ -311,6 +317,18 @@ enum gw_err cp_alg_restore(struct cp_alg *a)
 	return err ? err : cp_lent_restore(a);
 }
 
+/* The timers that ran. */
+static void watch_again(struct cp_call *c)
+{
+	struct cp_loop *loop = c->alg->s->loop;
+
+	if (c->ice_timer.due_ms && !(c->ice_ok && c->dtls_up))	/* W2-ICE-13, counted anew */
+		(void)gw_timer_arm(&loop->timers, &c->ice_timer,
+			cp_loop_now(loop) + c->alg->s->conf->media.ice_timeout_s * 1000ull);
+	if (c->session.due_ms)
+		(void)gw_timer_arm(&loop->timers, &c->session, c->session.due_ms);
+}
+
 void cp_call_settle(struct cp_call *c)
 {
 	const struct cp_sip *s = c->alg->s;
@@ -319,9 +337,8 @@ void cp_call_settle(struct cp_call *c)
 		cp_call_release(c, 503, "registration lost in a restart");
 	else if ((c->gateway >= s->conf->iq.n_gateways && !c->far_node) || !c->context)
 		cp_call_release(c, 503, "media gateway lost in a restart");
-	else if (c->ice_timer.due_ms && !(c->ice_ok && c->dtls_up))	/* W2-ICE-13, counted anew */
-		(void)gw_timer_arm(&s->loop->timers, &c->ice_timer,
-			cp_loop_now(s->loop) + s->conf->media.ice_timeout_s * 1000ull);
+	else
+		watch_again(c);
 }
 
 void cp_alg_settle(struct cp_alg *a)

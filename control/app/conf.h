@@ -137,6 +137,7 @@ struct cp_conf {
 		char *visited_network_id, *orig_ioi;
 		unsigned udp_max_bytes;         /* 1300: longer requests go by TCP (RFC 3261 18.1.1) */
 		unsigned t1_ms, timer_c_s;      /* 500, 180 */
+		unsigned min_se_s;              /* RFC 4028 5: 90 */
 		char **trusted;                 /* prefixes Mw requests are accepted from; none: the entry points */
 		unsigned n_trusted;
 		char **pass_headers;            /* header fields let through in both directions besides the standard ones */

@@ -384,7 +384,7 @@ static void on_forward_response(void *user, struct cp_uac *c, struct sip_msg *m,
 	if (c)
 		keep_icid(c, m);
 	cp_core_edit_response(u->sip, m, u->side);
-	cp_alg_edit_body(m);
+	cp_alg_response(u, m);
 	cp_sip_respond(u, m);
 }
 

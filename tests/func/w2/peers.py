@@ -245,10 +245,10 @@ class Gateway(threading.Thread):
             self.live[ctx] = True
         elif kind == "sub" and kind not in self.fail:
             self.live.pop(int(ctx), None) if ctx.isdigit() else self.live.clear()
-        self.tx(f"MEGACO/3 [{self.ip}]:{self.port}\nReply = {tid} {{ Context = {ctx} {{ {', '.join(items)} }} }}")
         if kind:
             self.note(kind, ctx, body)
-        elif "MT=HO" in body:
+        self.tx(f"MEGACO/3 [{self.ip}]:{self.port}\nReply = {tid} {{ Context = {ctx} {{ {', '.join(items)} }} }}")
+        if "MT=HO" in body:
             self.note("handoff", body)
         elif items == ["ServiceChange = ROOT"]:
             self.register()

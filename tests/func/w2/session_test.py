@@ -277,4 +277,52 @@ def _(t):
     check(t.metrics()["calls"] == 2, "a call ended")
 
 
+# ---- session timers -----------------------------------------------------------------------------------
+
+TIMER = {"mw": {"min_se_s": 1}}
+
+
+def core_agrees(t, i, interval):
+    t.core.send(response(i, 200, "OK", f"{CORE_CONTACT}\nSession-Expires: {interval}", body=CORE_SDP))
+
+
+def both_hear_bye(t, w):
+    for side in (w, t.core):
+        bye = side.get("BYE", 10)
+        check("cause=408" in bye.header("Reason"), bye.header("Reason"))
+        side.send(response(bye, 200, "OK"))
+    t.metric("calls", 0)
+    t.metric("iq_contexts", 0)
+
+
+@case("a session nobody refreshes is released on both sides when its interval is over (W2-SIP-39)", **TIMER)
+def _(t):
+    w = t.register()
+    core_agrees(t, t.invite(w, "c1", extra="Supported: timer\nSession-Expires: 1800"), "2;refresher=uas")
+    check(w.get(200).header("Session-Expires") == "2;refresher=uas", "the WIC was not told")
+    w.send(in_dialog("ACK", "c1", 1))
+    both_hear_bye(t, w)
+    check(t.metrics()["call_session_expired"] == 1, "not counted")
+
+
+@case("UPDATE without a description and re-INVITE refresh; an answer without Session-Expires ends the watch", **TIMER)
+def _(t):
+    w = t.register()
+    core_agrees(t, t.invite(w, "c1"), "3;refresher=uac")
+    w.get(200)
+    w.send(in_dialog("ACK", "c1", 1))
+    began = time.monotonic()
+    for n in (2, 3):
+        time.sleep(2)  # a part of the interval, as a refresher waits
+        w.send(in_dialog("UPDATE", "c1", n, extra="Session-Expires: 3;refresher=uac"))
+        t.core.send(response(t.core.get("UPDATE"), 200, "OK", CORE_CONTACT + "\nSession-Expires: 3;refresher=uac"))
+        w.get(200)
+    check(t.metrics()["calls"] == 1, "released although refreshed")
+    w.send(in_dialog("INVITE", "c1", 4, body=WIC_SDP % "actpass"))
+    core_200(t, t.core.get("INVITE"))
+    w.get(200)
+    w.none("BYE", 4)
+    check(t.metrics()["calls"] == 1, "released although nothing is agreed any more")
+
+
 run()

@@ -348,4 +348,14 @@ def _(t):
         shutil.rmtree(d, ignore_errors=True)
 
 
+@case("a session's interval goes on over a restart: nobody refreshes it, it is released (W2-SIP-39)", mw={"min_se_s": 1})
+def _(t):
+    w = t.register()
+    t.core.send(response(t.invite(w, "c1"), 200, "OK", f"Contact: <{CORE_URI}>\nSession-Expires: 5", body=CORE_SDP))
+    w.get(200)
+    written(t)
+    killed(t)
+    check("cause=408" in t.core.get("BYE", 15).header("Reason"), "another cause")
+
+
 run()
