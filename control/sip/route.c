@@ -81,12 +81,20 @@ void cp_core_put_mw_entry(const struct cp_sip *s, struct gw_buf *b, const char *
 unsigned cp_core_entries(const struct cp_sip *s, const struct sip_msg *m, bool is_reversed, struct gw_sv *list, unsigned max)
 {
 	struct sip_elements e = { 0 };
+	bool was_ours = false;
 	struct sip_addr a;
-	unsigned n = 0;
+	unsigned n = 0, end = UINT_MAX;
 	struct gw_sv v;
 
-	while (n < max && sip_msg_element(m, SIP_HDR_RECORD_ROUTE, &e, &v) && !is_our_route(s, v, &a))
+	while (n < max && sip_msg_element(m, SIP_HDR_RECORD_ROUTE, &e, &v)) {
+		bool is_ours = is_our_route(s, v, &a);
+
+		if (is_reversed && is_ours)	/* the last two are of this leg, others of a callee who is ours, too */
+			end = was_ours ? n - 1 : n;
+		was_ours = is_ours && end != n - 1;
 		list[n++] = v;
+	}
+	n = n < end ? n : end;
 	for (unsigned i = 0; is_reversed && i < n / 2; i++) {
 		v = list[i];
 		list[i] = list[n - 1 - i];

@@ -15,7 +15,8 @@ bool cp_core_is_us(const struct cp_sip *s, struct gw_sv uri);
 /** One of ours on Mw, as Path and Record-Route show it: <sip:TOKEN@HOST:PORT;lr>, with ob when the flow is of RFC 5626. */
 void cp_core_put_mw_entry(const struct cp_sip *s, struct gw_buf *b, const char *token, bool has_ob);
 /**
- * The Record-Route entries above our own: in order for a UAS, reversed for a UAC (RFC 3261 12.1).
+ * The Record-Route entries of the core: of a request to a WIC all of them; of a response to one those above the entries
+ * of this leg, which are our last, reversed (RFC 3261 12.1). A call between two of our WICs passes us twice.
  * @return how many, max at most; slices of m
  */
 unsigned cp_core_entries(const struct cp_sip *s, const struct sip_msg *m, bool is_reversed, struct gw_sv *list, unsigned max);
