@@ -186,6 +186,7 @@ struct dp_nexthop {
 	uint16_t vlan;
 	uint8_t src_mac[6], dst_mac[6];
 	bool is_valid;
+	bool is_own;               /* an address of ours: packets do not leave */
 	uint32_t version;          /* set by the fast path: grows with each change */
 };
 

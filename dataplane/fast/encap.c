@@ -81,8 +81,9 @@ void dp_encap_make(const struct dp_fast *f, const struct dp_nexthop *nh, const s
 		return;
 	e->is_v4 = is_v4;
 	e->keep_tos = path->keep_dscp ? UINT8_MAX : ECN_BITS;
-	e->is_nic_sum = f->has_nic_sum[nh->ethdev];
-	e->ethdev = nh->ethdev;
+	/* what we send to ourselves sees no device */
+	e->is_nic_sum = f->has_nic_sum[nh->ethdev] && !nh->is_own;
+	e->ethdev = nh->is_own ? nh->ethdev | DP_PORT_OWN : nh->ethdev;
 	e->room = (uint16_t)(f->mtu[nh->ethdev] - ip_bytes - sizeof(*udp));
 	e->l2_bytes = make_ethernet(e->bytes, nh, is_v4);
 	e->n_bytes = (uint8_t)(e->l2_bytes + ip_bytes + sizeof(*udp));

@@ -10,12 +10,14 @@
 
 #define DP_ENCAP_BYTES 66	/* Ethernet, VLAN, IPv6, UDP */
 
+#define DP_PORT_OWN 0x8000u	/* in m->port: to an address of ours on this device */
+
 struct dp_encap {
 	uint8_t n_bytes, l2_bytes;
 	bool is_v4, is_nic_sum;    /* the device makes the UDP checksum; udp_sum is of the pseudo header alone */
 	uint8_t why;               /* enum dp_drop: nothing can leave; dp_drop_COUNT: complete */
 	uint8_t keep_tos;          /* bits of the traffic class a packet keeps: ECN (F-48), with keep_dscp all */
-	uint16_t ethdev, room;     /* room: UDP payload that fits the MTU */
+	uint16_t ethdev, room;     /* ethdev: maybe with DP_PORT_OWN; room: UDP payload that fits the MTU */
 	uint16_t ip_sum, udp_sum;  /* folded, without the lengths and the payload */
 	uint32_t version;          /* of the next hop it was made with */
 	uint16_t nexthop;
@@ -31,7 +33,7 @@ void dp_encap_make(const struct dp_fast *f, const struct dp_nexthop *nh, const s
  * Before the payload in m.
  *
  * @param tos   traffic class it came with
- * @return dp_drop_COUNT: done, m->port is the device; else the reason, m as it was
+ * @return dp_drop_COUNT: done, m->port is ethdev; else the reason, m as it was
  */
 enum dp_drop dp_encap_put(const struct dp_encap *e, struct rte_mbuf *m, uint8_t tos);
 

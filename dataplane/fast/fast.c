@@ -52,7 +52,7 @@ static enum gw_err worker_new(struct dp_fast *f, uint16_t id)
 	w->punt = new_ring("punt", id, 0, DP_RING_PUNT, 0);
 	w->tx = new_ring("tx", id, 0, DP_RING_TX, 0);
 	for (uint16_t i = 0; i < f->conf.workers; i++)
-		if (i != id && !(w->handover[i] = new_ring("hand", id, i, DP_RING_HANDOVER, 0)))
+		if (!(w->handover[i] = new_ring("hand", id, i, DP_RING_HANDOVER, 0)))
 			return GW_ENOMEM;
 	w->flows = rte_zmalloc("w2gw_flows", sizeof(*w->flows) * f->flows_per_worker,
 		RTE_CACHE_LINE_SIZE);

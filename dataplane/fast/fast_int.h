@@ -104,7 +104,7 @@ struct dp_worker {
 	bool has_rx[DP_PORTS_MAX];
 	volatile bool stop;
 	struct rte_ring *cmd, *event, *punt, *tx;
-	struct rte_ring *handover[DP_WORKERS_MAX];   /* from worker i to this one */
+	struct rte_ring *handover[DP_WORKERS_MAX];   /* from worker i to this one; i itself: to our own address */
 	struct dp_flow *flows;               /* [flows_per_worker], */
 	struct dp_flow_rest *rests;          /* of each of them, */
 	struct dp_policer *policers;         /* and of those that are policed */

@@ -20,11 +20,42 @@ static void tx_flush(struct dp_worker *w, uint16_t dev)
 	q->n = 0;
 }
 
+/* To the worker that owns the port, by its ring. */
+static void hand_over(struct dp_worker *w, struct rte_mbuf *m, uint16_t owner, uint64_t tsc)
+{
+	dp_punt_info(m)->rx_tsc = tsc;
+	if (rte_ring_sp_enqueue(w->fast->workers[owner].handover[w->id], m))
+		dp_drop(w, m, DP_DROP_HANDOVER_RING);
+	else
+		w->stats.handed_over++;
+}
+
+/* Both ends of a call are ours: no switch brings back what we send to ourselves, so it does not leave. */
+static void turn_back(struct dp_worker *w, struct rte_mbuf *m)
+{
+	struct dp_pkt p = { .m = m };
+	enum dp_drop why;
+
+	m->port &= (uint16_t)~DP_PORT_OWN;
+	why = dp_parse(w, &p);
+	if (why != dp_drop_COUNT)
+		dp_drop(w, m, why);
+	else if (p.is_l2)
+		dp_drop(w, m, DP_DROP_L2);
+	else
+		hand_over(w, m, dp_owner(w->fast, p.local_port), rte_rdtsc());
+}
+
 void dp_tx_enqueue(struct dp_worker *w, struct rte_mbuf *m)
 {
-	uint16_t dev = w->fast->at_ethdev[m->port];
 	struct dp_tx_queue *q;
+	uint16_t dev;
 
+	if (unlikely(m->port & DP_PORT_OWN)) {
+		turn_back(w, m);
+		return;
+	}
+	dev = w->fast->at_ethdev[m->port];
 	if (unlikely(dev == DP_PORTS_MAX)) {
 		dp_drop(w, m, DP_DROP_TX);
 		return;
@@ -43,11 +74,7 @@ static bool is_foreign(struct dp_worker *w, struct dp_pkt *p, uint64_t tsc)
 
 	if (owner == w->id)
 		return false;
-	dp_punt_info(p->m)->rx_tsc = tsc;
-	if (rte_ring_sp_enqueue(w->fast->workers[owner].handover[w->id], p->m))
-		dp_drop(w, p->m, DP_DROP_HANDOVER_RING);
-	else
-		w->stats.handed_over++;
+	hand_over(w, p->m, owner, tsc);
 	return true;
 }
 
@@ -138,8 +165,6 @@ static unsigned poll_rings(struct dp_worker *w, uint64_t tsc)
 	unsigned n, work = 0;
 
 	for (uint16_t i = 0; i < w->fast->conf.workers; i++) {
-		if (i == w->id)
-			continue;
 		n = rte_ring_sc_dequeue_burst(w->handover[i], (void **)m, DP_BURST, NULL);
 		if (n == 0)
 			continue;

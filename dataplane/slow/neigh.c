@@ -17,6 +17,17 @@ const struct gw_ctr_info dp_neigh_ctr_info[dp_neigh_ctr_COUNT] = GW_CTR_INFO(dp_
 
 /* ---- what the workers are told -------------------------------------------------------------------- */
 
+/* Both ends of a call may be ours: nobody but us answers for our address, and the workers keep such packets. */
+static bool is_own(const struct dp_neigh *n, const struct dp_neigh_entry *e)
+{
+	const struct dp_laddr *l = &n->laddrs[e->laddr];
+
+	for (unsigned i = 0; i < n->c.n_laddrs; i++)
+		if (n->laddrs[i].ethdev == l->ethdev && n->laddrs[i].vlan == l->vlan && gw_addr_ip_eq(&n->laddrs[i].ip, &e->ip))
+			return true;
+	return false;
+}
+
 static void flush(struct dp_neigh *n, struct dp_neigh_entry *e)
 {
 	const struct dp_laddr *l = &n->laddrs[e->laddr];
@@ -26,7 +37,8 @@ static void flush(struct dp_neigh *n, struct dp_neigh_entry *e)
 	if (!e->is_dirty || rte_eth_macaddr_get(l->ethdev, &mac))
 		return;
 	c.nexthop.index = (uint16_t)(e - n->e);
-	c.nexthop.nh = (struct dp_nexthop){ .ethdev = l->ethdev, .vlan = l->vlan, .is_valid = e->is_valid };
+	c.nexthop.nh = (struct dp_nexthop){ .ethdev = l->ethdev, .vlan = l->vlan, .is_valid = e->is_valid,
+		.is_own = is_own(n, e) };
 	memcpy(c.nexthop.nh.src_mac, &mac, 6);
 	memcpy(c.nexthop.nh.dst_mac, e->mac, 6);
 	if (dp_cmd_send(n->c.fast, &c) == GW_OK)
@@ -157,6 +169,12 @@ const uint64_t *dp_neigh_counters(const struct dp_neigh *n)
 
 static void ask(struct dp_neigh *n, struct dp_neigh_entry *e, uint64_t now_ms)
 {
+	struct rte_ether_addr mac;
+
+	if (is_own(n, e) && rte_eth_macaddr_get(n->laddrs[e->laddr].ethdev, &mac) == 0) {
+		dp_neigh_learn(n, e->laddr, &e->ip, mac.addr_bytes, now_ms);
+		return;
+	}
 	dp_neigh_solicit(n, e->laddr, &e->ip);
 	e->tries++;
 	e->next_ms = now_ms + (e->tries > 10 ? RETRY_SLOW_MS : RETRY_MS);
