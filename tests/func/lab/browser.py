@@ -21,11 +21,12 @@ def install():
 
 
 class Browser:
-    def __init__(self, work, name="alice"):
+    def __init__(self, work, name="alice", tone_hz=MICROPHONE_HZ):
         self.dir = os.path.join(work, f"browser-{name}")
         os.makedirs(self.dir, exist_ok=True)
         self.wav = os.path.join(self.dir, "microphone.wav")
-        make_tone(self.wav, MICROPHONE_HZ, 10)
+        self.tone_hz = tone_hz
+        make_tone(self.wav, tone_hz, 10)
         self._next, self._lock = 0, threading.Lock()
         self.log = open(os.path.join(self.dir, "log"), "w", encoding="utf-8")   # pylint: disable=consider-using-with
         # Chromium puts sockets under TMPDIR and will not start when their path exceeds the 107 bytes of sun_path.

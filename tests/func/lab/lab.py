@@ -3,7 +3,7 @@
 import os
 
 from . import ns
-from .browser import Browser
+from .browser import MICROPHONE_HZ, Browser
 from .capture import Capture
 from .core import Core
 from .gateway import ACCESS_V4, ACCESS_V6, W2_PORT, Eimsagw, Epcscf
@@ -57,8 +57,8 @@ class Lab:
         phone.start()
         return phone
 
-    def browser(self, user="alice", password=None, register=True, ipv6=False, **launch):
-        browser = Browser(self.work, f"{user}{len(self.browsers)}")
+    def browser(self, user="alice", password=None, register=True, ipv6=False, tone_hz=MICROPHONE_HZ, **launch):
+        browser = Browser(self.work, f"{user}{len(self.browsers)}", tone_hz)
         self.browsers.append(browser)
         browser.open(self.url(ipv6), **launch)
         if register:

@@ -15,6 +15,7 @@ GROUPS = {
     "identity": ("scenario_identity", 300, ()),
     "signin": ("scenario_signin", 300, ()),
     "calls": ("scenario_calls", 180, ()),
+    "video": ("scenario_video", 180, ()),
     "sipjs": ("scenario_sipjs", 500, ("snippets",)),
     "long": ("scenario_long", 240, ()),
     "matrix": ("scenario_matrix", 300, ()),

@@ -3,7 +3,7 @@
 import { OAuth } from './oauth.js';
 import { Phone } from './phone.js';
 import { Plot } from './plot.js';
-import { breakable, endOfCall, refusal, withoutScheme } from './words.js';
+import { breakable, endOfCall, refusal, videoTrouble, withoutScheme } from './words.js';
 
 const $ = (id) => document.getElementById(id);
 const KEYS = [['1', ''], ['2', 'ABC'], ['3', 'DEF'], ['4', 'GHI'], ['5', 'JKL'], ['6', 'MNO'], ['7', 'PQRS'],
@@ -28,6 +28,7 @@ let domain = '';
 let offered = '';	/* the private identity that we proposed */
 let oauth = null;
 let signInError = '';
+let hasVideo = false;	/* the gateway carries it */
 
 /* ---- account ------------------------------------------------------------------------------------------ */
 
@@ -44,6 +45,7 @@ async function fillAccount() {
 
 	$('server').value = `${scheme}://${location.host}${config.wsPath}`;
 	domain = config.domain;
+	hasVideo = Boolean(config.video && navigator.mediaDevices);
 	$('impu').value = saved.impu || '';
 	$('impi').value = saved.impi || '';
 	offered = privateIdentity();
@@ -185,14 +187,26 @@ makePad($('incall-pad'), (key) => phone.dtmf(key));
 $('erase').addEventListener('click', () => {
 	$('target').value = $('target').value.slice(0, -1);
 });
-$('dial-form').addEventListener('submit', (e) => {
-	e.preventDefault();
+function dial(options) {
 	const target = $('target').value.trim();
 
 	if (target)
-		phone.call(target);
+		phone.call(target, options);
 	else
 		$('target').focus();
+}
+
+$('dial-form').addEventListener('submit', (e) => {
+	e.preventDefault();
+	dial({});
+});
+$('call-video').addEventListener('click', () => dial({ video: true }));
+$('answer-video').addEventListener('click', () => phone.answer({ video: true }));
+$('camera').addEventListener('click', async () => {
+	$('camera').disabled = true;	/* one re-INVITE at a time */
+	await phone.camera(!phone.state().call.video.own);
+	$('camera').disabled = false;
+	draw();
 });
 $('answer').addEventListener('click', () => phone.answer());
 $('decline').addEventListener('click', () => phone.hangup(603));
@@ -214,17 +228,45 @@ function setStep(id, name, ok, bad) {
 	step.setAttribute('aria-label', `${step.textContent}: ${name || 'waiting'}`);
 }
 
+function show(element, stream) {
+	if (element.srcObject !== stream)
+		element.srcObject = stream;
+	element.hidden = !stream;
+}
+
+/* A picture takes the room of the keypad; that can be opened again. */
+function drawPictures(call) {
+	const { own, far } = phone.pictures();
+	const seen = call.state === 'active' && (call.video.own || call.video.far);
+	const wasSeen = !$('pictures').hidden;
+
+	show($('far-picture'), seen && call.video.far ? far : null);
+	show($('own-picture'), seen ? own : null);
+	$('no-far-picture').hidden = call.video.far;
+	$('pictures').hidden = !seen;
+	document.querySelector('main').classList.toggle('seeing', seen);
+	if (seen !== wasSeen)
+		$('keypad').open = !seen;
+	$('video-note').textContent = videoTrouble(call.video);
+	$('video-note').hidden = !$('video-note').textContent;
+	$('camera').hidden = !hasVideo || call.state !== 'active';
+	$('camera').disabled = call.held || call.heldByPeer;
+	$('camera').setAttribute('aria-pressed', String(call.video.own));
+}
+
 function drawCall(call) {
 	const incoming = call.direction === 'in' && call.state === 'ringing';
 	const ended = call.state === 'ended';
 	const active = call.state === 'active';
 	const held = call.held ? 'On hold' : call.heldByPeer ? 'The other side holds the call' : '';
 
-	$('call-state').textContent = incoming ? 'Incoming call' : ended ? endOfCall(call) : held || CALL[call.state] || '';
+	$('call-state').textContent = incoming ? call.video.offered ? 'Incoming video call' : 'Incoming call' : ended ? endOfCall(call) : held || CALL[call.state] || '';
 	$('peer').replaceChildren(...breakable(call.peerName || withoutScheme(call.peer)));
 	$('answer').hidden = $('decline').hidden = !incoming;
+	$('answer-video').hidden = !(incoming && hasVideo && call.video.offered);
+	$('answer-text').textContent = $('answer-video').hidden ? 'Answer' : 'Sound only';
 	$('hangup').hidden = incoming || ended;
-	$('mute').hidden = $('hold').hidden = $('incall-pad').hidden = !active;
+	$('mute').hidden = $('hold').hidden = $('keypad').hidden = !active;
 	$('mute').setAttribute('aria-pressed', String(call.muted));
 	$('hold').setAttribute('aria-pressed', String(call.held));
 	$('steps').hidden = incoming || ended;
@@ -253,9 +295,11 @@ function draw() {
 	if (signedOut)
 		draw.wasRegistered = false;
 	$('dialer').hidden = inCall || !$('account').hidden;
-	$('call').disabled = registration.state !== 'registered';
+	$('call-video').hidden = !hasVideo;
+	$('call').disabled = $('call-video').disabled = registration.state !== 'registered';
 	$('incall').hidden = !inCall;
 	$('me').replaceChildren(...breakable(phone.account ? withoutScheme(phone.account.impu) : ''));
+	drawPictures(call);
 	if (inCall)
 		drawCall(call);
 }
@@ -283,6 +327,14 @@ function drawFigures(s) {
 		['Gateway', s.remote || '–'],
 	];
 
+	const v = s.video;
+
+	if (v)
+		rows.push(['Picture in / out', `${v.sizeIn || '–'} / ${v.sizeOut || '–'}`],
+			['Frames a second', `${v.framesIn} / ${v.framesOut}`],
+			['Video codec', `${v.codecIn || '–'} / ${v.codecOut || '–'}`], ['Video lost', `${v.lostIn} / ${v.lostOut}`],
+			['Key frames', `${v.keyFramesDecoded} / ${v.keyFramesSent}`],
+			['Asked again', `${v.nacksSent + v.plisSent} / ${v.nacksGot + v.plisGot}`]);
 	$('figures').replaceChildren(...rows.map(([name, value]) => {
 		const box = document.createElement('div');
 		const dt = document.createElement('dt');

@@ -7,9 +7,11 @@ import JsSIP from 'jssip';
 
 import { readStats } from './stats.js';
 import { Listener } from './tone.js';
+import { Video, offersVideo } from './video.js';
 
 const AUDIBLE_DB = -55;
 const WATCH_MS = 20;
+const PICTURE = { width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal: 24, max: 30 } };
 
 /* RFC 5626 4.1: the instance outlives the page, so a reload replaces its own binding; each tab is its own phone. */
 function instanceId() {
@@ -23,12 +25,16 @@ function instanceId() {
 	return id;
 }
 
+/* The camera is ours to open: where there is none, the call goes on without. */
+const SOUND = { mediaConstraints: { audio: true, video: false }, pcConfig: { iceServers: [] } };
+
 function idleCall() {
 	return {
 		state: 'idle', direction: '', peer: '', peerName: '', muted: false, held: false,
 		heldByPeer: false, cause: '', code: 0, reason: '', originator: '',
 		ice: '', dtls: '', media: 'none', setupMs: null, mediaMs: null, ringMs: null,
 		startedAt: 0, answeredAt: 0,
+		video: { offered: false, own: false, far: false, trouble: '' },	/* trouble: 'no camera', 'refused' */
 	};
 }
 
@@ -44,6 +50,8 @@ export class Phone extends EventTarget {
 		this.transport = 'closed';
 		this.current = idleCall();
 		this.lastStats = null;
+		this.picture = PICTURE;
+		this.video = new Video(PICTURE);
 	}
 
 	/* ---- what others may ask --------------------------------------------------------------------- */
@@ -61,6 +69,11 @@ export class Phone extends EventTarget {
 		if (connection && connection.signalingState !== 'closed')
 			this.lastStats = await readStats(connection);
 		return this.lastStats;
+	}
+
+	/** MediaStreams to show, null where there is none. */
+	pictures() {
+		return { own: this.video.own, far: this.video.far };
 	}
 
 	/** Share (0..1) of hz in what is heard ('in') or spoken ('out'). */
@@ -181,57 +194,88 @@ export class Phone extends EventTarget {
 		});
 		on('newRTCSession', (e) => {
 			if (e.originator === 'remote')
-				this.incoming(e.session);
+				this.incoming(e.session, e.request);
 		});
 	}
 
 	/* ---- calls ----------------------------------------------------------------------------------- */
 
-	call(target) {
-		if (!this.ua || this.session)
+	/** @return {Promise<boolean>} it is on its way; without a camera as a call of sound only */
+	async call(target, { video = false } = {}) {
+		if (!this.ua || this.isBusy())
 			return false;
 		this.wakeAudio();
 		this.begin('out', target, '');
+		if (video && !await this.openCamera())
+			return false;
 		try {
-			this.session = this.ua.call(target, {
-				mediaConstraints: { audio: true, video: false }, pcConfig: { iceServers: [] },
-			});
+			this.session = this.ua.call(target, SOUND);
 		} catch (e) {
+			this.video.end();
 			this.setCall({ state: 'ended', cause: `cannot call: ${e.message}` });
 			return false;
 		}
 		this.listenToSession(this.session);
+		this.session.on('connecting', () => this.video.send(this.session.connection));
 		return true;
 	}
 
-	incoming(session) {
+	/* A call that waits for its camera has no session yet. */
+	isBusy() {
+		return Boolean(this.session) || this.current.state === 'starting';
+	}
+
+	/* @return {Promise<boolean>} the call is still wanted */
+	async openCamera() {
+		const { video } = this;
+
+		if (!await video.open() && !video.isOver)
+			this.setVideo({ trouble: 'no camera' });
+		return !video.isOver;
+	}
+
+	incoming(session, request) {
 		const from = session.remote_identity;
 
-		if (this.session) {
+		if (this.isBusy()) {
 			session.terminate({ status_code: 486 });
 			return;
 		}
 		this.session = session;
 		this.begin('in', from.uri.toString(), from.display_name || '');
+		this.setVideo({ offered: offersVideo(request.body) });
 		this.listenToSession(session);
 		this.setCall({ state: 'ringing' });
 	}
 
-	answer() {
-		if (!this.session || this.current.direction !== 'in' || this.current.state !== 'ringing')
+	/** With video: the offered line is taken, and our camera sent where there is one; without: it is refused. */
+	async answer({ video = false } = {}) {
+		const { session } = this;
+
+		if (!session || this.current.direction !== 'in' || this.current.state !== 'ringing')
 			return;
 		this.wakeAudio();
 		this.clock = performance.now();
 		this.setCall({ state: 'answering' });
-		this.session.answer({
-			mediaConstraints: { audio: true, video: false }, pcConfig: { iceServers: [] },
+		if (video && this.current.video.offered && !await this.openCamera())
+			return;
+		session.on('connecting', () => {
+			if (video)
+				this.video.send(session.connection);
+			else
+				this.video.refuse(session.connection);
 		});
+		session.answer(SOUND);
 	}
 
 	/** Ends, cancels or declines, whatever the call's state asks for. */
 	hangup(code) {
-		if (this.session)
+		if (this.session) {
 			this.session.terminate(code ? { status_code: code } : undefined);
+		} else if (this.current.state === 'starting') {
+			this.video.end();
+			this.setCall({ state: 'ended', cause: 'Canceled', originator: 'local' });
+		}
 	}
 
 	mute(on) {
@@ -251,6 +295,51 @@ export class Phone extends EventTarget {
 		return on ? this.session.hold() : this.session.unhold();
 	}
 
+	/** Our picture joins the call or leaves it, by a re-INVITE. @return {Promise<boolean>} it did */
+	async camera(on) {
+		const { session, video } = this;
+
+		if (!session || this.current.state !== 'active' || !session.isReadyToReOffer())
+			return false;
+		this.setVideo({ trouble: '' });
+		if (!on)
+			video.close();
+		else if (!await this.openCamera() || !video.own)
+			return false;
+		video.send(session.connection);
+		return this.renegotiate(session);
+	}
+
+	/* JsSIP ends a call whose re-INVITE was refused. It goes on as it was (RFC 3261 14.1): only this wish is dropped. */
+	renegotiate(session) {
+		const { terminate } = session;
+
+		return new Promise((resolve) => {
+			const done = (ok) => {
+				session.terminate = terminate;
+				resolve(ok);
+			};
+
+			session.terminate = async (options) => {
+				if (!options || options.cause !== JsSIP.C.causes.WEBRTC_ERROR) {
+					done(false);
+					terminate.call(session, options);
+					return;
+				}
+				const { connection } = session;
+
+				if (connection.signalingState === 'have-local-offer')
+					await connection.setLocalDescription({ type: 'rollback' });
+				this.video.close();
+				this.video.send(connection);
+				this.setVideo({ ...this.video.follow(connection), trouble: 'refused' });
+				done(false);
+			};
+			if (!session.renegotiate({}, () => done(true)))
+				done(false);
+		});
+	}
+
 	/** RFC 4733 events in the media, not SIP INFO. */
 	dtmf(keys) {
 		const connection = this.session && this.session.connection;
@@ -268,6 +357,7 @@ export class Phone extends EventTarget {
 		this.current = {
 			...idleCall(), state: 'starting', direction, peer, peerName, startedAt: Date.now(),
 		};
+		this.video = new Video(this.picture);
 		this.lastStats = null;
 		this.heard = false;
 		this.changed();
@@ -315,8 +405,12 @@ export class Phone extends EventTarget {
 				transport.addEventListener('statechange', states);
 			}
 			this.listenToMicrophone(connection);
+			if (connection.signalingState === 'stable')
+				this.negotiated(connection);
 		});
 		connection.addEventListener('track', (e) => {
+			if (e.track.kind !== 'audio')
+				return;
 			const stream = e.streams[0] || new MediaStream([e.track]);
 
 			this.audio.srcObject = stream;
@@ -327,6 +421,13 @@ export class Phone extends EventTarget {
 			if (this.current.mediaMs === null)
 				this.watchMedia();
 		});
+	}
+
+	negotiated(connection) {
+		const before = this.video.own;
+		const now = this.video.follow(connection);
+
+		this.setVideo(before && !now.own ? { ...now, trouble: 'refused' } : now);
 	}
 
 	dtlsTransport(connection) {
@@ -375,9 +476,11 @@ export class Phone extends EventTarget {
 		this.hearing = this.speaking = this.watchedTransport = null;
 		this.session = null;
 		this.audio.srcObject = null;
+		this.video.end();
 		this.setCall({
 			state: 'ended', cause: e.cause || '', code: m && m.status_code ? m.status_code : 0, reason,
 			originator: e.originator || '', media: 'none', muted: false, held: false, heldByPeer: false,
+			video: idleCall().video,
 		});
 	}
 
@@ -411,6 +514,10 @@ export class Phone extends EventTarget {
 			this.log(['call', this.current.state, this.current.originator, this.current.code || '', this.current.cause,
 				this.current.reason].filter(Boolean).join(' '));
 		this.changed();
+	}
+
+	setVideo(change) {
+		this.setCall({ video: { ...this.current.video, ...change } });
 	}
 
 	log(text) {

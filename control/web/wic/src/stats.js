@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What RTCPeerConnection.getStats() says about one audio call, as one flat object. */
+/* What RTCPeerConnection.getStats() says about one call, as one flat object; its video, where there is some, under video. */
 
 function codecName(report, rtp) {
 	const codec = rtp && report.get(rtp.codecId);
 
-	return codec ? `${codec.mimeType.replace('audio/', '')}/${codec.clockRate}` : '';
+	return codec ? `${codec.mimeType.replace(/^\w+\//, '')}/${codec.clockRate}` : '';
 }
 
 function addressOf(candidate) {
@@ -14,23 +14,49 @@ function addressOf(candidate) {
 		`[${candidate.address}]:${candidate.port}` : `${candidate.address}:${candidate.port}`;
 }
 
+function size(rtp) {
+	return rtp && rtp.frameWidth ? `${rtp.frameWidth}x${rtp.frameHeight}` : '';
+}
+
+function readVideo(report, { in: got, out: sent, far }) {
+	const of = (rtp, name) => (rtp && rtp[name]) || 0;
+
+	if (!got && !sent)
+		return null;
+	return {
+		packetsIn: of(got, 'packetsReceived'), lostIn: of(got, 'packetsLost'),
+		framesDecoded: of(got, 'framesDecoded'), keyFramesDecoded: of(got, 'keyFramesDecoded'),
+		framesIn: of(got, 'framesPerSecond'), freezes: of(got, 'freezeCount'), sizeIn: size(got),
+		plisSent: of(got, 'pliCount'), nacksSent: of(got, 'nackCount'), firsSent: of(got, 'firCount'),
+		packetsOut: of(sent, 'packetsSent'), lostOut: of(far, 'packetsLost'),
+		framesSent: of(sent, 'framesSent'), keyFramesSent: of(sent, 'keyFramesEncoded'),
+		framesOut: of(sent, 'framesPerSecond'), sizeOut: size(sent),
+		plisGot: of(sent, 'pliCount'), nacksGot: of(sent, 'nackCount'), firsGot: of(sent, 'firCount'),
+		codecIn: codecName(report, got), codecOut: codecName(report, sent),
+	};
+}
+
 export async function readStats(connection) {
 	const report = await connection.getStats();
-	const one = {};
-	let pair;
+	const kinds = { audio: {}, video: {} };
+	const one = kinds.audio;
+	let transport, pair;
 
 	report.forEach((s) => {
-		if (s.type === 'inbound-rtp' && s.kind === 'audio')
-			one.in = s;
-		else if (s.type === 'outbound-rtp' && s.kind === 'audio')
-			one.out = s;
-		else if (s.type === 'remote-inbound-rtp' && s.kind === 'audio')
-			one.far = s;
-		else if (s.type === 'transport')
-			one.transport = s;
+		const of = kinds[s.kind];
+
+		if (s.type === 'inbound-rtp' && of)
+			of.in = s;
+		else if (s.type === 'outbound-rtp' && of)
+			of.out = s;
+		else if (s.type === 'remote-inbound-rtp' && of)
+			of.far = s;
 	});
-	if (one.transport && one.transport.selectedCandidatePairId)
-		pair = report.get(one.transport.selectedCandidatePairId);
+	/* each line has a transport of its own: the figures are those of the sound */
+	if (one.in || one.out)
+		transport = report.get((one.in || one.out).transportId);
+	if (transport && transport.selectedCandidatePairId)
+		pair = report.get(transport.selectedCandidatePairId);
 	return {
 		packetsIn: one.in ? one.in.packetsReceived : 0,
 		bytesIn: one.in ? one.in.bytesReceived : 0,
@@ -47,11 +73,12 @@ export async function readStats(connection) {
 		codecIn: codecName(report, one.in),
 		codecOut: codecName(report, one.out),
 		ice: connection.iceConnectionState,
-		dtls: one.transport ? one.transport.dtlsState : 'new',
-		dtlsRole: one.transport && one.transport.dtlsRole ? one.transport.dtlsRole : '',
-		srtpCipher: one.transport && one.transport.srtpCipher ? one.transport.srtpCipher : '',
-		tlsVersion: one.transport && one.transport.tlsVersion ? one.transport.tlsVersion : '',
+		dtls: transport ? transport.dtlsState : 'new',
+		dtlsRole: transport && transport.dtlsRole ? transport.dtlsRole : '',
+		srtpCipher: transport && transport.srtpCipher ? transport.srtpCipher : '',
+		tlsVersion: transport && transport.tlsVersion ? transport.tlsVersion : '',
 		local: pair ? addressOf(report.get(pair.localCandidateId)) : '',
+		video: readVideo(report, kinds.video),
 		remote: pair ? addressOf(report.get(pair.remoteCandidateId)) : '',
 	};
 }

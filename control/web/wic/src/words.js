@@ -62,3 +62,9 @@ export function refusal({ state, code, reason }, account) {
 		return account && account.token ? 'The network does not accept this sign-in' : 'Identity or password is wrong';
 	return `The network cannot register you now: ${reason || code}`;
 }
+
+/** @param {{trouble}} video phone.state().call.video */
+export function videoTrouble({ trouble }) {
+	return { 'no camera': 'No camera, or it may not be used: the call goes on with sound',
+		refused: 'The other side takes no picture: the call goes on with sound' }[trouble] || '';
+}

@@ -79,7 +79,7 @@ const commands = {
 	async launch({ viewport, dark }) {
 		browser = await start(LAUNCHES);
 		context = await browser.newContext({
-			ignoreHTTPSErrors: true, permissions: ['microphone'], viewport: viewport || { width: 1100, height: 760 },
+			ignoreHTTPSErrors: true, permissions: ['microphone', 'camera'], viewport: viewport || { width: 1100, height: 760 },
 			colorScheme: dark ? 'dark' : 'light',
 		});
 		return browser.version();
@@ -139,9 +139,9 @@ const commands = {
 			}
 		}
 	},
-	async dial({ target }) {
+	async dial({ target, video }) {
 		await page.fill('#target', target);
-		await page.click('#call');
+		await page.click(video ? '#call-video' : '#call');
 		return true;
 	},
 	click: async ({ selector }) => {
