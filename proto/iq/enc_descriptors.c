@@ -149,7 +149,7 @@ static void services(struct iq_enc *e, const struct iq_cmd *c)
 		iq_enc_token(e, methods[c->sc.method]);
 		iq_enc_comma(e, &first);
 		iq_enc_token(e, H248_TOK_REASON);
-		gw_buf_printf(e->b, "=\"%u %s\"", c->sc.reason,
+		gw_buf_printf(e->b, "=\"%03u %s\"", c->sc.reason,
 			c->sc.reason >= 900 && c->sc.reason < 910 ? reasons[c->sc.reason - 900] : "");
 	}
 	if (c->sc.delay_s) {
