@@ -164,26 +164,48 @@ static enum gw_err read_realm(struct dp_ctx *c, struct dp_plan *p)
 
 /* ---- Events --------------------------------------------------------------------------------------------- */
 
+static enum gw_err read_seconds(struct dp_plan *p, const struct iq_item *e, const char *name, struct dp_wanted *w)
+{
+	uint32_t n;
+
+	if (gw_sv_uint_max(iq_item_param(e, gw_sv_cstr(name)), 86400, &n) || n == 0)
+		return dp_plan_refuse(p, 457, name);
+	w->value = n;
+	return GW_OK;
+}
+
+static enum gw_err read_event(struct dp_plan *p, const struct iq_item *e, struct dp_wanted *w)
+{
+	struct gw_sv dir;
+
+	*w = (struct dp_wanted){ .event = (uint8_t)e->id, .stream = e->stream };
+	switch (e->id) {
+	case IQ_EV_HANGTERM:
+		return read_seconds(p, e, "timerx", w);
+	case IQ_EV_IPSTOP:
+		dir = iq_item_param(e, GW_SV("dir"));
+		w->direction = gw_sv_ieq(dir, GW_SV("IN")) ? DP_DIR_IN : gw_sv_ieq(dir, GW_SV("OUT")) ? DP_DIR_OUT : DP_DIR_BOTH;
+		return read_seconds(p, e, "dt", w);
+	case IQ_EV_CAUSE:
+	case IQ_EV_BNC_CHANGE:
+	case IQ_EV_ICE_RESULT:
+	case IQ_EV_CONSENT:
+	case IQ_EV_X_ICE:
+	case IQ_EV_X_DTLS:
+	case IQ_EV_X_CONSENT:
+		return GW_OK;
+	default:	/* what is not done is not promised */
+		return dp_plan_refuse(p, 512, "");
+	}
+}
+
 static enum gw_err read_events(struct dp_plan *p)
 {
-	const uint32_t done = 1u << IQ_EV_HANGTERM | 1u << IQ_EV_CAUSE | 1u << IQ_EV_BNC_CHANGE | 1u << IQ_EV_ICE_RESULT |
-		1u << IQ_EV_CONSENT | 1u << IQ_EV_X_ICE | 1u << IQ_EV_X_DTLS | 1u << IQ_EV_X_CONSENT;
+	enum gw_err err = GW_OK;
 
-	for (unsigned i = 0; i < p->cmd->n_events; i++) {
-		const struct iq_item *e = &p->cmd->events[i];
-		struct dp_wanted *w = &p->wanted[p->n_wanted++];
-		uint32_t n;
-
-		if (!(done >> e->id & 1))
-			return dp_plan_refuse(p, 512, "");
-		*w = (struct dp_wanted){ .event = (uint8_t)e->id, .stream = e->stream };
-		if (e->id != IQ_EV_HANGTERM)
-			continue;
-		if (gw_sv_uint_max(iq_item_param(e, GW_SV("timerx")), 86400, &n) || n == 0)
-			return dp_plan_refuse(p, 457, "timerx");
-		w->value = n;
-	}
-	return GW_OK;
+	for (unsigned i = 0; !err && i < p->cmd->n_events; i++)
+		err = read_event(p, &p->cmd->events[i], &p->wanted[p->n_wanted++]);
+	return err;
 }
 
 /* ---- all of it ------------------------------------------------------------------------------------------ */

@@ -43,7 +43,7 @@ enum gw_err dp_ctx_new(struct dp_ctx **out, const struct dp_ctx_conf *conf)
 		dp_pool_init(&c->term_pool, n * 2, sizeof(struct dp_term)) ||
 		dp_pool_init(&c->stream_pool, n * 4, sizeof(struct dp_stream)) ||
 		dp_pool_init(&c->access_pool, n * 2, sizeof(struct dp_access)) ||
-		gw_timers_reserve(conf->timers, n * (2 + 2 * 2) + 64)) {
+		gw_timers_reserve(conf->timers, n * (2 * 2 + 2 * 2) + 64)) {
 		dp_ctx_free(c);
 		return GW_ENOMEM;
 	}

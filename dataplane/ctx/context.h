@@ -19,7 +19,7 @@
 #include "proto/base/timers.h"
 #include "proto/iq/iq.h"
 
-#define DP_TERMS_PER_CONTEXT 4
+#define DP_TERMS_PER_CONTEXT 2	/* one access and one core side */
 #define DP_STREAMS_PER_TERM IQ_MAX_STREAMS
 #define DP_TERM_ID_BYTES 64
 #define DP_REALMS_MAX 16
@@ -75,6 +75,7 @@ struct dp_ctx_conf {
 	X(ctx_consent_lost, "streams whose consent ended")                                        \
 	X(ctx_rtcp_dropped, "RTCP dropped: wrong source, gate closed or not decryptable")         \
 	X(ctx_rtcp_relayed, "RTCP packets relayed")                                               \
+	X(ctx_inactive, "absences of media that were reported (adid/ipstop)")                    \
 	X(ctx_latched, "streams that learned their peer's address from a packet (ipnapt/latch)")  \
 	X(ctx_no_route, "packets not sent for want of a route or buffer")                         \
 	X(ctx_cmd_late, "commands that waited because a worker's ring was full")                  \
@@ -137,12 +138,16 @@ struct dp_stream {
 	struct dp_flow_stats *sent;      /* of a peer that has left: what went out by this stream; or NULL */
 };
 
+enum dp_direction { DP_DIR_BOTH, DP_DIR_IN, DP_DIR_OUT };
+
 /** An event the controller asked for. */
 struct dp_wanted {
 	uint8_t event;                   /* enum iq_name */
 	bool is_held;                    /* happened while no controller was there to be told */
+	bool is_told;                    /* adid: once for each request */
+	uint8_t direction;               /* adid: enum dp_direction */
 	uint16_t stream;                 /* 0: of any */
-	uint32_t value;                  /* hangterm: timerx, seconds */
+	uint32_t value;                  /* hangterm: timerx, adid: dt; seconds */
 };
 
 struct dp_term {
@@ -155,8 +160,8 @@ struct dp_term {
 	bool is_access;
 	uint32_t events_id;
 	struct dp_wanted *wanted;        /* [n_wanted] */
-	struct gw_timer heartbeat;
-	uint64_t created_ms;
+	struct gw_timer heartbeat, inactivity;
+	uint64_t created_ms, wanted_ms;  /* wanted_ms: when the list came */
 };
 
 struct dp_context {

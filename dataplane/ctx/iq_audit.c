@@ -37,25 +37,6 @@ void dp_exec_put_stats(struct dp_exec *e, struct iq_cmd *r, const struct dp_term
 	stat(e->q, r, IQ_ST_DP, in.drops);
 }
 
-static void audit_root(struct dp_exec *e, const struct iq_cmd *cmd)
-{
-	static const struct gw_sv packages[] = { GW_SV_INIT("g-1"), GW_SV_INIT("root-2"),
-		GW_SV_INIT("nt-1"), GW_SV_INIT("rtp-1"), GW_SV_INIT("gm-2"), GW_SV_INIT("ipdc-1"),
-		GW_SV_INIT("hangterm-1"), GW_SV_INIT("ds-2"), GW_SV_INIT("rtcph-1"),
-		GW_SV_INIT("mgastuns-1"), GW_SV_INIT("ostuncc-1"), GW_SV_INIT("stuncf-1"),
-		GW_SV_INIT("tlsbsc-1"), GW_SV_INIT("xwrtc-1") };
-	struct iq_cmd *r = dp_exec_result(e, cmd, GW_SV("ROOT"));
-
-	if (!r)
-		return;
-	if (cmd->audit & IQ_AUDIT_PACKAGES) {
-		r->packages = (struct gw_sv *)(uintptr_t)packages;
-		r->n_packages = sizeof(packages) / sizeof(packages[0]);
-	}
-	if (cmd->audit & IQ_AUDIT_STATE)
-		r->has_service_state = r->is_in_service = true;
-}
-
 static struct gw_sv kept(struct dp_exec *e, const struct gw_buf *b)
 {
 	return gw_arena_sv(&e->q->arena, gw_buf_sv(b));
@@ -102,28 +83,117 @@ static void audit_stream(struct dp_exec *e, struct iq_stream *r, const struct dp
 	r->has_remote = r->remote.len && gw_sv_chr(r->remote, '}', 0) == r->remote.len;
 }
 
-static void audit_media(struct dp_exec *e, struct iq_cmd *r, const struct dp_term *t)
+/* One property of LocalControl, from all of them. */
+static void keep_property(struct iq_stream *to, const struct iq_stream *from, enum iq_name name)
 {
-	r->streams = t->n_streams ? gw_arena_array(&e->q->arena, struct iq_stream, t->n_streams) : NULL;
-	for (const struct dp_stream *s = t->streams; r->streams && s; s = s->next)
-		audit_stream(e, &r->streams[r->n_streams++], s);
+	switch (name) {
+#define KEEP(id, field)                                                                            \
+	case IQ_##id:                                                                              \
+		to->field = from->field;                                                           \
+		break;
+	IQ_STREAM_LIST(KEEP)
+#undef KEEP
+	default:
+		break;
+	}
 }
 
-static void audit_events(struct dp_exec *e, struct iq_cmd *r, const struct dp_term *t)
+static void keep_part(struct iq_stream *to, const struct iq_stream *from, const struct iq_audit_item *it)
 {
+	switch (it->what) {
+	case IQ_AUDIT_LOCAL:
+		to->has_local = from->has_local;
+		to->local = from->local;
+		break;
+	case IQ_AUDIT_REMOTE:
+		to->has_remote = from->has_remote;
+		to->remote = from->remote;
+		break;
+	case IQ_AUDIT_MODE:
+		to->mode = from->mode;
+		break;
+	case IQ_AUDIT_LOCAL_CONTROL:
+		keep_property(to, from, it->name);
+		break;
+	default:
+		break;
+	}
+}
+
+static bool is_media_part(const struct iq_audit_item *it)
+{
+	return it->what == IQ_AUDIT_LOCAL || it->what == IQ_AUDIT_REMOTE || it->what == IQ_AUDIT_MODE ||
+		it->what == IQ_AUDIT_LOCAL_CONTROL;
+}
+
+/* The parts asked for; the whole with IQ_AUDIT_MEDIA. */
+static void audit_media(struct dp_exec *e, struct iq_cmd *r, const struct iq_cmd *cmd, const struct dp_term *t)
+{
+	bool is_whole = cmd->audit & IQ_AUDIT_MEDIA;
+
+	r->streams = t->n_streams ? gw_arena_array(&e->q->arena, struct iq_stream, t->n_streams) : NULL;
+	for (const struct dp_stream *s = t->streams; r->streams && s; s = s->next) {
+		struct iq_stream whole, *to = &r->streams[r->n_streams];
+		bool is_asked = is_whole;
+
+		audit_stream(e, &whole, s);
+		*to = is_whole ? whole : iq_stream(s->id);
+		for (unsigned i = 0; !is_whole && i < cmd->n_audit_items; i++) {
+			const struct iq_audit_item *it = &cmd->audit_items[i];
+
+			if (!is_media_part(it) || (it->stream && it->stream != s->id))
+				continue;
+			keep_part(to, &whole, it);
+			is_asked = true;
+		}
+		r->n_streams += is_asked;
+	}
+}
+
+static bool wants(const struct iq_cmd *cmd, enum iq_audit what, enum iq_name name)
+{
+	if (cmd->audit & what)
+		return true;
+	for (unsigned i = 0; i < cmd->n_audit_items; i++)
+		if (cmd->audit_items[i].what == what && cmd->audit_items[i].name == name)
+			return true;
+	return false;
+}
+
+static bool wants_any(const struct iq_cmd *cmd, enum iq_audit what)
+{
+	if (cmd->audit & what)
+		return true;
+	for (unsigned i = 0; i < cmd->n_audit_items; i++)
+		if (cmd->audit_items[i].what == what)
+			return true;
+	return false;
+}
+
+static void audit_events(struct dp_exec *e, struct iq_cmd *r, const struct iq_cmd *cmd, const struct dp_term *t)
+{
+	static const char *const directions[] = { "BOTH", "IN", "OUT" };
+
 	r->has_events = true;
 	r->events_id = t->events_id;
 	r->events = gw_arena_array(&e->q->arena, struct iq_item, IQ_MAX_EVENTS);
 	for (unsigned i = 0; r->events && i < t->n_wanted; i++) {
-		struct iq_item *it = &r->events[r->n_events++];
+		const struct dp_wanted *w = &t->wanted[i];
+		struct iq_item *it = &r->events[r->n_events];
 		char text[16];
 
-		*it = (struct iq_item){ .id = (enum iq_name)t->wanted[i].event, .stream = t->wanted[i].stream };
-		if (it->id != IQ_EV_HANGTERM)
+		if (!wants(cmd, IQ_AUDIT_EVENTS, (enum iq_name)w->event))
 			continue;
-		snprintf(text, sizeof(text), "%u", t->wanted[i].value);
-		it->params[it->n_params++] = (struct iq_param){ .name = GW_SV("timerx"),
+		r->n_events++;
+		*it = (struct iq_item){ .id = (enum iq_name)w->event, .stream = w->stream };
+		if (!w->value)
+			continue;
+		snprintf(text, sizeof(text), "%u", w->value);
+		it->params[it->n_params++] = (struct iq_param){ .name = it->id == IQ_EV_HANGTERM ? GW_SV("timerx") : GW_SV("dt"),
 			.value = gw_arena_sv(&e->q->arena, gw_sv_cstr(text)) };
+		if (it->id == IQ_EV_IPSTOP)
+			it->params[it->n_params++] = (struct iq_param){ .name = GW_SV("dir"),
+				.value = gw_sv_cstr(directions[w->direction]) };
 	}
 }
 
@@ -138,6 +208,16 @@ static void audit_signals(struct dp_exec *e, struct iq_cmd *r, const struct dp_t
 		r->signals[r->n_signals++] = (struct iq_item){ .id = IQ_SG_STUN_SERVER, .stream = s->id };
 }
 
+static void keep_stats(struct iq_cmd *r, const struct iq_cmd *cmd)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < r->n_stats; i++)
+		if (wants(cmd, IQ_AUDIT_STATISTICS, r->stats[i].id))
+			r->stats[kept++] = r->stats[i];
+	r->n_stats = kept;
+}
+
 static void audit_term(struct dp_exec *e, const struct iq_cmd *cmd, const struct dp_term *t)
 {
 	char id[DP_TERM_ID_BYTES];
@@ -145,24 +225,33 @@ static void audit_term(struct dp_exec *e, const struct iq_cmd *cmd, const struct
 
 	if (!r)
 		return;
-	if (cmd->audit & IQ_AUDIT_STATISTICS)
+	if (wants_any(cmd, IQ_AUDIT_STATISTICS)) {
 		dp_exec_put_stats(e, r, t);
-	if (cmd->audit & IQ_AUDIT_MEDIA)
-		audit_media(e, r, t);
-	if (cmd->audit & IQ_AUDIT_EVENTS)
-		audit_events(e, r, t);
-	if (cmd->audit & IQ_AUDIT_SIGNALS)
+		keep_stats(r, cmd);
+	}
+	audit_media(e, r, cmd, t);
+	if (wants_any(cmd, IQ_AUDIT_EVENTS))
+		audit_events(e, r, cmd, t);
+	if (wants(cmd, IQ_AUDIT_SIGNALS, IQ_SG_STUN_SERVER))
 		audit_signals(e, r, t);
+	if (cmd->audit & IQ_AUDIT_STATE)
+		r->has_service_state = r->is_in_service = true;
+	if (cmd->audit & IQ_AUDIT_PACKAGES)
+		dp_exec_put_packages(r);
 }
 
 void dp_exec_audit(struct dp_exec *e, const struct iq_cmd *cmd)
 {
 	if (cmd->term.kind == IQ_TERM_ROOT) {
-		audit_root(e, cmd);
+		dp_exec_audit_root(e, cmd);
 		return;
 	}
 	if (!e->cx) {
 		dp_exec_fail(e, cmd, 410, GW_SV_NONE);
+		return;
+	}
+	if (cmd->is_wildcard_response && !cmd->audit && !cmd->n_audit_items && e->cx->n_terms) {
+		dp_exec_result(e, cmd, cmd->term.text);	/* only whether they are there */
 		return;
 	}
 	if (cmd->term.kind == IQ_TERM_ALL) {

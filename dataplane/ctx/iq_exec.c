@@ -48,6 +48,8 @@ static void add_or_modify(struct dp_exec *e, const struct iq_cmd *cmd, struct dp
 
 	if (dp_ctx_apply(e->ctx, e->cx, t, cmd, &e->q->arena, e->q->now_ms, &done)) {
 		e->cx = dp_ctx_find(e->ctx, e->id);
+		if (!t && (done.code == 510 || done.code == 432))
+			dp_iq_root_refused(e->q);
 		dp_exec_fail(e, cmd, done.code, gw_sv_cstr(done.text));
 		return;
 	}
@@ -133,16 +135,20 @@ static void service_change(struct dp_exec *e, const struct iq_cmd *cmd)
 			cmd->sc.method == IQ_HANDOFF ? 903 : 900);
 }
 
+/* W-: in the place of one result for each (M-15). */
+static void one_result(struct dp_exec *e, const struct iq_cmd *cmd, unsigned before)
+{
+	e->out->n_cmds = before;
+	dp_exec_result(e, cmd, cmd->term.text);
+}
+
 static void modify(struct dp_exec *e, const struct iq_cmd *cmd)
 {
+	unsigned n = 0, before = e->out->n_cmds;
 	char id[DP_TERM_ID_BYTES];
-	unsigned n = 0;
 
 	if (cmd->term.kind == IQ_TERM_ROOT) {
-		if (cmd->n_events)	/* none of ROOT would ever be reported */
-			dp_exec_fail(e, cmd, 512, GW_SV_NONE);
-		else
-			dp_exec_result(e, cmd, GW_SV("ROOT"));
+		dp_exec_modify_root(e, cmd);
 		return;
 	}
 	for (unsigned i = 0; e->cx && i < e->cx->n_terms && !e->stop; i++)
@@ -150,6 +156,8 @@ static void modify(struct dp_exec *e, const struct iq_cmd *cmd)
 			add_or_modify(e, cmd, e->cx->terms[i]);
 			n++;
 		}
+	if (n && cmd->is_wildcard_response && !e->stop)
+		one_result(e, cmd, before);
 	if (n == 0)
 		dp_exec_fail(e, cmd, cmd->term.kind == IQ_TERM_ALL ? 431 : 430, GW_SV_NONE);
 }
@@ -254,6 +262,7 @@ static void action(struct dp_iq *q, const struct iq_action *a, struct iq_action 
 		}
 	if (id == IQ_CONTEXT_CHOOSE) {
 		if (dp_ctx_create(q->ctx, q->now_ms, &e.cx)) {
+			dp_iq_root_refused(q);
 			out->error = 412;
 			*stop = true;
 			return;

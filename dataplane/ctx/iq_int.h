@@ -15,6 +15,15 @@ struct dp_controller {
 	bool is_open;
 };
 
+/* Events of ROOT the controller asked for. */
+struct dp_iq_root {
+	uint32_t events_id;
+	uint32_t ito_ms;                /* it/ito: mit; 0: not asked for */
+	bool wants_overload;
+	uint64_t overload_until_ms;     /* not reported again before */
+	struct gw_timer ito_timer;
+};
+
 struct dp_iq {
 	struct dp_iq_conf c;
 	struct dp_ctx *ctx;
@@ -26,6 +35,7 @@ struct dp_iq {
 	bool is_registered;
 	unsigned controller;            /* index of the one we are registered with, or try */
 	struct gw_timer reg_timer;
+	struct dp_iq_root root;
 	enum iq_method reg_method;
 	unsigned reg_reason;
 	unsigned n_failures;            /* of registrations, since the last that was accepted */
@@ -53,6 +63,15 @@ void dp_exec_fail(struct dp_exec *e, const struct iq_cmd *cmd, unsigned code, st
 /* iq_audit.c */
 void dp_exec_audit(struct dp_exec *e, const struct iq_cmd *cmd);
 void dp_exec_put_stats(struct dp_exec *e, struct iq_cmd *r, const struct dp_term *t);
+
+/* iq_root.c */
+void dp_exec_put_packages(struct iq_cmd *r);
+void dp_exec_audit_root(struct dp_exec *e, const struct iq_cmd *cmd);
+void dp_exec_modify_root(struct dp_exec *e, const struct iq_cmd *cmd);
+/** The controller was heard: its inactivity begins anew. */
+void dp_iq_root_heard(struct dp_iq *q);
+/** A call was refused for want of room. */
+void dp_iq_root_refused(struct dp_iq *q);
 
 /** Execute one request; *reply is in the arena. */
 void dp_iq_execute(struct dp_iq *q, const struct iq_txn *req, struct iq_txn *reply);

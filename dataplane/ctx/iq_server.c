@@ -204,6 +204,8 @@ void dp_iq_input(struct dp_iq *q, unsigned k, const struct iq_path *from, struct
 	struct iq_msg m;
 	enum gw_err err;
 
+	if (k == q->controller)
+		dp_iq_root_heard(q);
 	err = iq_decode(&q->arena, bytes, &m, &diag);
 	if (err) {
 		message_error(q, from, 400, diag.what);
@@ -270,6 +272,7 @@ void dp_iq_free(struct dp_iq *q)
 	if (!q)
 		return;
 	gw_timer_stop(q->c.timers, &q->reg_timer);
+	gw_timer_stop(q->c.timers, &q->root.ito_timer);
 	iq_xact_dispose(&q->xact);
 	gw_arena_reset(&q->arena);
 	iq_net_free(q->net);

@@ -94,7 +94,7 @@ def unasked(s, seconds, peer):
     ctx = re.search(r"C=([^{]+)", d)[1]
     body = "SC=ROOT{SV{V=3}}" if kind == "SC" else f"N={term}"
     s.sendto(f"!/{1 if kind == 'SC' else 3} [192.0.2.1]:2944 P={tid}{{C={ctx}{{{body}}}}}".encode(), peer)
-    return re.sub(r"T=\d+", "T=<tid>", d)
+    return re.sub(r"\bT=\d+", "T=<tid>", d)
 
 
 def block_played(block, s, second, foreign, peer, masks, process):
