@@ -6,7 +6,7 @@ import re, subprocess, sys
 
 LIB = sys.argv[1]
 EVERYWHERE = {"memcpy", "memset", "memcmp", "memmove", "rte_eth_tx_burst", "per_lcore__lcore_id", "rte_eth_fp_ops",
-              "rte_mempool_ops_table", "__stack_chk_fail", "__tls_get_addr", "gw_addr_ip_eq", "dp_drop_info", "_GLOBAL_OFFSET_TABLE_", "dp_srtp_lib2",
+              "rte_mempool_ops_table", "__stack_chk_fail", "__tls_get_addr", "gw_addr_ip_eq", "gw_addr_in", "dp_drop_info", "_GLOBAL_OFFSET_TABLE_", "dp_srtp_lib2",
               "__rte_eth_rx_epilog", "__rte_eth_tx_prolog", "rte_mempool_check_cookies", "rte_log", "__rte_panic",
               "rte_eth_call_rx_callbacks", "rte_eth_call_tx_callbacks", "rte_trace_point_fp_is_enabled"}
 PER_FILE = {
@@ -16,6 +16,7 @@ PER_FILE = {
                       "rte_eth_macaddr_get", "rte_eth_dev_get_mtu", "rte_eth_dev_info_get", "rte_pktmbuf_free",
                       "__snprintf_chk"},
     "fast_idle.c.o": {"nanosleep"},      # adaptive idle: only when nothing came
+    "fast_police.c.o": {"__divti3", "__udivti3"},   # when a rate is ordered; a packet is charged without a division
 }
 FREE = {"rte_pktmbuf_free", "rte_pktmbuf_free_bulk"}   # back to the mempool, per-lcore cache
 

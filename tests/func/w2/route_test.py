@@ -654,8 +654,7 @@ def _(t):
     check("network-provided" in i.header("P-Access-Network-Info") and i.header("P-Charging-Vector"), i)
     check(i.headers("Geolocation") and "RTP/AVP" in i.body, i)
     check(re.search(r"\bEG\b", t.mg.wait("add")[2]))
-    e.send(response(i, 200, "OK", f"Contact: <sip:psap@{B}>\n" + "\n".join(f"Record-Route: {r}" for r in i.headers("Record-Route")),
-                    body=CORE_SDP))
+    e.send(response(i, 200, "OK", f"Contact: <sip:psap@{B}>", body=CORE_SDP))
     check(w.get(200).header("From") == f"<{ALICE}>;tag=a1")
     e.send(response(i, 200, "OK", f"Contact: <sip:psap@{B}>", body=CORE_SDP))      # again: as the first
     w.send(request("ACK", f"sip:psap@{B}", cid="h", to=f"<{BOB}>;tag=ct"))

@@ -223,7 +223,7 @@ def _(t):
       mw={"bind": f"127.0.0.5:{MW_PORT}"})
 def _(t):
     w = t.ws()
-    t.core.send = lambda text: t.core.s.sendto(crlf(text).encode(), ("127.0.0.5", MW_PORT))
+    t.core.send = lambda text, ip=None: t.core.s.sendto(crlf(text).encode(), ("127.0.0.5", MW_PORT))
     t.register(w)
     t.core.tcp().settimeout(5)
     w.send(request("INVITE", BOB, branch="i1", cid="c1", extra="Subject: " + "y" * 2000, body=WIC_SDP % "actpass"))
