@@ -265,6 +265,7 @@ def _(t):
             check("cause=503" in bye.header("Reason"), bye)
             side.send(response(bye, 200, "OK"))
         t.metric("calls", 0)
+        t.mg.wait("sub")
         check(len([x for x in t.mg.seen if x[0] == "sub" and x[1] != "*"]) == 1, t.mg.seen)
     offer_packages(t, "g-1")  # never tells that it succeeded: nothing to wait for
     call_out(t, w, "c3")
