@@ -65,15 +65,11 @@ static int show(const struct ctl_options *o, const char *name)
 	return CTL_OK;
 }
 
-static int gateway(const struct ctl_options *o, int argc, char **argv)
+/* One command, and its answer shown. */
+static int ask(const struct ctl_options *o, const char *command)
 {
-	char command[400];
-	json_t *j;
+	json_t *j = ctl_ask_ok(o->path, command);
 
-	if (snprintf(command, sizeof(command), "gateway %s %s %s", argv[0], argv[1], argc > 2 ? argv[2] : "") >=
-		(int)sizeof(command) || command[strcspn(command, "\r\n")])
-		return CTL_USAGE;
-	j = ctl_ask_ok(o->path, command);
 	if (!j)
 		return CTL_FAILED;
 	ctl_print(stdout, j, o->as_json);
@@ -81,21 +77,25 @@ static int gateway(const struct ctl_options *o, int argc, char **argv)
 	return CTL_OK;
 }
 
+static int gateway(const struct ctl_options *o, int argc, char **argv)
+{
+	char command[400];
+
+	if (snprintf(command, sizeof(command), "gateway %s %s %s", argv[0], argv[1], argc > 2 ? argv[2] : "") >=
+		(int)sizeof(command) || command[strcspn(command, "\r\n")])
+		return CTL_USAGE;
+	return ask(o, command);
+}
+
 static int kick(const struct ctl_options *o, const char *who)
 {
 	char command[900];
-	json_t *j;
 
 	if (who[strcspn(who, "\r\n")] || snprintf(command, sizeof(command), "kick %s", who) >= (int)sizeof(command)) {
 		fputs("w2gwctl: no identity looks like that\n", stderr);
 		return CTL_FAILED;
 	}
-	j = ctl_ask_ok(o->path, command);
-	if (!j)
-		return CTL_FAILED;
-	ctl_print(stdout, j, o->as_json);
-	json_decref(j);
-	return CTL_OK;
+	return ask(o, command);
 }
 
 static int drain(const struct ctl_options *o, const char *what, bool is_waiting)
