@@ -35,14 +35,21 @@ static enum gw_err read_fingerprints(struct dp_plan *p, struct dp_stream_plan *s
 	return GW_OK;
 }
 
-static enum gw_err read_local(struct dp_plan *p, struct dp_stream_plan *sp)
+static enum gw_err read_description(struct dp_plan *p, struct sdp_model *m, struct gw_sv text, const char *not_one)
 {
 	struct gw_diag diag;
 
-	if (sdp_model_read(&sp->local, p->arena, sp->s->local, SDP_IQ, &diag))
+	if (sdp_model_read(m, p->arena, text, SDP_IQ, &diag))
 		return dp_plan_refuse(p, 474, diag.what);
-	if (sp->local.n_lines != 1)
-		return dp_plan_refuse(p, 474, "Local needs exactly one media line");
+	return m->n_lines == 1 ? GW_OK : dp_plan_refuse(p, 474, not_one);
+}
+
+static enum gw_err read_local(struct dp_plan *p, struct dp_stream_plan *sp)
+{
+	enum gw_err err = read_description(p, &sp->local, sp->s->local, "Local needs exactly one media line");
+
+	if (err)
+		return err;
 	sp->has_local = true;
 	sp->is_released = gw_sv_eq(sp->local.lines[0].media->port, GW_SV("0"));
 	if (sp->is_released)
@@ -54,12 +61,10 @@ static enum gw_err read_local(struct dp_plan *p, struct dp_stream_plan *sp)
 
 static enum gw_err read_remote(struct dp_plan *p, struct dp_stream_plan *sp)
 {
-	struct gw_diag diag;
+	enum gw_err err = read_description(p, &sp->remote, sp->s->remote, "Remote needs exactly one media line");
 
-	if (sdp_model_read(&sp->remote, p->arena, sp->s->remote, SDP_IQ, &diag))
-		return dp_plan_refuse(p, 474, diag.what);
-	if (sp->remote.n_lines != 1)
-		return dp_plan_refuse(p, 474, "Remote needs exactly one media line");
+	if (err)
+		return err;
 	if (sp->remote.lines[0].is_unusable)
 		return dp_plan_refuse(p, 474, sp->remote.lines[0].why);
 	if (sp->remote.lines[0].setup == SDP_SETUP_HOLDCONN || sp->remote.lines[0].setup == SDP_SETUP_BAD)
