@@ -9,6 +9,7 @@
 #include <rte_cycles.h>
 
 #include "dataplane/app/conf.h"
+#include "dataplane/app/links.h"
 #include "dataplane/app/log_sink.h"
 #include "dataplane/app/prom.h"
 #include "dataplane/app/telemetry.h"
@@ -35,6 +36,7 @@ struct gateway {
 	struct dp_iq *iq;
 	struct dp_prom *prom;
 	struct dp_svc svc;
+	struct dp_links links;
 	uint64_t rotate_at_ms;        /* the certificate's next (W2-SEC-07) */
 };
 
@@ -87,7 +89,7 @@ static enum gw_err make_engine(struct gateway *g)
 {
 	const struct dp_conf *c = g->conf;
 	struct dp_srtp_burst_conf b = { .device = c->crypto_device, .workers = g->eal.workers,
-		.max_sessions = c->max_contexts * 3 + 64, .replay_window = (uint16_t)c->replay_window,
+		.max_sessions = (c->max_contexts + dp_ctx_extra(c->max_contexts)) * 3 + 64, .replay_window = (uint16_t)c->replay_window,
 		.max_ssrc = (uint8_t)c->max_ssrc, .is_cm_only = true };
 
 	for (unsigned i = 0; i < c->dtls.n_profiles; i++)
@@ -101,7 +103,7 @@ static enum gw_err make_fast(struct gateway *g)
 {
 	struct dp_fast_conf f = { .workers = g->eal.workers, .lcores = g->eal.lcores,
 		.ethdevs = g->eal.ethdevs, .n_ethdevs = g->eal.n_ethdevs, .nic_sums = g->eal.nic_sums, .laddrs = g->laddrs,
-		.n_laddrs = g->n_laddrs, .max_flows = g->conf->max_contexts * 4, .srtp = g->srtp,
+		.n_laddrs = g->n_laddrs, .max_flows = (g->conf->max_contexts + dp_ctx_extra(g->conf->max_contexts)) * 4, .srtp = g->srtp,
 		.pool = g->eal.pool, .adaptive_idle = g->conf->adaptive_idle,
 		.count_stages = g->conf->count_stages };
 	struct dp_neigh_conf n = { .pool = g->eal.pool, .laddrs = g->laddrs, .laddr_realms = g->laddr_realms,
@@ -121,7 +123,7 @@ static enum gw_err make_control(struct gateway *g)
 	struct dp_ctx_conf x = { .fast = g->fast, .neigh = g->neigh, .pool = g->eal.pool,
 		.timers = &g->timers, .log = &g->log, .srtp = g->srtp, .laddrs = g->laddrs,
 		.realms = g->realms, .n_realms = c->n_realms, .max_contexts = c->max_contexts,
-		.consent_timeout_ms = c->consent_timeout_ms, .tsc_hz = rte_get_tsc_hz(),
+		.consent_timeout_ms = c->consent_timeout_ms, .is_ice_full = c->is_ice_full, .tsc_hz = rte_get_tsc_hz(),
 		.replay_window = (uint16_t)c->replay_window, .max_ssrc = (uint8_t)c->max_ssrc };
 	enum gw_err err;
 
@@ -141,7 +143,7 @@ static enum gw_err make_control(struct gateway *g)
 	if ((err = dp_prom_start(&g->prom, &(struct dp_prom_conf){ c->metrics, g->fast, x.tsc_hz, &g->log })))
 		return err;
 	return dp_telemetry_start(&(struct dp_telemetry_conf){ g->fast, g->ctx, g->iq, g->eal.pool,
-		g->eal.ethdevs, g->eal.n_ethdevs, g->srtp->name, g->neigh });
+		g->eal.ethdevs, g->eal.n_ethdevs, g->srtp->name, g->neigh, g->realms, c->n_realms });
 }
 
 static void on_packet(void *user, struct rte_mbuf *m, uint64_t now_ms)
@@ -164,6 +166,7 @@ static void on_requests(void *user, uint64_t now_ms)
 	struct gateway *g = user;
 
 	dp_telemetry_serve(now_ms);
+	dp_links_look(&g->links, now_ms);
 	if (!hup && now_ms < g->rotate_at_ms)
 		return;
 	if (hup)
@@ -183,6 +186,7 @@ static void give_way(void)
 
 static void run(struct gateway *g)
 {
+	g->links = (struct dp_links){ .laddrs = g->laddrs, .realms = g->realms, .n_realms = g->conf->n_realms, .iq = g->iq };
 	g->svc.fast = g->fast;
 	g->svc.neigh = g->neigh;
 	g->svc.timers = &g->timers;

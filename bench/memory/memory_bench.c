@@ -211,7 +211,7 @@ static void add_call(struct peer *p)
 	struct dp_context *cx;
 
 	gw_addr_put_ip(&a, &p->addr);
-	check(dp_ctx_create(b.ctx, b.now, &cx) == GW_OK, "a context");
+	check(dp_ctx_create(b.ctx, b.now, false, &cx) == GW_OK, "a context");
 	s.realm = GW_SV("access");
 	s.mode = IQ_MODE_SEND_RECEIVE;
 	s.has_local = s.has_remote = true;

@@ -85,6 +85,7 @@ struct cp_call {
 	struct cp_fork forks[CP_FORKS_MAX];
 	unsigned n_forks;
 	bool is_emergency;           /* the gateway is told, too (W2-EMG-05) */
+	bool is_priority;            /* Resource-Priority of the core (TS 22.153): as far as overload goes, like an emergency */
 	bool early_supported;        /* the core's INVITE said P-Early-Media: supported (W2-EM-05) */
 	bool is_answered, is_cancelled, ice_ok, dtls_up;
 	struct sip_msg *waiting;     /* INVITE, response or ACK kept until the gateway has done its part */

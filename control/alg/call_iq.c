@@ -155,13 +155,18 @@ static void connected(struct cp_call *c)
 	cp_call_save(c);
 }
 
+static bool is_ice_failure(const struct iq_item *ev)
+{
+	return gw_sv_ieq(iq_item_param(ev, ev->id == IQ_EV_X_ICE ? GW_SV("res") : GW_SV("ccresult")), GW_SV("failed"));
+}
+
 /* The call is at another node: it is told what it would do. false: no such context */
 static bool lent_event(struct cp_alg *a, unsigned gateway, uint32_t context, const struct iq_item *ev)
 {
 	switch (ev->id) {
 	case IQ_EV_X_ICE:
 	case IQ_EV_ICE_RESULT:
-		return cp_lent_event(a, gateway, context, "connected");
+		return cp_lent_event(a, gateway, context, is_ice_failure(ev) ? "failed" : "connected");
 	case IQ_EV_X_DTLS:
 		return cp_lent_event(a, gateway, context,
 			gw_sv_ieq(iq_item_param(ev, GW_SV("state")), GW_SV("up")) ? "up" : "failed");
@@ -191,6 +196,10 @@ static bool on_iq_notify(void *user, unsigned gateway, uint32_t context, struct 
 	switch (ev->id) {
 	case IQ_EV_X_ICE:
 	case IQ_EV_ICE_RESULT:
+		if (is_ice_failure(ev)) {
+			cp_call_release(c, 503, "no connectivity");
+			break;
+		}
 		c->ice_ok |= is_main(c, ev);
 		gw_timer_stop(&a->s->loop->timers, &c->grace);
 		cp_call_save(c);
@@ -238,6 +247,21 @@ static void on_iq_lost(void *user, unsigned gateway)
 	cp_lent_lost(a, gateway, NULL);
 }
 
+/* An interface of the gateway has failed: the calls by it are over, their contexts are still there. */
+static void on_terms_lost(void *user, unsigned gateway, uint32_t context, struct gw_sv pattern)
+{
+	struct cp_alg *a = user;
+
+	GW_LIST_FOREACH_SAFE(it, next, &a->calls) {
+		struct cp_call *c = GW_CONTAINER(it, struct cp_call, node);
+
+		if (c->context && c->gateway == gateway && (context == IQ_CONTEXT_ALL || context == c->context) &&
+			((c->term_access && iq_term_matches(pattern, gw_sv_cstr(c->term_access))) ||
+				(c->term_core && iq_term_matches(pattern, gw_sv_cstr(c->term_core)))))
+			cp_call_release(c, 503, "media interface out of service");
+	}
+}
+
 /* What the gateway has and what we believe it has: calls without a context end, contexts without a call are named. */
 static unsigned census(void *user, unsigned gateway, uint32_t *ids, unsigned n)
 {
@@ -271,4 +295,4 @@ static unsigned census(void *user, unsigned gateway, uint32_t *ids, unsigned n)
 	return left;
 }
 
-const struct cp_iq_ops cp_alg_iq_ops = { on_iq_reply, on_iq_notify, on_iq_lost, census, NULL };
+const struct cp_iq_ops cp_alg_iq_ops = { on_iq_reply, on_iq_notify, on_iq_lost, on_terms_lost, census, NULL };

@@ -172,7 +172,7 @@ static enum gw_err reserve_line(struct cp_call *c, unsigned i, struct iq_stream 
 
 /* Events and signals of the access termination are told as a whole (M-9): all lines, old and new. */
 struct access_lists {
-	struct iq_item events[IQ_MAX_EVENTS], signals[CP_LINES_MAX];
+	struct iq_item events[IQ_MAX_EVENTS], signals[CP_LINES_MAX + 2];
 	unsigned n_events, n_signals;
 };
 
@@ -194,6 +194,15 @@ static void add_line(struct access_lists *l, unsigned index, bool has_xwrtc)
 	l->signals[l->n_signals++] = (struct iq_item){ .id = IQ_SG_STUN_SERVER, .stream = id };
 }
 
+/* Full ICE (F-59, F-65), of all streams: the checks wait for what the client says, which may come with a later Modify. */
+static void add_full_ice(struct access_lists *l)
+{
+	l->signals[l->n_signals++] = (struct iq_item){ .id = IQ_SG_CHECK };
+	l->signals[l->n_signals++] = (struct iq_item){ .id = IQ_SG_CONSENT };
+	if (l->n_events < IQ_MAX_EVENTS)
+		l->events[l->n_events++] = (struct iq_item){ .id = IQ_EV_ICE_RESULT };
+}
+
 /* Both terminations in one transaction: reserved, and the offerer's side configured as far as it is known. */
 enum gw_err cp_media_reserve(struct cp_call *c)
 {
@@ -205,9 +214,9 @@ enum gw_err cp_media_reserve(struct cp_call *c)
 			.has_signals = true, .signals = al.signals },
 		{ .kind = IQ_ADD, .term = iq_term(GW_SV("ip/$/$/$")), .streams = sc,
 			.has_events = true, .events_id = 2, .events = ec } };
-	struct iq_action a = { .context = IQ_CONTEXT_CHOOSE, .priority = -1, .is_emergency = c->is_emergency,
+	struct iq_action a = { .context = IQ_CONTEXT_CHOOSE, .priority = c->is_priority ? IQ_PRIORITY_MAX : -1, .is_emergency = c->is_emergency,
 		.cmds = cmds, .n_cmds = 2 };
-	struct cp_iq_want want = { c->is_emergency, c->gateways_tried };
+	struct cp_iq_want want = { c->is_emergency || c->is_priority, c->gateways_tried };
 	struct cp_iq_gateway_info info;
 	char hb[16];
 	unsigned n = 0;
@@ -230,6 +239,8 @@ enum gw_err cp_media_reserve(struct cp_call *c)
 	}
 	for (unsigned i = 0; i < c->n_lines; i++)
 		add_line(&al, c->lines[i].index, info.has_xwrtc);
+	if (c->alg->s->conf->media.is_ice_full)
+		add_full_ice(&al);
 	cmds[0].n_streams = cmds[1].n_streams = n;
 	cmds[0].n_events = al.n_events;
 	cmds[0].n_signals = al.n_signals;

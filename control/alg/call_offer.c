@@ -178,6 +178,7 @@ void cp_call_new(struct cp_alg *a, struct cp_uas *u, struct sip_msg *m, struct c
 	c->id = ++a->next_id;
 	c->origin = cp_other(to);
 	c->is_emergency = is_emergency;
+	c->is_priority = to == CP_SIDE_W2 && sip_msg_find(m, SIP_HDR_RESOURCE_PRIORITY);	/* a client's own says nothing */
 	c->start_ms = cp_loop_now(a->s->loop);
 	c->call_id = gw_sv_dup(m->call_id);
 	if (to == CP_SIDE_MW || gw_sv_copy(cp_core_icid_of(m), c->icid, sizeof(c->icid)) || c->icid[0] == '\0')

@@ -279,6 +279,7 @@ static void read_rest(struct conf *c, struct cp_conf *d)
 	static const char *const bundle[] = { "strict", "accept", NULL };
 	static const char *const role[] = { "active", "passive", NULL };
 	static const char *const early[] = { "open", "closed", NULL };
+	static const char *const ice[] = { "lite", "full", NULL };
 	static const char *const levels[] = { "debug", "info", "notice", "warn", "error", NULL };
 	static const char *const codecs[] = { "PCMU", "PCMA", "G722", "opus" };
 	struct conf_node *m = conf_map(c, c->root, "media", false);
@@ -296,6 +297,7 @@ static void read_rest(struct conf *c, struct cp_conf *d)
 	d->media.opus_to_core = conf_bool(c, m, "opus_to_core", false);
 	d->media.dscp = conf_uint(c, m, "dscp", 0, 63, 46);
 	d->media.early_media = (enum cp_early_media)conf_enum(c, m, "early_media", early, CP_EARLY_OPEN);
+	d->media.is_ice_full = conf_enum(c, m, "ice", ice, 0);
 	d->media.ice_timeout_s = conf_uint(c, m, "ice_timeout_s", 1, 300, 20);
 	d->media.consent_grace_s = conf_uint(c, m, "consent_grace_s", 0, 300, 5);
 	m = conf_map(c, c->root, "reg", false);

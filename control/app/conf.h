@@ -197,6 +197,7 @@ struct cp_conf {
 		bool opus_to_core;
 		unsigned dscp;                   /* 46 */
 		enum cp_early_media early_media;
+		bool is_ice_full;                /* gateways are ordered to send checks and to ask for consent (F-59, F-64) */
 		unsigned ice_timeout_s;          /* W2-ICE-13: 20 */
 		unsigned consent_grace_s;        /* W2-ICE-12: 10 */
 	} media;

@@ -171,7 +171,7 @@ static void request(struct cp_iq *q, struct cp_gateway *g, const struct iq_path 
 	} else {
 		a.context = in->context;
 		if (c->kind == IQ_SERVICE_CHANGE)
-			cp_gateway_service_change(q, g, c, &result, &registered);
+			cp_gateway_service_change(q, g, in->context, c, &result, &registered);
 		else if (c->kind == IQ_NOTIFY)
 			notify(q, g, in->context, c, &result);
 		else

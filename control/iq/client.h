@@ -24,6 +24,8 @@ struct cp_iq_ops {
 		const struct iq_item *event);
 	/** The gateway restarted or does not answer: its contexts are gone. Also told when it had none. */
 	void (*lost)(void *user, unsigned gateway);
+	/** Terminations of this pattern ("ip/1/acc0/" and an asterisk) are out of service (2.10), in this context or in all. */
+	void (*terms_lost)(void *user, unsigned gateway, uint32_t context, struct gw_sv pattern);
 	/**
 	 * All contexts of a gateway that registers again while there are calls. Those nobody owns are to stay in ids.
 	 * @return how many stayed; the client subtracts them

@@ -96,7 +96,7 @@ void cp_gateway_down(struct cp_iq *q, struct cp_gateway *g, const char *why);
 /** The reply to a request of our own, by step; NULL: none. */
 void cp_gateway_own_reply(struct cp_iq *q, struct cp_gateway *g, unsigned step, const struct iq_txn *reply);
 /** ServiceChange of the gateway: r is the answer; *registered: cp_gateway_greet() once that has gone. */
-void cp_gateway_service_change(struct cp_iq *q, struct cp_gateway *g, const struct iq_cmd *c, struct iq_cmd *r,
+void cp_gateway_service_change(struct cp_iq *q, struct cp_gateway *g, uint32_t context, const struct iq_cmd *c, struct iq_cmd *r,
 	bool *registered);
 void cp_gateway_greet(struct cp_iq *q, struct cp_gateway *g);
 /** What a reply tells of its packages. */

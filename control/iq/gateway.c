@@ -171,14 +171,25 @@ void cp_gateway_greet(struct cp_iq *q, struct cp_gateway *g)
 	(void)gw_timer_arm(&q->loop->timers, &g->audit, cp_loop_now(q->loop) + q->conf->iq.audit_s * 1000ull);
 }
 
-void cp_gateway_service_change(struct cp_iq *q, struct cp_gateway *g, const struct iq_cmd *c, struct iq_cmd *r,
+/* 2.10. New calls need no memory of it: the gateway refuses them with 510, and the next one is asked. */
+static void terms_changed(struct cp_iq *q, struct cp_gateway *g, uint32_t context, const struct iq_cmd *c)
+{
+	GW_LOG_NOTICE(q->log, c->sc.method == IQ_FORCED ? "iq.interface_down" : "iq.interface_up",
+		"gateway=%s terminations=%.*s reason=%u", g->conf->name, GW_SV_FMT(c->term.text), c->sc.reason);
+	if (c->sc.method == IQ_FORCED)
+		q->ops.terms_lost(q->ops.user, (unsigned)(g - q->gw), context, c->term.text);
+}
+
+void cp_gateway_service_change(struct cp_iq *q, struct cp_gateway *g, uint32_t context, const struct iq_cmd *c, struct iq_cmd *r,
 	bool *registered)
 {
 	unsigned version = c->sc.version && c->sc.version < IQ_VERSION_MAX ? c->sc.version : IQ_VERSION_MAX;
 
 	*r = (struct iq_cmd){ .kind = IQ_SERVICE_CHANGE, .term = c->term };
-	if (c->term.kind != IQ_TERM_ROOT)
+	if (c->term.kind != IQ_TERM_ROOT) {
+		terms_changed(q, g, context, c);
 		return;
+	}
 	if (c->sc.method == IQ_GRACEFUL || (c->sc.method == IQ_RESTART && c->sc.reason == 918)) {	/* 918: it stays */
 		g->is_leaving = c->sc.method == IQ_GRACEFUL;
 		GW_LOG_NOTICE(q->log, g->is_leaving ? "iq.gateway_leaving" : "iq.gateway_stays", "gateway=%s contexts=%u",

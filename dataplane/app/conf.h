@@ -43,6 +43,7 @@ struct dp_conf {
 	struct dp_iq_conf iq;
 	struct dp_dtls_conf dtls;
 	unsigned consent_timeout_ms;
+	bool is_ice_full;
 	enum dp_engine engine;
 	char *crypto_device;
 	unsigned replay_window, max_ssrc;

@@ -24,6 +24,7 @@ static struct {
 	atomic_flag busy;
 	void (*fill)(struct rte_tel_data *d, uint64_t now_ms);
 	struct rte_tel_data *data;
+	char params[64];              /* of a command that does something */
 } tel = { .busy = ATOMIC_FLAG_INIT };
 
 static void put_u64(struct rte_tel_data *d, const char *name, uint64_t v)
@@ -167,6 +168,7 @@ static void fill_summary(struct rte_tel_data *d, uint64_t now_ms)
 {
 	put_u64(d, "uptime_s", now_ms / 1000);
 	put_u64(d, "registered", dp_iq_registered(tel.c.iq));
+	put_u64(d, "locked", dp_iq_lock_state(tel.c.iq) != DP_UNLOCKED);
 	put_u64(d, "contexts", dp_ctx_count(tel.c.ctx));
 	put_u64(d, "terminations", dp_ctx_terms(tel.c.ctx));
 	put_u64(d, "flows", dp_ctx_flows(tel.c.ctx));
@@ -287,9 +289,59 @@ static void fill_latency(struct rte_tel_data *d, uint64_t now_ms)
 	}
 }
 
+/* ---- orders ------------------------------------------------------------------------------------------ */
+
+static void put_lock(struct rte_tel_data *d)
+{
+	static const char *const states[] = { "in service", "draining", "locked" };
+
+	rte_tel_data_add_dict_string(d, "state", states[dp_iq_lock_state(tel.c.iq)]);
+	put_u64(d, "contexts", dp_ctx_count(tel.c.ctx));
+}
+
+/* "600": seconds calls may go on; nothing, or 0: at once */
+static void fill_lock(struct rte_tel_data *d, uint64_t now_ms)
+{
+	uint32_t seconds = 0;
+
+	if (tel.params[0] && gw_sv_uint_max(gw_sv_cstr(tel.params), 86400, &seconds)) {
+		rte_tel_data_add_dict_string(d, "error", "seconds: 0 to 86400");
+		return;
+	}
+	dp_iq_lock(tel.c.iq, seconds, now_ms);
+	put_lock(d);
+}
+
+static void fill_unlock(struct rte_tel_data *d, uint64_t now_ms)
+{
+	dp_iq_unlock(tel.c.iq, now_ms);
+	put_lock(d);
+}
+
+/* "NAME,out" or "NAME,in" */
+static void fill_realm(struct rte_tel_data *d, uint64_t now_ms)
+{
+	struct gw_sv name, state;
+	bool is_out;
+
+	gw_sv_cut(gw_sv_cstr(tel.params), ',', &name, &state);
+	is_out = gw_sv_eq(state, GW_SV("out"));
+	for (unsigned i = 0; (is_out || gw_sv_eq(state, GW_SV("in"))) && i < tel.c.n_realms; i++) {
+		struct dp_realm *r = &tel.c.realms[i];
+
+		if (!gw_sv_eq(name, gw_sv_cstr(r->name)))
+			continue;
+		dp_iq_realm_fault(tel.c.iq, r, DP_REALM_TAKEN, is_out, now_ms);
+		rte_tel_data_add_dict_string(d, "state", r->faults & DP_REALM_LINK ? "link down" : r->faults ? "out of service" :
+			"in service");
+		return;
+	}
+	rte_tel_data_add_dict_string(d, "error", "no such realm");
+}
+
 /* ---- hand-over ------------------------------------------------------------------------------------- */
 
-static int ask(struct rte_tel_data *d, void (*fill)(struct rte_tel_data *, uint64_t))
+static int ask(struct rte_tel_data *d, void (*fill)(struct rte_tel_data *, uint64_t), const char *params)
 {
 	const struct timespec step = { 0, WAIT_NS };
 	int expected = IDLE;
@@ -299,6 +351,7 @@ static int ask(struct rte_tel_data *d, void (*fill)(struct rte_tel_data *, uint6
 		return -1;	/* another client is being served */
 	tel.fill = fill;
 	tel.data = d;
+	snprintf(tel.params, sizeof(tel.params), "%s", params ? params : "");
 	if (!atomic_compare_exchange_strong(&tel.state, &expected, ASKED)) {
 		atomic_flag_clear(&tel.busy);
 		return -1;
@@ -338,8 +391,7 @@ void dp_telemetry_stop(void)
 	static int on_##name(const char *cmd, const char *params, struct rte_tel_data *d)         \
 	{                                                                                          \
 		(void)cmd;                                                                         \
-		(void)params;                                                                      \
-		return ask(d, fill_##name);                                                        \
+		return ask(d, fill_##name, params);                                                \
 	}
 COMMAND(contexts)
 COMMAND(flows)
@@ -348,6 +400,9 @@ COMMAND(ports)
 COMMAND(workers)
 COMMAND(summary)
 COMMAND(latency)
+COMMAND(lock)
+COMMAND(unlock)
+COMMAND(realm)
 
 enum gw_err dp_telemetry_start(const struct dp_telemetry_conf *conf)
 {
@@ -362,6 +417,9 @@ enum gw_err dp_telemetry_start(const struct dp_telemetry_conf *conf)
 		{ "/w2gw/workers", "worker lcores", on_workers },
 		{ "/w2gw/latency", "time in the workers, longest turn and why, cycles by stage", on_latency },
 		{ "/w2gw/summary", "what is in use", on_summary },
+		{ "/w2gw/lock", "take no more calls, out of service after so many seconds. Parameter: seconds", on_lock },
+		{ "/w2gw/unlock", "back in service", on_unlock },
+		{ "/w2gw/realm", "a realm out of service or in service. Parameters: name,out or name,in", on_realm },
 	};
 
 	tel.c = *conf;

@@ -19,6 +19,8 @@ struct dp_telemetry_conf {
 	uint16_t n_ethdevs;
 	const char *engine;        /* SRTP engine, as people should see it */
 	const struct dp_neigh *neigh;
+	struct dp_realm *realms;
+	unsigned n_realms;
 };
 
 enum gw_err dp_telemetry_start(const struct dp_telemetry_conf *conf) GW_NODISCARD;

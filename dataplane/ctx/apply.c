@@ -91,7 +91,7 @@ static enum gw_err complete_local(struct dp_ctx *c, struct dp_plan *p, struct dp
 	if (s->access) {
 		ch.ufrag = gw_sv_cstr(sp->asks_ice ? sp->ufrag : s->access->ice.cred.ufrag);
 		ch.pwd = gw_sv_cstr(sp->asks_ice ? sp->pwd : s->access->ice.cred.pwd);
-		ch.ice_lite = true;
+		ch.ice_lite = sp->asks_ice ? sp->is_lite : s->access->ice.is_lite;
 		gw_addr_put_ip(&ib, &ch.addr);
 		/* 2130706431 = 126 << 24 | 65535 << 8 | 255: RFC 8445 5.1.2.1, host candidate */
 		snprintf(cand, sizeof(cand), "1 1 UDP 2130706431 %.*s %u typ host",
@@ -157,6 +157,7 @@ static void undo(struct dp_ctx *c, struct dp_plan *p, bool is_new, uint64_t now_
 		if (sp->is_new && sp->stream && !is_new)
 			dp_stream_close(c, sp->stream, now_ms);
 	}
+	dp_plan_undo_ice(p);
 	if (is_new && p->term)
 		dp_ctx_subtract(c, p->term, now_ms);
 }
@@ -219,6 +220,8 @@ static void commit_credentials(struct dp_ctx *c, struct dp_access *a, struct dp_
 		dp_ice_init(&a->ice, sp->ufrag, sp->pwd, c->c.consent_timeout_ms);
 	else
 		dp_ice_restart(&a->ice, sp->ufrag, sp->pwd);
+	a->ice.is_lite = sp->is_lite;
+	a->ice.controls = !sp->has_remote;	/* no description of the peer came before: we offer (F-60) */
 	explicit_bzero(sp->pwd, sizeof(sp->pwd));
 }
 
@@ -327,6 +330,8 @@ enum gw_err dp_ctx_apply(struct dp_ctx *c, struct dp_context *cx, struct dp_term
 	if (!err)
 		err = prepare_latches(&p);
 	if (!err)
+		err = dp_plan_prepare_ice(&p);
+	if (!err)
 		err = answer(&p, out);
 	if (!err)
 		err = take_events(&p, &wanted);
@@ -339,6 +344,7 @@ enum gw_err dp_ctx_apply(struct dp_ctx *c, struct dp_context *cx, struct dp_term
 	}
 	for (unsigned i = 0; i < cmd->n_streams; i++)
 		commit_stream(c, &p.streams[i], now_ms);
+	dp_commit_ice(c, &p, now_ms);
 	commit_latches(c, &p, now_ms);
 	if (cmd->has_events)	/* M-9: the list replaces the one before */
 		dp_events_set(c, p.term, cmd->events_id, wanted, p.n_wanted, now_ms);

@@ -43,8 +43,7 @@ static enum gw_err read_undone(struct dp_plan *p, const struct iq_stream *s)
 	static const struct {
 		enum iq_name id;
 		const char *name;
-	} undone[] = { { IQ_ESAS, "gm/esas" }, { IQ_LSA, "gm/lsa" }, { IQ_ESPS, "gm/esps" }, { IQ_LSP, "gm/lsp" },
-		{ IQ_SEPLINK, "seplink" }, { IQ_ECN, "ecnrous" }, { IQ_ECN_METHOD, "ecnrous" }, { IQ_MSRP, "mgcbla" },
+	} undone[] = { { IQ_SEPLINK, "seplink" }, { IQ_ECN, "ecnrous" }, { IQ_ECN_METHOD, "ecnrous" }, { IQ_MSRP, "mgcbla" },
 		{ IQ_MGCINFO, "mgcinfo" } };
 
 	for (size_t i = 0; i < sizeof(undone) / sizeof(undone[0]); i++)
@@ -125,6 +124,8 @@ enum gw_err dp_plan_read_signals(struct dp_plan *p)
 
 		if (it->id == IQ_SG_LATCH)
 			err = read_latch(p, it);
+		else if (it->id == IQ_SG_CHECK || it->id == IQ_SG_MORE_CHECKS || it->id == IQ_SG_CONSENT)
+			err = dp_plan_read_ice_signal(p, it);
 		else if (it->id != IQ_SG_STUN_SERVER && it->id != IQ_SG_EST_BNC)
 			err = dp_plan_refuse(p, 513, "");
 	}

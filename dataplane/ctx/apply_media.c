@@ -135,6 +135,33 @@ static enum gw_err read_family(struct dp_ctx *c, struct dp_plan *p, struct dp_st
 	return dp_plan_refuse(p, 449, "address family is not available in this realm");
 }
 
+/*
+ * gm/esas and gm/esps: where packets leave from. Addresses are the gateway's to choose (F-2), so it has to be one of the
+ * realm's, and for the port the one packets are awaited at: peers behind a NAT expect no other.
+ */
+static enum gw_err read_own_source(struct dp_ctx *c, struct dp_plan *p, struct dp_stream_plan *sp)
+{
+	struct gw_addr want;
+	unsigned a = 0;
+
+	if (sp->s->esps == 1 && (sp->is_new || sp->s->lsp != sp->stream->port))
+		return dp_plan_refuse(p, 449, "gm/lsp is not the port of the stream");
+	if (sp->s->esas != 1)
+		return GW_OK;
+	if (!sp->s->lsa.len)
+		return dp_plan_refuse(p, 472, "gm/esas needs gm/lsa");
+	if (gw_addr_parse_ip(sp->s->lsa, &want))
+		return dp_plan_refuse(p, 449, "gm/lsa");
+	while (a < p->realm->n_addrs && !gw_addr_ip_eq(&c->c.laddrs[p->realm->laddrs[a]].ip, &want))
+		a++;
+	if (a == p->realm->n_addrs || (!sp->is_new && sp->stream->laddr != p->realm->laddrs[a]))
+		return dp_plan_refuse(p, 449, "gm/lsa is not an address of the stream");
+	if (sp->is_new && c->c.laddrs[p->realm->laddrs[sp->addr_index]].ip.family != want.family)
+		return dp_plan_refuse(p, 473, "gm/lsa and Local are of different families");
+	sp->addr_index = a;
+	return GW_OK;
+}
+
 static struct dp_realm *realm_of(struct dp_ctx *c, struct gw_sv name)
 {
 	for (unsigned r = 0; r < c->c.n_realms; r++)
@@ -161,9 +188,12 @@ static enum gw_err read_realm(struct dp_ctx *c, struct dp_plan *p)
 		return dp_plan_refuse(p, 449, "ipdc/realm is unknown");
 	if (name.len && !gw_sv_eq(name, gw_sv_cstr(p->realm->name)))
 		return dp_plan_refuse(p, 473, "ipdc/realm cannot change");
-	for (unsigned i = 0; i < p->cmd->n_streams; i++)
-		if (p->streams[i].is_new && (err = read_family(c, p, &p->streams[i])))
+	for (unsigned i = 0; i < p->cmd->n_streams; i++) {
+		if (p->streams[i].is_new && p->realm->faults)	/* F-12 */
+			return dp_plan_refuse(p, 510, "the realm is out of service");
+		if ((p->streams[i].is_new && (err = read_family(c, p, &p->streams[i]))) || (err = read_own_source(c, p, &p->streams[i])))
 			return err;
+	}
 	return GW_OK;
 }
 
@@ -194,6 +224,7 @@ static enum gw_err read_event(struct dp_plan *p, const struct iq_item *e, struct
 	case IQ_EV_CAUSE:
 	case IQ_EV_BNC_CHANGE:
 	case IQ_EV_ICE_RESULT:
+	case IQ_EV_NEW_PRFLX:
 	case IQ_EV_CONSENT:
 	case IQ_EV_X_ICE:
 	case IQ_EV_X_DTLS:
@@ -230,6 +261,19 @@ static enum gw_err read_count(struct dp_plan *p)
 	return n || p->term ? GW_OK : dp_plan_refuse(p, 441, "Add needs a Local descriptor");
 }
 
+/* F-57: full where checks are ordered with the credentials, or where that is how the gateway is set up and nobody asks for lite. */
+static void choose_ice(const struct dp_ctx *c, struct dp_plan *p)
+{
+	for (unsigned i = 0; i < p->cmd->n_streams; i++) {
+		struct dp_stream_plan *sp = &p->streams[i];
+		const struct dp_ice_full *f = sp->stream && sp->stream->access ? sp->stream->access->ice.full : NULL;
+
+		if (sp->asks_ice)
+			sp->is_lite = sp->local.lines[0].has_ice_lite ||
+				!(c->c.is_ice_full || (f && f->wants_checks) || dp_plan_orders(p, sp->s->id, IQ_SG_CHECK));
+	}
+}
+
 enum gw_err dp_plan_read(struct dp_ctx *c, struct dp_plan *p)
 {
 	bool is_known = p->term != NULL;
@@ -248,5 +292,6 @@ enum gw_err dp_plan_read(struct dp_ctx *c, struct dp_plan *p)
 		return dp_plan_refuse(p, 445, "TerminationState");
 	if ((err = read_count(p)) || (err = dp_plan_read_signals(p)) || (err = read_events(p)))
 		return err;
+	choose_ice(c, p);
 	return read_realm(c, p);
 }

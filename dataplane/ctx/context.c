@@ -31,7 +31,7 @@ uint32_t dp_ctx_generation(struct dp_ctx *c)
 enum gw_err dp_ctx_new(struct dp_ctx **out, const struct dp_ctx_conf *conf)
 {
 	struct dp_ctx *c = calloc(1, sizeof(*c));
-	uint32_t n = conf->max_contexts;
+	uint32_t n = conf->max_contexts + dp_ctx_extra(conf->max_contexts);
 
 	if (!c)
 		return GW_ENOMEM;
@@ -72,10 +72,12 @@ struct dp_context *dp_ctx_find(struct dp_ctx *c, uint32_t id)
 	return gw_map_get_u64(&c->by_id, id);
 }
 
-enum gw_err dp_ctx_create(struct dp_ctx *c, uint64_t now_ms, struct dp_context **out)
+enum gw_err dp_ctx_create(struct dp_ctx *c, uint64_t now_ms, bool is_preferred, struct dp_context **out)
 {
 	struct dp_context *cx;
 
+	if (!is_preferred && dp_ctx_count(c) >= c->c.max_contexts)
+		return GW_ELIMIT;
 	cx = dp_pool_take(&c->context_pool);
 	if (!cx)
 		return GW_ELIMIT;
@@ -137,6 +139,28 @@ unsigned dp_ctx_ports_in_use(const struct dp_ctx *c)
 	return n;
 }
 
+static unsigned percent(uint64_t used, uint64_t of)
+{
+	return of ? (unsigned)(used * 100 / of) : 100;
+}
+
+unsigned dp_ctx_fullness(const struct dp_ctx *c)
+{
+	unsigned most = percent(dp_ctx_count(c), c->c.max_contexts), p;
+
+	/* four flows a context is what was reserved (main.c) */
+	if ((p = percent(c->n_flows, c->c.max_contexts * 4ull)) > most)
+		most = p;
+	for (unsigned r = 0; r < c->c.n_realms; r++)
+		for (unsigned a = 0; a < c->c.realms[r].n_addrs; a++) {
+			const struct dp_port_pool *pool = c->c.realms[r].pools[a];
+
+			if ((p = percent(dp_port_in_use(pool), dp_port_total(pool))) > most)
+				most = p;
+		}
+	return most;
+}
+
 const uint64_t *dp_ctx_counters(const struct dp_ctx *c)
 {
 	return c->ctr;
@@ -145,6 +169,12 @@ const uint64_t *dp_ctx_counters(const struct dp_ctx *c)
 const char *dp_term_id(const struct dp_term *t, char text[DP_TERM_ID_BYTES])
 {
 	snprintf(text, DP_TERM_ID_BYTES, "ip/1/%s/%u", t->realm->interface, t->number);
+	return text;
+}
+
+const char *dp_realm_terms(const struct dp_realm *r, char text[DP_TERM_ID_BYTES])
+{
+	snprintf(text, DP_TERM_ID_BYTES, "ip/1/%s/*", r->interface);
 	return text;
 }
 

@@ -25,9 +25,13 @@
 #define DP_REALMS_MAX 16
 #define DP_REALM_ADDRS_MAX 4
 
+/** Why a realm is out of service; bits. */
+enum dp_realm_fault { DP_REALM_TAKEN = 1, DP_REALM_LINK = 2 };
+
 struct dp_realm {
 	char name[32];
 	char interface[32];          /* Interface ID of TerminationIDs (F-6) */
+	uint8_t faults;              /* enum dp_realm_fault bits; then no new streams (F-12) */
 	uint16_t laddrs[DP_REALM_ADDRS_MAX];
 	struct dp_port_pool *pools[DP_REALM_ADDRS_MAX];
 	unsigned n_addrs;
@@ -59,6 +63,7 @@ struct dp_ctx_conf {
 	unsigned n_realms;
 	unsigned max_contexts;
 	uint32_t consent_timeout_ms;
+	bool is_ice_full;                /* credentials are given without a=ice-lite, unless that is asked for */
 	uint16_t replay_window;
 	uint8_t max_ssrc;
 	uint64_t tsc_hz;
@@ -73,6 +78,8 @@ struct dp_ctx_conf {
 	X(ctx_dtls_up, "DTLS associations verified")                                              \
 	X(ctx_dtls_failed, "DTLS associations failed (certificate, profile, time-out)")           \
 	X(ctx_consent_lost, "streams whose consent ended")                                        \
+	X(ctx_ice_sent, "connectivity and consent checks sent (full ICE)")                        \
+	X(ctx_ice_failed, "streams whose connectivity checks came to nothing")                    \
 	X(ctx_rtcp_dropped, "RTCP dropped: wrong source, gate closed or not decryptable")         \
 	X(ctx_rtcp_relayed, "RTCP packets relayed")                                               \
 	X(ctx_inactive, "absences of media that were reported (adid/ipstop)")                    \
@@ -111,7 +118,7 @@ struct dp_access {
 	struct dp_srtp_session *srtp_rx, *srtp_tx;   /* used by the flows, freed by their events (publish.c) */
 	struct dp_path dtls_path;
 	uint64_t dtls_forget_ms;         /* UP: when its TLS state goes; UINT64_MAX: has gone, or stays */
-	struct gw_timer dtls_timer, consent_timer;
+	struct gw_timer dtls_timer, ice_timer;
 };
 
 /**
@@ -178,8 +185,13 @@ enum gw_err dp_ctx_new(struct dp_ctx **out, const struct dp_ctx_conf *conf) GW_N
 void dp_ctx_free(struct dp_ctx *c);
 
 struct dp_context *dp_ctx_find(struct dp_ctx *c, uint32_t id);
-/** GW_ELIMIT: 412. */
-enum gw_err dp_ctx_create(struct dp_ctx *c, uint64_t now_ms, struct dp_context **out) GW_NODISCARD;
+/** Places above max_contexts for calls that come before others: emergencies, and the highest priority (F-53). */
+static inline uint32_t dp_ctx_extra(uint32_t max_contexts)
+{
+	return 1 + max_contexts / 50;
+}
+/** is_preferred: may take one of those places. GW_ELIMIT: 412. */
+enum gw_err dp_ctx_create(struct dp_ctx *c, uint64_t now_ms, bool is_preferred, struct dp_context **out) GW_NODISCARD;
 /** Remove a context that has no terminations left. */
 void dp_ctx_remove_if_empty(struct dp_ctx *c, struct dp_context *cx);
 struct gw_list *dp_ctx_list(struct dp_ctx *c);
@@ -188,11 +200,15 @@ unsigned dp_ctx_terms(const struct dp_ctx *c);
 unsigned dp_ctx_streams(const struct dp_ctx *c);   /* those included whose flows are being closed */
 unsigned dp_ctx_ports_in_use(const struct dp_ctx *c);
 unsigned dp_ctx_flows(const struct dp_ctx *c);
+/** Per cent of what there is least of: contexts, flows, ports of a realm. */
+unsigned dp_ctx_fullness(const struct dp_ctx *c);
 const uint64_t *dp_ctx_counters(const struct dp_ctx *c);
 
 struct dp_term *dp_ctx_term(struct dp_context *cx, struct gw_sv id);
 /** "ip/1/acc0/1001"; returns text. */
 const char *dp_term_id(const struct dp_term *t, char text[DP_TERM_ID_BYTES]);
+/** "ip/1/acc0/" and an asterisk: all terminations of a realm; returns text. */
+const char *dp_realm_terms(const struct dp_realm *r, char text[DP_TERM_ID_BYTES]);
 struct dp_stream *dp_term_stream(const struct dp_term *t, uint16_t id);
 /** The stream of the other side it is joined with, or NULL. */
 struct dp_stream *dp_stream_peer(const struct dp_stream *s);

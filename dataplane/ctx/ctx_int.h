@@ -93,6 +93,8 @@ enum gw_err dp_media_open(struct dp_ctx *c, struct dp_stream *s, bool is_client)
 void dp_media_try_start(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);
 void dp_media_check_dtls(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);
 void dp_media_close(struct dp_ctx *c, struct dp_stream *s);
+/** What its agent waits for has changed. */
+void dp_media_arm_ice(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);
 
 /* events.c: what the controller asked to be told. */
 /** The whole list anew (M-9), taken over; n 0: none. */

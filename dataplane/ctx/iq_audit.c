@@ -235,7 +235,8 @@ static void audit_term(struct dp_exec *e, const struct iq_cmd *cmd, const struct
 	if (wants(cmd, IQ_AUDIT_SIGNALS, IQ_SG_STUN_SERVER))
 		audit_signals(e, r, t);
 	if (cmd->audit & IQ_AUDIT_STATE)
-		r->has_service_state = r->is_in_service = true;
+		r->has_service_state = true;
+	r->is_in_service = !t->realm->faults;
 	if (cmd->audit & IQ_AUDIT_PACKAGES)
 		dp_exec_put_packages(r);
 }

@@ -260,8 +260,13 @@ static void action(struct dp_iq *q, const struct iq_action *a, struct iq_action 
 			*stop = true;
 			return;
 		}
+	if (id == IQ_CONTEXT_CHOOSE && q->lock != DP_UNLOCKED) {
+		out->error = 503;
+		*stop = true;
+		return;
+	}
 	if (id == IQ_CONTEXT_CHOOSE) {
-		if (dp_ctx_create(q->ctx, q->now_ms, &e.cx)) {
+		if (dp_ctx_create(q->ctx, q->now_ms, a->is_emergency || a->priority == IQ_PRIORITY_MAX, &e.cx)) {
 			dp_iq_root_refused(q);
 			out->error = 412;
 			*stop = true;

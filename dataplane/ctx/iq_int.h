@@ -19,9 +19,11 @@ struct dp_controller {
 struct dp_iq_root {
 	uint32_t events_id;
 	uint32_t ito_ms;                /* it/ito: mit; 0: not asked for */
-	bool wants_overload;
+	bool wants_overload, wants_congestion, wants_realms;
+	uint8_t reduction;              /* chp: last reported, per cent; 0: none */
+	uint64_t reduction_ms;          /* when */
 	uint64_t overload_until_ms;     /* not reported again before */
-	struct gw_timer ito_timer;
+	struct gw_timer ito_timer, congestion_timer;
 };
 
 struct dp_iq {
@@ -36,6 +38,9 @@ struct dp_iq {
 	unsigned controller;            /* index of the one we are registered with, or try */
 	struct gw_timer reg_timer;
 	struct dp_iq_root root;
+	enum dp_lock lock;
+	uint64_t lock_until_ms;
+	struct gw_timer lock_timer;
 	enum iq_method reg_method;
 	unsigned reg_reason;
 	unsigned n_failures;            /* of registrations, since the last that was accepted */
@@ -72,6 +77,14 @@ void dp_exec_modify_root(struct dp_exec *e, const struct iq_cmd *cmd);
 void dp_iq_root_heard(struct dp_iq *q);
 /** A call was refused for want of room. */
 void dp_iq_root_refused(struct dp_iq *q);
+/** The service state of a realm has changed (ipra/arc). */
+void dp_iq_root_realm(struct dp_iq *q, const struct dp_realm *r);
+/** What was asked for is asked for no more. */
+void dp_iq_root_clear(struct dp_iq *q);
+
+/* iq_service.c */
+/** A controller has registered us: it hears which interfaces are out of service. */
+void dp_iq_service_told(struct dp_iq *q);
 
 /** Execute one request; *reply is in the arena. */
 void dp_iq_execute(struct dp_iq *q, const struct iq_txn *req, struct iq_txn *reply);

@@ -86,6 +86,8 @@ void dp_iq_on_register(struct gw_timer *timer, uint64_t now_ms)
 	char addr[GW_ADDR_STR_BYTES];
 
 	q->now_ms = now_ms;
+	if (q->lock == DP_LOCKED)
+		return;
 	q->is_registered = false;
 	if (!dp_iq_link_dial(q))
 		return;
@@ -150,6 +152,7 @@ void dp_iq_registered_reply(struct dp_iq *q, const struct iq_txn *t)
 	dp_iq_link_keep_current(q);
 	GW_LOG_NOTICE(q->c.log, "iq.registered", "controller=%s version=%u",
 		gw_addr_str(&q->c.controllers[q->controller], addr), q->version);
+	dp_iq_service_told(q);
 	dp_iq_send_held(q);
 }
 

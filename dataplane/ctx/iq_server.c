@@ -272,7 +272,8 @@ void dp_iq_free(struct dp_iq *q)
 	if (!q)
 		return;
 	gw_timer_stop(q->c.timers, &q->reg_timer);
-	gw_timer_stop(q->c.timers, &q->root.ito_timer);
+	dp_iq_root_clear(q);
+	gw_timer_stop(q->c.timers, &q->lock_timer);
 	iq_xact_dispose(&q->xact);
 	gw_arena_reset(&q->arena);
 	iq_net_free(q->net);

@@ -54,6 +54,16 @@ unsigned dp_iq_poll(struct dp_iq *q, uint64_t now_ms);
 int dp_iq_fd(const struct dp_iq *q);
 bool dp_iq_registered(const struct dp_iq *q);
 const uint64_t *dp_iq_counters(const struct dp_iq *q);
+enum dp_lock { DP_UNLOCKED, DP_DRAINING, DP_LOCKED };
+/**
+ * No new contexts; out of service when the last has ended, or after so many seconds (0: at once): what is left then ends.
+ * The controller is told (ServiceChange Graceful, then Forced, 905).
+ */
+void dp_iq_lock(struct dp_iq *q, uint32_t delay_s, uint64_t now_ms);
+void dp_iq_unlock(struct dp_iq *q, uint64_t now_ms);
+enum dp_lock dp_iq_lock_state(const struct dp_iq *q);
+/** A realm goes out of service, or this is no reason any more why it is: its interface and ipra tell the controller. */
+void dp_iq_realm_fault(struct dp_iq *q, struct dp_realm *r, enum dp_realm_fault fault, bool is_out, uint64_t now_ms);
 /** Tell the controller that we leave (ServiceChange Forced 905); best effort. */
 void dp_iq_goodbye(struct dp_iq *q);
 void dp_iq_free(struct dp_iq *q);

@@ -235,24 +235,115 @@ void dp_media_try_start(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 
 /* ---- ICE ------------------------------------------------------------------------------------------- */
 
-static void on_consent_timer(struct gw_timer *timer, uint64_t now_ms)
+void dp_media_arm_ice(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 {
-	struct dp_stream *s = GW_CONTAINER(timer, struct dp_access, consent_timer)->stream;
-	struct dp_ctx *c = dp_stream_tables(s);
+	uint64_t due = dp_ice_deadline(&s->access->ice);
 
-	if (!dp_ice_consent_expired(&s->access->ice, now_ms))
-		return;
-	c->ctr[ctx_consent_lost]++;
-	GW_LOG_NOTICE(c->c.log, "consent.lost", "ctx=%u term=%s stream=%u", LOG_OF(s));
-	dp_publish_gate(c, s, now_ms);	/* the deadline has passed already; this makes it plain */
-	notify(c, s, IQ_EV_CONSENT, NULL, NULL);
-	notify(c, s, IQ_EV_X_CONSENT, "state", "lost");
+	if (due == UINT64_MAX)
+		gw_timer_stop(c->c.timers, &s->access->ice_timer);
+	else
+		(void)gw_timer_arm(c->c.timers, &s->access->ice_timer, due > now_ms ? due : now_ms);
+}
+
+static struct iq_param param(const char *name, struct gw_sv value)
+{
+	return (struct iq_param){ .name = gw_sv_cstr(name), .value = value };
+}
+
+static void notify_params(struct dp_ctx *c, struct dp_stream *s, enum iq_name event, const struct iq_param *p, unsigned n)
+{
+	c->c.ops.notify(c->c.ops.user, s->term, s, event, p, n);
+}
+
+/* F-59: the pair, as the two ends of it and as "local remote". */
+static void notify_selected(struct dp_ctx *c, struct dp_stream *s, const struct gw_addr *remote)
+{
+	char text[2 * GW_ADDR_STR_BYTES];
+	struct gw_buf b = gw_buf(text, sizeof(text));
+	struct gw_addr local = c->c.laddrs[s->laddr].ip;
+	struct gw_sv pair, l, r;
+
+	local.port = s->port;
+	gw_addr_put(&b, &local);
+	gw_buf_putc(&b, ' ');
+	gw_addr_put(&b, remote);
+	pair = gw_buf_sv(&b);
+	gw_sv_cut(pair, ' ', &l, &r);
+	notify_params(c, s, IQ_EV_X_ICE, (struct iq_param[]){ param("res", GW_SV("selected")), param("lcand", l), param("rcand", r) }, 3);
+	notify_params(c, s, IQ_EV_ICE_RESULT, (struct iq_param[]){ param("ccresult", GW_SV("succeeded")), param("pair", pair) }, 2);
+}
+
+static void notify_prflx(struct dp_ctx *c, struct dp_stream *s, const struct gw_addr *remote)
+{
+	char text[128];
+	struct gw_buf b = gw_buf(text, sizeof(text));
+
+	ice_candidate_put_prflx(&b, remote, ICE_PRIORITY_PRFLX);
+	notify_params(c, s, IQ_EV_NEW_PRFLX, (struct iq_param[]){ param("cand", gw_buf_sv(&b)) }, 1);
+}
+
+static void on_ice(struct dp_ctx *c, struct dp_stream *s, enum dp_ice_event ev, const struct gw_addr *src, uint64_t now_ms)
+{
+	char addr[GW_ADDR_STR_BYTES];
+
+	switch (ev) {
+	case DP_ICE_EV_SELECTED:
+		GW_LOG_INFO(c->c.log, "ice.selected", "ctx=%u term=%s stream=%u remote=%s", LOG_OF(s),
+			gw_addr_str(src, addr));
+		dp_publish(c, s, now_ms);
+		(void)path_to(c, s, src, now_ms, &s->access->dtls_path);	/* a handshake that began elsewhere goes on here */
+		notify_selected(c, s, src);
+		dp_media_try_start(c, s, now_ms);
+		break;
+	case DP_ICE_EV_CONSENT:
+		dp_publish(c, s, now_ms);	/* the gate, and next hops: one unused for long may become another host's */
+		break;
+	case DP_ICE_EV_PRFLX:
+		notify_prflx(c, s, src);
+		break;
+	case DP_ICE_EV_LOST:
+		c->ctr[ctx_consent_lost]++;
+		GW_LOG_NOTICE(c->c.log, "consent.lost", "ctx=%u term=%s stream=%u", LOG_OF(s));
+		dp_publish_gate(c, s, now_ms);	/* the deadline has passed already; this makes it plain */
+		notify(c, s, IQ_EV_CONSENT, NULL, NULL);
+		notify(c, s, IQ_EV_X_CONSENT, "state", "lost");
+		break;
+	case DP_ICE_EV_FAILED:
+		c->ctr[ctx_ice_failed]++;
+		GW_LOG_NOTICE(c->c.log, "ice.failed", "ctx=%u term=%s stream=%u", LOG_OF(s));
+		notify(c, s, IQ_EV_ICE_RESULT, "ccresult", "failed");
+		notify(c, s, IQ_EV_X_ICE, "res", "failed");
+		break;
+	case DP_ICE_EV_NONE:
+	case DP_ICE_EV_VALID:
+		break;
+	}
+}
+
+static void on_ice_timer(struct gw_timer *timer, uint64_t now_ms)
+{
+	struct dp_stream *s = GW_CONTAINER(timer, struct dp_access, ice_timer)->stream;
+	struct dp_ctx *c = dp_stream_tables(s);
+	struct dp_ice *ice = &s->access->ice;
+	char bytes[DP_STUN_MAX_BYTES];
+	struct gw_buf out = gw_buf(bytes, sizeof(bytes));
+	struct dp_path path;
+	struct gw_addr to;
+
+	on_ice(c, s, dp_ice_tick(ice, now_ms), NULL, now_ms);
+	while (dp_ice_poll(ice, c->c.ice, now_ms, &out, &to)) {
+		if (!path_to(c, s, &to, now_ms, &path))
+			continue;	/* as if it were lost on its way */
+		send_udp(c, &path, gw_buf_sv(&out));
+		c->ctr[ctx_ice_sent]++;
+	}
+	dp_media_arm_ice(c, s, now_ms);
 }
 
 static void input_stun(struct dp_ctx *c, struct dp_stream *s, const struct dp_punt_info *i,
 	struct gw_sv d, uint64_t now_ms)
 {
-	char bytes[DP_STUN_MAX_BYTES], addr[GW_ADDR_STR_BYTES];
+	char bytes[DP_STUN_MAX_BYTES];
 	struct gw_buf reply = gw_buf(bytes, sizeof(bytes));
 	struct dp_path path;
 	enum dp_ice_event ev;
@@ -265,25 +356,8 @@ static void input_stun(struct dp_ctx *c, struct dp_stream *s, const struct dp_pu
 	}
 	if (reply.len && path_to(c, s, &i->src, now_ms, &path))
 		send_udp(c, &path, gw_buf_sv(&reply));
-	switch (ev) {
-	case DP_ICE_EV_SELECTED:
-		GW_LOG_INFO(c->c.log, "ice.selected", "ctx=%u term=%s stream=%u remote=%s", LOG_OF(s),
-			gw_addr_str(&i->src, addr));
-		dp_publish(c, s, now_ms);
-		(void)path_to(c, s, &i->src, now_ms, &s->access->dtls_path);	/* a handshake that began elsewhere goes on here */
-		(void)gw_timer_arm(c->c.timers, &s->access->consent_timer, s->access->ice.consent_until_ms);
-		notify(c, s, IQ_EV_X_ICE, "res", "selected");
-		notify(c, s, IQ_EV_ICE_RESULT, "ccresult", "succeeded");
-		dp_media_try_start(c, s, now_ms);
-		break;
-	case DP_ICE_EV_CONSENT:
-		dp_publish(c, s, now_ms);	/* the gate, and next hops: one unused for long may become another host's */
-		(void)gw_timer_arm(c->c.timers, &s->access->consent_timer, s->access->ice.consent_until_ms);
-		break;
-	case DP_ICE_EV_NONE:
-	case DP_ICE_EV_VALID:
-		break;
-	}
+	on_ice(c, s, ev, &i->src, now_ms);
+	dp_media_arm_ice(c, s, now_ms);
 }
 
 /* ---- RTCP ------------------------------------------------------------------------------------------ */
@@ -383,7 +457,7 @@ enum gw_err dp_media_open(struct dp_ctx *c, struct dp_stream *s, bool is_client)
 	s->access = a;
 	a->stream = s;
 	a->dtls_timer.fn = on_dtls_timer;
-	a->consent_timer.fn = on_consent_timer;
+	a->ice_timer.fn = on_ice_timer;
 	a->dtls_forget_ms = UINT64_MAX;
 	if ((err = dp_dtls_new(&a->dtls, c->c.dtls, is_client, dtls_send, s)))
 		dp_media_close(c, s);
@@ -395,7 +469,7 @@ void dp_media_close(struct dp_ctx *c, struct dp_stream *s)
 	struct dp_access *a = s->access;
 
 	gw_timer_stop(c->c.timers, &a->dtls_timer);
-	gw_timer_stop(c->c.timers, &a->consent_timer);
+	gw_timer_stop(c->c.timers, &a->ice_timer);
 	if (a->dtls)
 		dp_dtls_close(a->dtls);
 	dp_dtls_free(a->dtls);

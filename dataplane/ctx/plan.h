@@ -24,10 +24,25 @@ struct dp_stream_plan {
 	struct dp_fingerprint fps[DP_FINGERPRINTS_MAX];
 	unsigned n_fps;
 	bool asks_ice;                   /* new credentials: at Add, or at an ICE restart (F-61) */
+	bool is_lite;                    /* asks_ice: the reply says a=ice-lite */
 	char ufrag[DP_UFRAG_CHARS + 1], pwd[DP_PWD_CHARS + 1];
 	/* made ahead, so that the commit cannot fail */
 	struct gw_sv reply;              /* completed Local */
 	struct dp_sdp_kept *kept_local, *kept_remote;
+};
+
+/* A signal of ICE; stream 0: of all. */
+struct dp_ice_order {
+	enum iq_name signal;
+	uint16_t stream;
+};
+
+/* What becomes of the ICE of a stream that sends checks. */
+struct dp_ice_plan {
+	struct dp_stream *stream;
+	bool checks, again, consent;
+	const struct sdp_line *remote;   /* NULL: not known yet */
+	char *pwd;                       /* the peer's; owned until it is committed */
 };
 
 struct dp_plan {
@@ -42,6 +57,10 @@ struct dp_plan {
 	bool has_latch;                  /* ipnapt/latch, of this stream; 0: of all */
 	uint16_t latch_stream;
 	enum dp_latch latch;
+	struct dp_ice_order ice_orders[IQ_MAX_SIGNALS];
+	unsigned n_ice_orders;
+	struct dp_ice_plan *ice;         /* [n_ice], once the streams are made */
+	unsigned n_ice;
 	unsigned code;
 	const char *text;
 };
@@ -51,6 +70,12 @@ enum gw_err dp_plan_refuse(struct dp_plan *p, unsigned code, const char *text);
 /* apply_control.c, for dp_plan_read */
 enum gw_err dp_plan_read_control(struct dp_plan *p, struct dp_stream_plan *sp);
 enum gw_err dp_plan_read_signals(struct dp_plan *p);
+/* apply_ice.c */
+enum gw_err dp_plan_read_ice_signal(struct dp_plan *p, const struct iq_item *it);
+bool dp_plan_orders(const struct dp_plan *p, uint16_t stream, enum iq_name signal);
+enum gw_err dp_plan_prepare_ice(struct dp_plan *p);
+void dp_plan_undo_ice(struct dp_plan *p);
+void dp_commit_ice(struct dp_ctx *c, struct dp_plan *p, uint64_t now_ms);
 /** Reads only. On failure code and text say why. */
 enum gw_err dp_plan_read(struct dp_ctx *c, struct dp_plan *p);
 

@@ -69,3 +69,8 @@ unsigned dp_port_in_use(const struct dp_port_pool *p)
 {
 	return p->in_use;
 }
+
+unsigned dp_port_total(const struct dp_port_pool *p)
+{
+	return p->n_pairs;
+}

@@ -24,5 +24,6 @@ enum gw_err dp_port_take(struct dp_port_pool *p, uint64_t now_ms,
 	bool (*fits)(void *user, uint16_t port), void *user, uint16_t *port) GW_NODISCARD;
 void dp_port_give_back(struct dp_port_pool *p, uint16_t port, uint64_t now_ms);
 unsigned dp_port_in_use(const struct dp_port_pool *p);
+unsigned dp_port_total(const struct dp_port_pool *p);
 
 #endif

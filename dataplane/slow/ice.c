@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ICE-lite: pairs are learnt from authenticated checks, selected by the peer, kept by consent. */
-#include "dataplane/slow/ice.h"
+/* Pairs are learnt from authenticated checks, selected by the peer (ICE-lite) or with it (full), kept by consent. */
+#include "dataplane/slow/ice_int.h"
 
 #include <stdlib.h>
 
@@ -9,6 +9,9 @@
 static void cred_clear(struct dp_ice_cred *c)
 {
 	free(c->remote_ufrag);
+	if (c->remote_pwd)
+		explicit_bzero(c->remote_pwd, strlen(c->remote_pwd));
+	free(c->remote_pwd);
 	explicit_bzero(c->pwd, sizeof(c->pwd));
 	*c = (struct dp_ice_cred){ 0 };
 }
@@ -24,7 +27,7 @@ static void cred_set(struct dp_ice_cred *c, const char *ufrag, const char *pwd)
 
 void dp_ice_init(struct dp_ice *ice, const char *ufrag, const char *pwd, uint32_t consent_timeout_ms)
 {
-	memset(ice, 0, sizeof(*ice));
+	*ice = (struct dp_ice){ .full = ice->full };	/* reserved ahead of this */
 	cred_set(&ice->cred, ufrag, pwd);
 	ice->selected = -1;
 	ice->consent_timeout_ms = consent_timeout_ms ? consent_timeout_ms : DP_ICE_CONSENT_MS;
@@ -45,6 +48,7 @@ void dp_ice_clear(struct dp_ice *ice)
 	drop_previous(ice);
 	cred_clear(&ice->cred);
 	free(ice->pairs);
+	free(ice->full);
 	memset(ice, 0, sizeof(*ice));
 	ice->selected = -1;
 }
@@ -67,6 +71,8 @@ void dp_ice_restart(struct dp_ice *ice, const char *ufrag, const char *pwd)
 	}
 	cred_set(&ice->cred, ufrag, pwd);
 	ice->generation++;
+	if (ice->full)
+		dp_ice_full_restart(ice);
 }
 
 enum gw_err dp_ice_set_remote(struct dp_ice *ice, struct gw_sv remote_ufrag)
@@ -150,7 +156,7 @@ static bool should_select(const struct dp_ice *ice, int i, uint64_t previous_nom
 		(previous_nomination_ms && previous_nomination_ms > s->last_nominated_ms);
 }
 
-static void renew_consent(struct dp_ice *ice, uint64_t now_ms)
+void dp_ice_renew_consent(struct dp_ice *ice, uint64_t now_ms)
 {
 	ice->consent = DP_ICE_CONSENT_VALID;
 	ice->consent_until_ms = now_ms + ice->consent_timeout_ms;
@@ -174,85 +180,135 @@ static void forget_previous(struct dp_ice *ice)
 
 static enum dp_ice_event select_pair(struct dp_ice *ice, int i, uint64_t now_ms)
 {
-	bool is_same = ice->selected == i && ice->consent == DP_ICE_CONSENT_VALID;
+	bool ends_restart = ice->has_previous && ice->pairs[i].generation == ice->generation;
+	/* the pair of a restart is told, although it may be the one that was */
+	bool is_same = ice->selected == i && ice->consent == DP_ICE_CONSENT_VALID && !ends_restart;
 
 	ice->selected = (int8_t)i;
-	if (ice->has_previous && ice->pairs[i].generation == ice->generation)
+	if (ends_restart)
 		forget_previous(ice);
-	renew_consent(ice, now_ms);
+	dp_ice_renew_consent(ice, now_ms);
 	return is_same ? DP_ICE_EV_CONSENT : DP_ICE_EV_SELECTED;
+}
+
+int dp_ice_learn(struct dp_ice *ice, const struct gw_addr *remote, bool *is_new)
+{
+	int i = find_pair(ice, remote);
+
+	*is_new = i < 0;
+	if (i < 0 && (i = take_slot(ice)) >= 0)
+		ice->pairs[i] = (struct dp_ice_pair){ .remote = *remote };
+	return i;
+}
+
+enum dp_ice_event dp_ice_nominate(struct dp_ice *ice, int i, uint64_t now_ms)
+{
+	struct dp_ice_pair *p = &ice->pairs[i];
+	uint64_t before = p->last_nominated_ms;
+
+	p->is_nominated = true;
+	/* 0 means never; a check in the first millisecond of the clock counts as the second */
+	p->last_nominated_ms = now_ms ? now_ms : 1;
+	return i == ice->selected || should_select(ice, i, before) ? select_pair(ice, i, now_ms) : DP_ICE_EV_NONE;
+}
+
+/* @return may this check nominate? A full agent lets it when its own has succeeded (RFC 8445 7.3.1.5). */
+static bool check_of_peer(struct dp_ice *ice, const struct dp_ice_check *c, const struct gw_addr *src, bool is_current,
+	uint64_t now_ms, enum dp_ice_event *ev)
+{
+	enum ice_event happened;
+
+	if (!is_current || !ice->full || !ice->full->has_checks)
+		return c->use_candidate;
+	happened = ice_checks_request(&ice->full->checks, src, c->priority, c->use_candidate, now_ms);
+	if (happened == ICE_EV_NEW_PRFLX)
+		*ev = DP_ICE_EV_PRFLX;
+	return happened == ICE_EV_NOMINATED;
 }
 
 static enum gw_err accept_check(struct dp_ice *ice, const struct dp_ice_check *c,
 	const struct gw_addr *src, uint16_t laddr, bool is_current, uint64_t now_ms, enum dp_ice_event *ev)
 {
-	int i = find_pair(ice, src);
 	struct dp_ice_pair *p;
-	uint64_t before;
+	bool is_new;
+	int i = dp_ice_learn(ice, src, &is_new);
 
-	if (i < 0) {
-		i = take_slot(ice);
-		if (i < 0)
-			return GW_ENOMEM;
-		ice->pairs[i] = (struct dp_ice_pair){ .remote = *src };
+	if (i < 0)
+		return GW_ENOMEM;
+	if (is_new)
 		*ev = DP_ICE_EV_VALID;
-	}
 	p = &ice->pairs[i];
 	p->laddr = laddr;
 	p->last_check_ms = now_ms;
 	p->generation = is_current ? ice->generation : (uint8_t)(ice->generation - 1);
 	if (c->priority > p->priority)
 		p->priority = c->priority;
-	if (c->use_candidate) {
-		before = p->last_nominated_ms;
-		p->is_nominated = true;
-		/* 0 means never; a check in the first millisecond of the clock counts as the second */
-		p->last_nominated_ms = now_ms ? now_ms : 1;
-		if (i == ice->selected || should_select(ice, i, before))
-			*ev = select_pair(ice, i, now_ms);
-	} else if (i == ice->selected && ice->consent == DP_ICE_CONSENT_VALID) {
+	if (check_of_peer(ice, c, src, is_current, now_ms, ev)) {
+		enum dp_ice_event done = dp_ice_nominate(ice, i, now_ms);
+
+		if (done != DP_ICE_EV_NONE)
+			*ev = done;
+	} else if (i == ice->selected && ice->consent == DP_ICE_CONSENT_VALID && !(ice->full && ice->full->asks_consent)) {
 		/* consent comes back only with a nomination or a restart once it was lost (F-65) */
-		renew_consent(ice, now_ms);
+		dp_ice_renew_consent(ice, now_ms);
 		*ev = DP_ICE_EV_CONSENT;
 	}
 	return GW_OK;
+}
+
+/* Who is lite, or has no list yet, is controlled whatever the peer says (RFC 8445 6.1.1, 7.3.1.1). */
+static bool yield_role(void *user, bool is_peer_controlling, uint64_t tie)
+{
+	struct dp_ice *ice = user;
+
+	if (!ice->full || !ice->full->has_checks)
+		return is_peer_controlling;
+	return is_peer_controlling != ice->full->checks.is_controlling || ice_checks_conflict(&ice->full->checks, tie);
+}
+
+static enum gw_err take_check(struct dp_ice *ice, const struct dp_ice_check *c, const struct gw_addr *src, uint16_t laddr,
+	uint64_t now_ms, enum dp_ice_event *ev)
+{
+	bool is_current = gw_sv_eq(c->local_ufrag, gw_sv_cstr(ice->cred.ufrag));
+	const struct dp_ice_cred *cred = is_current ? &ice->cred : ice->previous;
+
+	if (cred->remote_ufrag && !gw_sv_eq(c->remote_ufrag, gw_sv_cstr(cred->remote_ufrag)))
+		return GW_EAUTH;
+	ice->n_checks++;
+	return accept_check(ice, c, src, laddr, is_current, now_ms, ev);
+}
+
+static enum gw_err counted(struct dp_ice *ice, enum gw_err err, struct gw_buf *reply)
+{
+	if (err == GW_EAUTH)
+		ice->n_auth_failures++;
+	else if (err && err != GW_ENOMEM)
+		ice->n_bad++;
+	if (err)
+		reply->len = 0;
+	return err;
 }
 
 enum gw_err dp_ice_input(struct dp_ice *ice, struct dp_ice_msg *im, struct gw_sv datagram,
 	const struct gw_addr *src, uint16_t laddr, uint64_t now_ms, struct gw_buf *reply,
 	enum dp_ice_event *ev)
 {
-	const struct dp_ice_cred *cred;
+	const struct dp_ice_check_ops ops = { password_of, yield_role, ice };
+	uint8_t id[DP_STUN_ID_BYTES];
 	struct dp_ice_check c;
 	enum gw_err err;
-	bool is_current;
 
 	*ev = DP_ICE_EV_NONE;
-	err = dp_ice_msg_check(im, datagram, src, password_of, ice, &c, reply);
-	if (err) {
-		if (err == GW_EAUTH)
-			ice->n_auth_failures++;
-		else
-			ice->n_bad++;
-		reply->len = 0;
-		return err;
-	}
+	if (dp_ice_msg_is_response(datagram, id))
+		return counted(ice, dp_ice_response(ice, im, datagram, id, src, now_ms, ev), reply);
+	err = dp_ice_msg_check(im, datagram, src, &ops, &c, reply);
+	if (err)
+		return counted(ice, err, reply);
 	if (c.role_conflict || c.priority == 0) {
 		ice->n_role_conflicts += c.role_conflict;
 		return GW_OK;	/* answered with an error: not a check */
 	}
-	is_current = gw_sv_eq(c.local_ufrag, gw_sv_cstr(ice->cred.ufrag));
-	cred = is_current ? &ice->cred : ice->previous;
-	if (cred->remote_ufrag && !gw_sv_eq(c.remote_ufrag, gw_sv_cstr(cred->remote_ufrag))) {
-		ice->n_auth_failures++;
-		reply->len = 0;
-		return GW_EAUTH;
-	}
-	ice->n_checks++;
-	err = accept_check(ice, &c, src, laddr, is_current, now_ms, ev);
-	if (err)
-		reply->len = 0;
-	return err;
+	return counted(ice, take_check(ice, &c, src, laddr, now_ms, ev), reply);
 }
 
 bool dp_ice_is_valid(const struct dp_ice *ice, const struct gw_addr *src)
@@ -265,11 +321,25 @@ const struct dp_ice_pair *dp_ice_selected(const struct dp_ice *ice)
 	return ice->selected >= 0 ? &ice->pairs[ice->selected] : NULL;
 }
 
-bool dp_ice_consent_expired(struct dp_ice *ice, uint64_t now_ms)
+uint64_t dp_ice_deadline(const struct dp_ice *ice)
 {
-	if (ice->consent != DP_ICE_CONSENT_VALID || now_ms < ice->consent_until_ms)
-		return false;
-	ice->consent = DP_ICE_CONSENT_LOST;
-	ice->consent_until_ms = UINT64_MAX;
-	return true;
+	uint64_t due = ice->consent_until_ms, at;
+
+	if (ice->full && ice->full->has_checks && (at = ice_checks_deadline(&ice->full->checks)) < due)
+		due = at;
+	if (ice->full && ice->full->asks_consent && ice->consent == DP_ICE_CONSENT_VALID && ice->full->consent.next_ms < due)
+		due = ice->full->consent.next_ms;
+	return due;
+}
+
+enum dp_ice_event dp_ice_tick(struct dp_ice *ice, uint64_t now_ms)
+{
+	if (ice->consent == DP_ICE_CONSENT_VALID && now_ms >= ice->consent_until_ms) {
+		ice->consent = DP_ICE_CONSENT_LOST;
+		ice->consent_until_ms = UINT64_MAX;
+		return DP_ICE_EV_LOST;
+	}
+	if (ice->full && ice->full->has_checks && ice_checks_give_up(&ice->full->checks, now_ms) == ICE_EV_FAILED)
+		return DP_ICE_EV_FAILED;
+	return DP_ICE_EV_NONE;
 }

@@ -18,11 +18,20 @@ struct dp_ice_check {
 	struct gw_sv local_ufrag, remote_ufrag;   /* of USERNAME "local:remote" */
 	uint32_t priority;
 	bool use_candidate;
-	bool role_conflict;                       /* peer claims controlled: our reply is a 487 */
+	bool role_conflict;                       /* peer claims our role: our reply is a 487 */
 };
 
-/** Our password for this ufrag, or an empty slice when unknown; valid until the next call. */
-typedef struct gw_sv (*dp_ice_pwd_fn)(void *user, struct gw_sv local_ufrag);
+/** What the check of a datagram asks its caller. */
+struct dp_ice_check_ops {
+	/** Our password for this ufrag, or an empty slice when unknown; valid until the next call. */
+	struct gw_sv (*password)(void *user, struct gw_sv local_ufrag);
+	/**
+	 * An authenticated peer claims to be controlling, or controlled, with this tie-breaker.
+	 * @return false: that is our role, and it stays so: 487 (RFC 8445 7.3.1.1)
+	 */
+	bool (*yield)(void *user, bool is_peer_controlling, uint64_t tie);
+	void *user;
+};
 
 /**
  * Check one datagram (USERNAME, MESSAGE-INTEGRITY, FINGERPRINT) and build its answer.
@@ -34,7 +43,34 @@ typedef struct gw_sv (*dp_ice_pwd_fn)(void *user, struct gw_sv local_ufrag);
  *         GW_EBADMSG: not a Binding request fit for ICE, no reply (threat M10)
  */
 enum gw_err dp_ice_msg_check(struct dp_ice_msg *im, struct gw_sv datagram,
-	const struct gw_addr *src, dp_ice_pwd_fn pwd, void *user, struct dp_ice_check *out,
+	const struct gw_addr *src, const struct dp_ice_check_ops *ops, struct dp_ice_check *out,
 	struct gw_buf *reply) GW_NODISCARD;
+
+#define DP_STUN_ID_BYTES 12
+
+/** A Binding request of ours: a connectivity check, or a consent check. */
+struct dp_ice_ask {
+	struct gw_sv local_ufrag, remote_ufrag, remote_pwd;
+	uint32_t priority;
+	uint64_t tie;
+	bool is_controlling, use_candidate;
+};
+/**
+ * @param id      in: of the request that is repeated; out: the one that was written
+ * @param is_new  take a new, random id
+ * @return GW_OK; GW_ENOSPC
+ */
+enum gw_err dp_ice_msg_ask(struct dp_ice_msg *im, const struct dp_ice_ask *ask, bool is_new,
+	uint8_t id[DP_STUN_ID_BYTES], struct gw_buf *out) GW_NODISCARD;
+
+/** Is it a whole STUN response to a Binding request? Its transaction id then; nothing is authenticated yet. */
+bool dp_ice_msg_is_response(struct gw_sv datagram, uint8_t id[DP_STUN_ID_BYTES]);
+/**
+ * The response to a request of ours that was protected with this password.
+ * @param code  0: success; else that of the error
+ * @return GW_OK; GW_EAUTH: wrong integrity; GW_EBADMSG
+ */
+enum gw_err dp_ice_msg_response(struct dp_ice_msg *im, struct gw_sv datagram, struct gw_sv remote_pwd,
+	unsigned *code) GW_NODISCARD;
 
 #endif

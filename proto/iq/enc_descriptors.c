@@ -137,7 +137,9 @@ static void services(struct iq_enc *e, const struct iq_cmd *c)
 	static const char *const reasons[] = { "Service Restored", "Cold Boot", "Warm Boot",
 		"MGC Directed Change", "Termination malfunctioning", "Termination taken out of service",
 		"Loss of lower layer connectivity", "Transmission failure", "MG impending failure",
-		"MGC impending failure" };
+		"MGC impending failure", "Media capability failure", "Modem capability failure", "Mux capability failure",
+		"Signal capability failure", "Event capability failure", "State loss", "Packages change",
+		"Capability change", "Cancel graceful", "Warm failover", "Cold failover" };
 	bool first = true;
 
 	iq_enc_token(e, H248_TOK_SERVICES);
@@ -150,7 +152,7 @@ static void services(struct iq_enc *e, const struct iq_cmd *c)
 		iq_enc_comma(e, &first);
 		iq_enc_token(e, H248_TOK_REASON);
 		gw_buf_printf(e->b, "=\"%03u %s\"", c->sc.reason,
-			c->sc.reason >= 900 && c->sc.reason < 910 ? reasons[c->sc.reason - 900] : "");
+			c->sc.reason >= 900 && c->sc.reason < 900 + sizeof(reasons) / sizeof(reasons[0]) ? reasons[c->sc.reason - 900] : "");
 	}
 	if (c->sc.delay_s) {
 		iq_enc_comma(e, &first);

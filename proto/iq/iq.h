@@ -19,6 +19,7 @@
 #define IQ_MAX_EVENTS 16
 #define IQ_MAX_SIGNALS 8
 #define IQ_MAX_PARAMS 8
+#define IQ_PRIORITY_MAX 15          /* of a context; 0: the lowest */
 #define IQ_CONTEXT_NULL 0u          /* "-" */
 #define IQ_CONTEXT_CHOOSE 0xfffffffeu
 #define IQ_CONTEXT_ALL 0xffffffffu

@@ -9,6 +9,7 @@ A block is a message, or begins with a line of its own:
   @registers-second S  the other controller hears of the gateway within S seconds and answers
   @hup                SIGHUP: a new certificate
   @counter NAME       a counter of the telemetry
+  @order COMMAND      what an operator orders by the telemetry, and what is answered
   @summary NAME ...   what is in use, by the telemetry; worth a wait, as workers let go of flows in their own time"""
 import glob, json, os, re, signal, socket, subprocess, sys, tempfile, time
 
@@ -66,7 +67,7 @@ def telemetry(command):
         t.connect(f"{base}/dpdk/{PREFIX}/dpdk_telemetry.v2")
         t.recv(65536)
         t.send(command.encode())
-        return json.loads(t.recv(1 << 20))[command]
+        return json.loads(t.recv(1 << 20))[command.split(",")[0]]
 
 
 def settled(names):
@@ -92,7 +93,7 @@ def unasked(s, seconds, peer):
         s.settimeout(10)
     tid, kind, term = re.search(r"T=(\d+)\{C=[^{]+\{(N|SC)=([^{]+)", d).groups()
     ctx = re.search(r"C=([^{]+)", d)[1]
-    body = "SC=ROOT{SV{V=3}}" if kind == "SC" else f"N={term}"
+    body = "SC=ROOT{SV{V=3}}" if kind == "SC" and term == "ROOT" else f"{kind}={term}"
     s.sendto(f"!/{1 if kind == 'SC' else 3} [192.0.2.1]:2944 P={tid}{{C={ctx}{{{body}}}}}".encode(), peer)
     return re.sub(r"\bT=\d+", "T=<tid>", d)
 
@@ -108,6 +109,8 @@ def block_played(block, s, second, foreign, peer, masks, process):
         return unasked(s, float(arg), peer) or "nothing"
     if word == "@counter":
         return str(telemetry("/w2gw/drops")[arg])
+    if word == "@order":
+        return json.dumps(telemetry(arg))
     if word == "@summary":
         return settled(arg.split())
     if word == "@hup":

@@ -32,6 +32,8 @@ CASES = [
     (AGW, 'controllers: ["127.0.0.1:2944"]', "controllers: 127.0.0.1", "controllers", "must be a list"),
     (AGW, "profiles: [aead-aes-128-gcm, aes128-cm-hmac-sha1-80]", "profiles: [null-cipher]", "profiles", "unknown SRTP profile"),
     (AGW, "iq:\n", "iqq:\n", "iq", "is missing"),
+    (AGW, "ice: lite", "ice: trickle", "ice", "must be one of"),
+    (CSCF, "  ice: lite", "  ice: half", "ice", "must be one of"),
     (AGW, "names: {}", 'names: {event.nothing: "a/b"}', "event.nothing", "no name of Iq"),
     (AGW, "names: {}", 'names: {event.consent: "a b"}', "event.consent", "package/name"),
     (AGW, "names: {}", "names: [a]", "names", "lines"),

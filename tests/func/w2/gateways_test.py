@@ -145,7 +145,7 @@ def _(t):
     check(n[0] < 12 and n[1] > 13 and t.metrics()["iq_throttled"] > 3, n)
 
 
-@case("all gateways over load: new calls get 503, emergency calls pass (F-75)",
+@case("all gateways over load: new calls get 503, emergency and priority calls pass (F-75)",
       **two(emergency={"ecscf": f"{LO}:{CORE_PORT}", "numbers": ["112"]}))
 def _(t):
     w = ready(t)
@@ -158,6 +158,25 @@ def _(t):
     w.send(request("INVITE", "urn:service:sos", to="<urn:service:sos>", cid="c2", body=WIC_SDP % "actpass"))
     t.core.get("INVITE")
     check(sum(t.mg.adds()) == 1, t.mg.adds())
+    t.invite_in(w, "prio", extra="Resource-Priority: wps.0\n")
+    check(sum(t.mg.adds()) == 2, t.mg.adds())
+    check(any(re.search(r"(PR|Priority) ?= ?15", x[2]) for g in t.mg.g for x in g.seen if x[0] == "add"), "no priority")
+
+
+@case("an interface of a gateway is out of service: its calls end, those of the other go on (2.10)", **two())
+def _(t):
+    w = ready(t)
+    t.invite(w, "c1")
+    t.invite(w, "c2")
+    t.mg.have(1, 1)
+    one = t.mg.g[0]
+    for who, method in (("ip/1/nowhere/*", "Forced"), ("ip/1/c/*", "Forced"), ("ip/1/c/*", "Restart")):
+        one.tx(f"!/3 [{LO}]:{one.port} T={random.randrange(1, 1 << 30)}{{C=*{{SC={who}{{SV{{MT={method},RE=\"906\"}}}}}}}}")
+    t.log_wait(r"iq.interface_up gateway=one terminations=ip/1/c/\* reason=906")
+    r = w.get(503)
+    check(r.header("Call-ID") == "c1", r)
+    t.metric("iq_contexts", 1)
+    t.metric("iq_gateways_up", 2)
 
 
 @case("a gateway dies: its calls end, those of the other go on, new ones go there; then it is back", **two())

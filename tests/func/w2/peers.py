@@ -225,7 +225,7 @@ class Gateway(threading.Thread):
                     'Context = * { Error = 431 { "none" } }') + " }")
             self.note("census", tuple(self.live))
             return
-        if re.match(r"(EG,)?W?-?O?-?A=", body):
+        if re.match(r"((EG|PR=\d+),)*W?-?O?-?A=", body):
             kind, self.ctx = "add", self.ctx + 1
             ctx = self.ctx
             items = [f"Add = ip/1/{side}/{ctx}" + locals_of(part) for side, part in

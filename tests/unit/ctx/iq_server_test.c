@@ -33,6 +33,16 @@ void dp_iq_root_heard(struct dp_iq *q)
 	(void)q;
 }
 
+void dp_iq_root_clear(struct dp_iq *q)
+{
+	(void)q;
+}
+
+void dp_iq_service_told(struct dp_iq *q)
+{
+	(void)q;
+}
+
 void dp_stream_stats(struct dp_ctx *c, const struct dp_stream *s, struct dp_flow_stats *in, struct dp_flow_stats *out)
 {
 	(void)c, (void)s;

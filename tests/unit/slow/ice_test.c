@@ -261,9 +261,9 @@ static void consent_is_lost_30_s_after_the_last_check(void **state)
 	r->now += 20000;
 	assert_int_equal(feed(r, (struct check){ 0 }, &r->a), GW_OK);
 	assert_int_equal(r->ev, DP_ICE_EV_CONSENT);
-	assert_false(dp_ice_consent_expired(&r->ice, r->now + 29999));
-	assert_true(dp_ice_consent_expired(&r->ice, r->now + 30000));
-	assert_false(dp_ice_consent_expired(&r->ice, r->now + 30001));
+	assert_int_equal(dp_ice_tick(&r->ice, r->now + 29999), DP_ICE_EV_NONE);
+	assert_int_equal(dp_ice_tick(&r->ice, r->now + 30000), DP_ICE_EV_LOST);
+	assert_int_equal(dp_ice_tick(&r->ice, r->now + 30001), DP_ICE_EV_NONE);
 	assert_int_equal(r->ice.consent, DP_ICE_CONSENT_LOST);
 }
 
@@ -275,7 +275,7 @@ static void checks_from_elsewhere_do_not_renew_consent(void **state)
 	r->now += 20000;
 	assert_int_equal(feed(r, (struct check){ .priority = PRIO_SRFLX }, &r->b), GW_OK);
 	assert_int_equal(feed(r, (struct check){ .pwd = "wrongwrongwrongwrongwron" }, &r->a), GW_EAUTH);
-	assert_true(dp_ice_consent_expired(&r->ice, r->now + 10000));
+	assert_int_equal(dp_ice_tick(&r->ice, r->now + 10000), DP_ICE_EV_LOST);
 }
 
 static void lost_consent_comes_back_only_with_a_nomination(void **state)
@@ -284,7 +284,7 @@ static void lost_consent_comes_back_only_with_a_nomination(void **state)
 
 	assert_int_equal(feed(r, (struct check){ .use_candidate = true }, &r->a), GW_OK);
 	r->now += 30000;
-	assert_true(dp_ice_consent_expired(&r->ice, r->now));
+	assert_int_equal(dp_ice_tick(&r->ice, r->now), DP_ICE_EV_LOST);
 	assert_int_equal(feed(r, (struct check){ 0 }, &r->a), GW_OK);
 	assert_int_equal(r->ice.consent, DP_ICE_CONSENT_LOST);
 	assert_int_equal(feed(r, (struct check){ .use_candidate = true }, &r->a), GW_OK);
