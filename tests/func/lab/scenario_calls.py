@@ -62,7 +62,7 @@ def run(setting):
             browser.do("click", selector="#hangup")
             browser.in_call("ended")
         with case("everything_is_back_at_its_base_line"):
-            wait_until("base line", lambda: same(base, lab.base_line()), 10)
+            wait_until("base line", lambda: same(base, lab.base_line()), 30)
         with case("both_processes_stop_clean"):
             status = lab.stop()
             check(not any(status.values()), status)

@@ -54,4 +54,4 @@ def run(setting):
             check(took <= 40, f"it took {took:.0f} s")
             check(reasons and all(reasons), f"Reason of the BYEs: {reasons}")
         with case("nothing_is_left_after_the_kill"):
-            wait_until("base line", lambda: same(base, lab.base_line()), 15)
+            wait_until("base line", lambda: same(base, lab.base_line()), 30)

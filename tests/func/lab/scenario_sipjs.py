@@ -174,7 +174,7 @@ def run(setting):
             comes_back(case, lab, name, browser, bob, relay, digest)
         relay.stop()
         with case("nothing_is_left"):
-            wait_until("base line", lambda: same(base, lab.base_line()), 10)
+            wait_until("base line", lambda: same(base, lab.base_line()), 30)
         with case("both_processes_stop_clean"):
             status = lab.stop()
             check(not any(status.values()), status)

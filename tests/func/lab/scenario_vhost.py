@@ -78,4 +78,4 @@ def run(setting):
             heard_both(calls.outgoing(lab, browser, lab.phones["bob"], 2))
         with case("nothing_is_left"):
             wait_until(f"base line, {base} before, {lab.base_line()} after",
-                       lambda: same(base, lab.base_line(), TX_DESCRIPTORS), 10)
+                       lambda: same(base, lab.base_line(), TX_DESCRIPTORS), 30)

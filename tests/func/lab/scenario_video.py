@@ -116,4 +116,4 @@ def run(setting):
             share, _ = bob.heard(alice.tone_hz, since)
             check(share > 0.7, f"the phone heard the tone in {share:.0%}")
         with case("everything_is_back_at_its_base_line"):
-            wait_until("base line", lambda: same(base, lab.base_line()), 10)
+            wait_until("base line", lambda: same(base, lab.base_line()), 30)

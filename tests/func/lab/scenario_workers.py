@@ -28,4 +28,4 @@ def run(setting):
             check(sum(r["handed_over"] for r in rows) > 0, f"handed over {[r['handed_over'] for r in rows]}")
             check(drops["DP_DROP_HANDOVER_RING"] == 0, f"{drops['DP_DROP_HANDOVER_RING']} lost between workers")
         with case("nothing_is_left"):
-            wait_until("base line", lambda: same(base, lab.base_line()), 10)
+            wait_until("base line", lambda: same(base, lab.base_line()), 30)

@@ -145,7 +145,7 @@ const commands = {
 		return true;
 	},
 	click: async ({ selector }) => {
-		await page.click(selector, { timeout: 5000 });
+		await page.click(selector, { timeout: 15000 });
 		return true;
 	},
 	state: () => page.evaluate(() => window.phone.state()),
