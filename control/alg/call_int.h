@@ -42,6 +42,7 @@ struct cp_half {
 struct cp_media_line {
 	uint8_t index;               /* of the m-line */
 	char *local_access, *local_core;   /* Local texts of the gateway */
+	enum sdp_setup wic_setup;    /* DTLS role the WIC has got: kept by later answers (W2-SEC-06); NONE: not yet */
 };
 
 /** An offer in progress: memory of one exchange. */

@@ -149,6 +149,18 @@ static bool is_main(const struct cp_call *c, const struct iq_item *ev)
 	return ev->stream == 0 || line < 0 || ev->stream == line + 1;
 }
 
+/* Data channels beside media: their loss is seen by the ends, and the call goes on. */
+static bool is_lost_data(struct cp_call *c, const struct iq_item *ev)
+{
+	for (unsigned i = 0; i < c->n_lines; i++)
+		if (c->lines[i].index + 1 == ev->stream && !is_main(c, ev) && c->lines[i].local_access &&
+			strstr(c->lines[i].local_access, "m=application ")) {
+			CP_COUNT(call_data_lost);
+			return true;
+		}
+	return false;
+}
+
 static void connected(struct cp_call *c)
 {
 	c->ice_ok = c->dtls_up = true;
@@ -209,15 +221,17 @@ static bool on_iq_notify(void *user, unsigned gateway, uint32_t context, struct 
 		if (gw_sv_ieq(state, GW_SV("up"))) {
 			c->dtls_up |= is_main(c, ev);
 			cp_call_save(c);
-		} else {
+		} else if (!is_lost_data(c, ev)) {
 			cp_call_release(c, 503, "DTLS failed");
 		}
 		break;
 	case IQ_EV_BNC_CHANGE:		/* 4.6; established: there was connectivity, too */
-		if (!gw_sv_ieq(iq_item_param(ev, GW_SV("Type")), GW_SV("Est")))
+		if (gw_sv_ieq(iq_item_param(ev, GW_SV("Type")), GW_SV("Est"))) {
+			if (is_main(c, ev))
+				connected(c);
+		} else if (!is_lost_data(c, ev)) {
 			cp_call_release(c, 503, "DTLS association ended");
-		else if (is_main(c, ev))
-			connected(c);
+		}
 		break;
 	case IQ_EV_CONSENT:
 	case IQ_EV_X_CONSENT:	/* W2-ICE-12: the client may come back within the grace */

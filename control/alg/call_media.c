@@ -12,7 +12,7 @@ static struct sdp_policy policy(const struct cp_conf *c)
 {
 	struct sdp_policy p = { .opus_to_core = c->media.opus_to_core,
 		.accept_bundle = c->media.bundle == CP_BUNDLE_ACCEPT,
-		.dtls_passive = c->media.dtls_role == CP_DTLS_PASSIVE };
+		.relay_data = c->media.data == CP_DATA_RELAY, .dtls_passive = c->media.dtls_role == CP_DTLS_PASSIVE };
 
 	for (unsigned i = 0; i < c->media.n_codecs && p.n_codecs < 16; i++)
 		p.codecs[p.n_codecs++] = gw_sv_cstr(c->media.codecs[i]);
@@ -43,6 +43,14 @@ void cp_media_begin(struct cp_call *c, enum cp_side sender)
 	c->ex.sender = c->ex.offerer = sender;
 }
 
+static enum sdp_setup wic_setup(const struct cp_call *c, unsigned index)
+{
+	for (unsigned i = 0; i < c->n_lines; i++)
+		if (c->lines[i].index == index)
+			return c->lines[i].wic_setup;
+	return SDP_SETUP_NONE;
+}
+
 enum gw_err cp_media_offer(struct cp_call *c, struct gw_sv text, enum cp_side from, const char **why,
 	unsigned *status)
 {
@@ -70,6 +78,9 @@ enum gw_err cp_media_offer(struct cp_call *c, struct gw_sv text, enum cp_side fr
 		*status = 488;
 		return GW_EUNSUPP;
 	}
+	for (unsigned i = 0; from == CP_SIDE_W2 && i < c->ex.offer.n_lines; i++)	/* actpass once more: as it is */
+		if (c->ex.streams[i].is_data && c->ex.offer.lines[i].setup == SDP_SETUP_ACTPASS && wic_setup(c, i))
+			c->ex.streams[i].setup = wic_setup(c, i);
 	return GW_OK;
 }
 
@@ -123,7 +134,25 @@ static enum sdp_setup our_setup(const struct cp_call *c, unsigned i)
 		return SDP_SETUP_PASSIVE;
 	if (l->setup == SDP_SETUP_PASSIVE)
 		return SDP_SETUP_ACTIVE;
+	if (wic_setup(c, i))
+		return sdp_setup_reverse(wic_setup(c, i));
 	return c->alg->s->conf->media.dtls_role == CP_DTLS_PASSIVE ? SDP_SETUP_PASSIVE : SDP_SETUP_ACTIVE;
+}
+
+/* The roles the exchange has given, of every line that crosses. */
+static void keep_roles(struct cp_call *c)
+{
+	for (unsigned i = 0; i < c->n_lines; i++) {
+		struct cp_media_line *l = &c->lines[i];
+		const struct sdp_stream *s = l->index < c->ex.offer.n_lines ? &c->ex.streams[l->index] : NULL;
+
+		if (!s || !s->is_active)
+			continue;
+		if (c->ex.offerer == CP_SIDE_MW)
+			l->wic_setup = c->ex.answer.lines[l->index].setup;
+		else
+			l->wic_setup = sdp_setup_reverse(s->is_data ? s->setup : our_setup(c, l->index));
+	}
 }
 
 static struct iq_stream stream(const struct cp_call *c, unsigned index, const char *realm)
@@ -145,6 +174,14 @@ static enum gw_err keep(struct cp_call *c, enum gw_err err, struct gw_buf *b, st
 	return err ? err : out->len ? GW_OK : GW_ENOMEM;
 }
 
+/* Roles of a data line's gateway ends, by what its sides have said (struct sdp_stream); actpass: not known yet. */
+static enum sdp_setup data_setup(const struct cp_call *c, const struct sdp_stream *s, enum cp_side to)
+{
+	bool said_by_w2 = (c->ex.offerer == CP_SIDE_W2) != c->ex.is_applied;
+
+	return said_by_w2 == (to == CP_SIDE_W2) ? sdp_setup_reverse(s->setup) : s->setup;
+}
+
 /* Both streams of one line: wildcards for us, and what the offerer has said of itself. */
 static enum gw_err reserve_line(struct cp_call *c, unsigned i, struct iq_stream *access, struct iq_stream *core)
 {
@@ -155,6 +192,7 @@ static enum gw_err reserve_line(struct cp_call *c, unsigned i, struct iq_stream 
 	bool is_v6 = c->b && c->b->peer.addr.family == 6;	/* media take the family signalling came by */
 	char text[SDP_BYTES];
 	struct gw_buf b = gw_buf(text, sizeof(text));
+	enum sdp_setup setup = s->is_data ? data_setup(c, s, CP_SIDE_W2) : our_setup(c, i);
 	enum gw_err err;
 
 	*access = stream(c, i, gateway->access_realm);
@@ -163,11 +201,12 @@ static enum gw_err reserve_line(struct cp_call *c, unsigned i, struct iq_stream 
 	access->has_remote = from_w2;
 	core->has_remote = !from_w2;
 	if ((err = keep(c, sdp_iq_access_local(s, from_w2 ? l->media->proto : GW_SV("UDP/TLS/RTP/SAVPF"), is_v6,
-		     our_setup(c, i), &b), &b, &access->local)) ||
-		(err = keep(c, sdp_iq_core_local(s, !from_w2 && l->remote.family == 6, &b), &b, &core->local)))
+		     setup, &b), &b, &access->local)) ||
+		(err = keep(c, sdp_iq_core_local(s, !from_w2 && l->remote.family == 6,
+		     data_setup(c, s, CP_SIDE_MW), &b), &b, &core->local)))
 		return err;
 	return from_w2 ? keep(c, sdp_iq_access_remote(s, l, &b), &b, &access->remote) :
-			 keep(c, sdp_iq_core_remote(s, l, &b), &b, &core->remote);
+			 keep(c, sdp_iq_core_remote(s, l, l->setup, &b), &b, &core->remote);
 }
 
 /* Events and signals of the access termination are told as a whole (M-9): all lines, old and new. */
@@ -315,19 +354,34 @@ static enum gw_err locals(struct cp_call *c, enum cp_side to, struct sdp_local *
 			continue;
 		if ((err = sdp_iq_read_local(&c->ex.arena, gw_sv_cstr(text), is_w2, &out[l->index], &lite)))
 			return err;
-		if (is_w2) {
+		if (is_w2)
 			c->ice_lite = lite;
-			out[l->index].setup = our_setup(c, l->index);
-		}
+		out[l->index].setup = c->ex.streams[l->index].is_data ? c->ex.streams[l->index].setup :
+			our_setup(c, l->index);
 	}
 	return GW_OK;
+}
+
+/*
+ * A group, once answered, stays, and takes in every line that is added (RFC 9143 7.3.3); here each has a transport of its
+ * own. So one is answered only where no line can be added, or the browser adds none that could be taken (W2-BUN-02).
+ */
+static bool may_bundle(const struct cp_call *c)
+{
+	const struct cp_conf *conf = c->alg->s->conf;
+	bool is_max_bundle = false;
+
+	for (unsigned i = 0; i < c->ex.offer.n_lines; i++)
+		is_max_bundle |= c->ex.offer.lines[i].is_bundle_only;
+	return conf->media.bundle == CP_BUNDLE_ACCEPT &&
+		(is_max_bundle || (conf->media.n_video == 0 && conf->media.data == CP_DATA_NONE));
 }
 
 static enum gw_err write_leg(struct cp_call *c, enum cp_side to, bool is_answer, struct gw_buf *out)
 {
 	struct sdp_local l[SDP_MAX_MEDIA] = { 0 };
 	struct sdp_write w = { .to = side(to), .is_answer = is_answer, .streams = c->ex.streams, .locals = l,
-		.n = c->ex.offer.n_lines, .accept_bundle = c->alg->s->conf->media.bundle == CP_BUNDLE_ACCEPT };
+		.n = c->ex.offer.n_lines, .accept_bundle = may_bundle(c) };
 	enum gw_err err = locals(c, to, l);
 
 	if (err)
@@ -369,6 +423,7 @@ enum gw_err cp_media_answer(struct cp_call *c, struct gw_sv text, const char **w
 	free(c->ex.answer_text);
 	c->ex.answer_text = gw_sv_dup(text);
 	c->ex.is_applied = true;
+	keep_roles(c);
 	return GW_OK;
 }
 
@@ -417,7 +472,8 @@ static enum gw_err configure_line(struct cp_call *c, unsigned i, enum cp_gate ga
 	core->mode = mode_of(to_core, to_wic);
 	access->mode = mode_of(to_wic, to_core);
 	access->has_remote = core->has_remote = true;
-	if ((err = keep(c, sdp_iq_core_remote(s, &mw->lines[i], &b), &b, &core->remote)))
+	if ((err = keep(c, sdp_iq_core_remote(s, &mw->lines[i],
+		     sdp_setup_reverse(data_setup(c, s, CP_SIDE_MW)), &b), &b, &core->remote)))
 		return err;
 	return keep(c, sdp_iq_access_remote(s, &w2->lines[i], &b), &b, &access->remote);
 }

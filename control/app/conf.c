@@ -278,6 +278,7 @@ static void read_rest(struct conf *c, struct cp_conf *d)
 {
 	static const char *const bundle[] = { "strict", "accept", NULL };
 	static const char *const role[] = { "active", "passive", NULL };
+	static const char *const data[] = { "none", "relay", NULL };
 	static const char *const early[] = { "open", "closed", NULL };
 	static const char *const ice[] = { "lite", "full", NULL };
 	static const char *const levels[] = { "debug", "info", "notice", "warn", "error", NULL };
@@ -294,6 +295,7 @@ static void read_rest(struct conf *c, struct cp_conf *d)
 		d->media.n_codecs = 4;
 	}
 	d->media.video = conf_texts(c, m, "video", &d->media.n_video, &video_form);
+	d->media.data = (enum cp_data)conf_enum(c, m, "data", data, CP_DATA_NONE);
 	d->media.opus_to_core = conf_bool(c, m, "opus_to_core", false);
 	d->media.dscp = conf_uint(c, m, "dscp", 0, 63, 46);
 	d->media.early_media = (enum cp_early_media)conf_enum(c, m, "early_media", early, CP_EARLY_OPEN);

@@ -97,6 +97,7 @@
 	X(call_sdp_refused, "offers or answers refused (488)")                                    \
 	X(call_body_refused, "INVITE, UPDATE, PRACK refused for a body nobody reads into (415)")  \
 	X(call_late_answer_dropped, "answers dropped that came after the one that counts")        \
+	X(call_data_lost, "associations of data channels that ended in a call with other media, which went on") \
 	X(call_session_expired, "calls released because neither side refreshed them in time (RFC 4028)") \
 	X(call_late_answer_ended, "2xx to calls that were over: acknowledged and ended with BYE") \
 	X(web_refused_body, "HTTP requests refused for a body above 16 KiB (413)")         \

@@ -34,22 +34,16 @@ static bool hash_is_good(struct gw_sv hash)
 		gw_sv_ieq(hash, GW_SV("sha-512"));
 }
 
-static enum sdp_refusal check_w2(const struct sdp_line *l, bool is_answer)
+static enum sdp_refusal check_dtls(const struct sdp_line *l, bool is_answer)
 {
 	bool good_hash = false;
 
-	if (l->is_unusable)
-		return SDP_BAD_LINE;
-	if (!l->is_secure || (l->has_crypto && l->n_fp == 0))
-		return SDP_NOT_SECURE;
 	if (l->n_fp == 0)
 		return SDP_NO_FINGERPRINT;
 	for (unsigned i = 0; i < l->n_fp; i++)
 		good_hash |= hash_is_good(l->fp[i].hash);
 	if (!good_hash)
 		return SDP_BAD_HASH;
-	if (l->ice_ufrag.len == 0 || l->ice_pwd.len == 0)
-		return SDP_NO_ICE;
 	if (is_answer ? l->setup != SDP_SETUP_ACTIVE && l->setup != SDP_SETUP_PASSIVE :
 			l->setup != SDP_SETUP_ACTPASS && l->setup != SDP_SETUP_ACTIVE &&
 				l->setup != SDP_SETUP_PASSIVE)
@@ -57,11 +51,33 @@ static enum sdp_refusal check_w2(const struct sdp_line *l, bool is_answer)
 	return SDP_OK;
 }
 
-static enum sdp_refusal check_core(const struct sdp_line *l)
+static enum sdp_refusal check_w2(const struct sdp_line *l, bool is_answer)
+{
+	enum sdp_refusal r;
+
+	if (l->is_unusable)
+		return SDP_BAD_LINE;
+	if (!(l->is_secure || l->is_data) || (l->has_crypto && l->n_fp == 0))
+		return SDP_NOT_SECURE;
+	r = check_dtls(l, is_answer);
+	/* what a line lacks most is named: without ICE its role does not matter */
+	if ((r == SDP_OK || r == SDP_BAD_SETUP) && (l->ice_ufrag.len == 0 || l->ice_pwd.len == 0))
+		return SDP_NO_ICE;
+	return r;
+}
+
+static enum sdp_refusal check_core(const struct sdp_line *l, bool is_answer)
 {
 	if (l->is_secure || l->is_unusable)
 		return SDP_NO_MEDIA;	/* SDES towards the core comes later (W2-SDP-42) */
-	return l->remote.family == 0 ? SDP_NO_ADDRESS : SDP_OK;
+	if (l->remote.family == 0)
+		return SDP_NO_ADDRESS;
+	return l->is_data ? check_dtls(l, is_answer) : SDP_OK;
+}
+
+static enum sdp_refusal check(const struct sdp_line *l, enum sdp_side from, bool is_answer)
+{
+	return from == SDP_W2 ? check_w2(l, is_answer) : check_core(l, is_answer);
 }
 
 static bool is_listed(const struct gw_sv *names, unsigned n, struct gw_sv name)
@@ -136,11 +152,19 @@ static struct sdp_codec with_feedback(const struct sdp_codec *c, const struct sd
 static enum sdp_refusal choose_line(const struct sdp_line *l, enum sdp_side from,
 	const struct sdp_policy *policy, struct sdp_stream *s)
 {
-	enum sdp_refusal r = from == SDP_W2 ? check_w2(l, false) : check_core(l);
+	enum sdp_refusal r = check(l, from, false);
 
 	if (r)
 		return r;
 	s->is_video = l->is_video;
+	s->is_data = l->is_data;
+	if (l->is_data) {	/* it has no direction, and is not held (RFC 8841 8) */
+		s->sctp = l->sctp;
+		s->setup = from == SDP_W2 && l->setup == SDP_SETUP_ACTPASS ? SDP_SETUP_ACTIVE : l->setup;
+		s->channels = l->media;
+		s->is_active = true;
+		return SDP_OK;
+	}
 	for (unsigned i = 0; i < l->n_codecs; i++)
 		if ((!l->is_video && is_helper(&l->codecs[i])) || is_allowed(policy, &l->codecs[i], l->is_video, from))
 			s->codecs[s->n_codecs++] = with_feedback(&l->codecs[i], l);
@@ -156,38 +180,58 @@ static enum sdp_refusal choose_line(const struct sdp_line *l, enum sdp_side from
 	return SDP_OK;
 }
 
+/* NULL: nothing for the gateway; else is there such a line already? */
+static bool *place_of(const struct sdp_line *l, const struct sdp_policy *policy, bool have[3])
+{
+	if (l->is_data)
+		return policy->relay_data ? &have[2] : NULL;
+	return l->is_rtp && (l->is_audio || l->is_video) ? &have[l->is_video] : NULL;
+}
+
 enum sdp_refusal sdp_choose_offer(const struct sdp_model *offer, enum sdp_side from,
 	const struct sdp_policy *policy, struct sdp_stream *streams)
 {
 	enum sdp_refusal first = SDP_NO_MEDIA;
-	bool have[2] = { false };	/* audio, video */
+	bool have[3] = { false };	/* audio, video, data */
 
 	for (unsigned i = 0; i < offer->n_lines; i++) {
 		const struct sdp_line *l = &offer->lines[i];
+		bool *place = place_of(l, policy, have);
 		enum sdp_refusal r;
 
 		streams[i] = (struct sdp_stream){ 0 };
-		if (!(l->is_audio || l->is_video) || have[l->is_video] || !l->is_rtp || l->is_rejected ||
-			(l->is_bundle_only && l->media->port_n == 0))
+		if (!place || *place || l->is_rejected || (l->is_bundle_only && l->media->port_n == 0))
 			continue;
 		r = choose_line(l, from, policy, &streams[i]);
 		if (r == SDP_OK)
-			have[l->is_video] = true;
-		else if (first == SDP_NO_MEDIA && (l->is_audio || policy->n_video))
+			*place = true;
+		else if (first == SDP_NO_MEDIA && (!l->is_video || policy->n_video))
 			first = r;
 		if (r)
 			streams[i] = (struct sdp_stream){ 0 };
 	}
-	return have[0] || have[1] ? SDP_OK : first;
+	return have[0] || have[1] || have[2] ? SDP_OK : first;
 }
 
 static enum sdp_refusal narrow(const struct sdp_line *l, enum sdp_side from, struct sdp_stream *s)
 {
-	enum sdp_refusal r = from == SDP_W2 ? check_w2(l, true) : check_core(l);
+	enum sdp_refusal r = check(l, from, true);
 	struct sdp_stream n = *s;
 
-	if (r)
-		return r;
+	if (r || s->is_data != l->is_data)
+		return r ? r : SDP_NO_MEDIA;
+	if (s->is_data) {
+		if (!s->offered) {	/* else it is not the first answer (forks) */
+			s->offered = s->channels;
+			s->offered_setup = s->setup;
+		}
+		if (s->offered_setup != SDP_SETUP_ACTPASS && l->setup != sdp_setup_reverse(s->offered_setup))
+			return SDP_BAD_SETUP;
+		s->setup = l->setup;
+		s->sctp = l->sctp;
+		s->channels = l->media;
+		return SDP_OK;
+	}
 	/*
 	 * Nothing is transcoded and payload types are not rewritten, so an answered codec counts only
 	 * under the number it was offered with. The answerer's order is the order to send in.

@@ -20,6 +20,7 @@ struct sdp_policy {
 	struct gw_sv video[8];       /* the same of video; none: video is refused, line by line (W2-COD-12) */
 	unsigned n_video;
 	bool opus_to_core;           /* may Opus be offered to the core */
+	bool relay_data;             /* a data line of either side is one on the other (W2-DC-19); else they are refused */
 	bool accept_bundle;          /* W2-BUN-03; false: W2-BUN-01 */
 	bool dtls_passive;           /* role for actpass; default active (W2-SEC-05) */
 };
@@ -32,7 +33,7 @@ enum sdp_refusal {
 	SDP_NO_FINGERPRINT,      /* W2-SDP-20, W2-SDP-52 */
 	SDP_NO_ICE,              /* W2-SDP-52 */
 	SDP_NOT_SECURE,          /* RTP/AVP or SDES only from a WIC (W2-SEC-01) */
-	SDP_BAD_SETUP,           /* W2-SDP-51 */
+	SDP_BAD_SETUP,           /* W2-SDP-51; a data line: not the role that is left (W2-DC-07) */
 	SDP_BAD_HASH,            /* nothing of sha-256 or better (W2-SEC-03) */
 	SDP_BAD_LINE,            /* an attribute is malformed */
 	SDP_FEWER_LINES,         /* W2-SDP-53 */
@@ -46,17 +47,24 @@ const char *sdp_refusal_warning(enum sdp_refusal r);
 /** What crosses on one m-line. Made from the offer, narrowed by the answer. */
 struct sdp_stream {
 	bool is_active;              /* false: port 0 on both legs */
-	bool is_video;
+	bool is_video, is_data;
 	struct sdp_codec codecs[SDP_MAX_CODECS];
 	unsigned n_codecs;
 	enum sdp_dir dir;            /* as the side that spoke last said it, from its view */
 	unsigned ptime, maxptime;
 	unsigned b_as;               /* kbit/s the side that spoke last can take; 0: it did not say */
 	uint8_t cvo;                 /* id of the orientation extension both know; 0: none */
+	/*
+	 * Data: a=setup goes from end to end, so that the ends have opposite roles (W2-DC-07). What the side that spoke
+	 * last is, or leaves to the other; an actpass of a WIC has become active.
+	 */
+	enum sdp_setup setup, offered_setup;
+	struct sdp_sctp sctp;        /* data: as the side that spoke last said it; so are the channels */
+	const struct sdp_media *channels, *offered;   /* dcmap of it, and of the offer when that is an answer; or NULL */
 };
 
 /**
- * Choose the streams an offer may have: the first usable audio line and the first usable video line. Every other
+ * Choose the streams an offer may have: the first usable line each of audio, video and data channels. Every other
  * line is kept in place with port 0 (W2-SDP-03).
  * @param streams  as many as offer->n_lines, written
  * @return SDP_OK when at least one stream is active
@@ -74,7 +82,7 @@ enum sdp_refusal sdp_choose_answer(const struct sdp_model *answer, enum sdp_side
 struct sdp_local {
 	struct gw_addr addr;         /* address and RTP port */
 	struct gw_addr rtcp;         /* core leg: port of RTCP; family 0 or port + 1: not written */
-	struct gw_sv ice_ufrag, ice_pwd;            /* W2 leg from here */
+	struct gw_sv ice_ufrag, ice_pwd;            /* W2 leg from here; of a data line fingerprint and setup on both */
 	struct gw_sv candidates[4];                 /* values of a=candidate */
 	unsigned n_candidates;
 	struct gw_sv fingerprint;                   /* "sha-256 AA:.." */

@@ -17,11 +17,16 @@ static void put_head(struct gw_buf *b, const struct gw_addr *a, bool is_ipv6, st
 		gw_addr_put_ip(b, a);
 	else
 		gw_buf_putc(b, '$');
-	gw_buf_puts(b, s->is_video ? "\r\nm=video " : "\r\nm=audio ");
+	gw_buf_puts(b, s->is_data ? "\r\nm=application " : s->is_video ? "\r\nm=video " : "\r\nm=audio ");
 	if (a)
 		gw_buf_u64(b, a->port);
 	else
 		gw_buf_putc(b, '$');
+	if (s->is_data) {
+		gw_buf_printf(b, " UDP/DTLS/SCTP webrtc-datachannel\r\na=sctp-port:%u\r\na=max-message-size:%u\r\n",
+			s->sctp.port, s->sctp.max_message);
+		return;
+	}
 	gw_buf_putc(b, ' ');
 	gw_buf_put(b, proto);
 	for (unsigned i = 0; i < s->n_codecs; i++) {
@@ -48,14 +53,24 @@ static enum gw_err done(const struct gw_buf *b)
 	return b->overflow ? GW_ENOSPC : GW_OK;
 }
 
+static void put_fingerprints(struct gw_buf *b, const struct sdp_line *l)
+{
+	for (unsigned i = 0; i < l->n_fp; i++)
+		gw_buf_printf(b, "a=fingerprint:%.*s %.*s\r\n", GW_SV_FMT(l->fp[i].hash), GW_SV_FMT(l->fp[i].hex));
+}
+
+static void put_setup(struct gw_buf *b, enum sdp_setup setup)
+{
+	gw_buf_printf(b, "a=setup:%.*s\r\n", GW_SV_FMT(sdp_setup_name(setup)));
+}
+
 enum gw_err sdp_iq_access_local(const struct sdp_stream *s, struct gw_sv proto, bool is_ipv6,
 	enum sdp_setup setup, struct gw_buf *b)
 {
 	put_head(b, NULL, is_ipv6, proto, s);
-	gw_buf_puts(b, "a=rtcp-mux\r\na=ice-ufrag:$\r\na=ice-pwd:$\r\na=candidate:$\r\n"
-		       "a=fingerprint:sha-256 $\r\na=setup:");
-	gw_buf_put(b, sdp_setup_name(setup));
-	gw_buf_puts(b, "\r\n");
+	gw_buf_puts(b, s->is_data ? "" : "a=rtcp-mux\r\n");
+	gw_buf_puts(b, "a=ice-ufrag:$\r\na=ice-pwd:$\r\na=candidate:$\r\na=fingerprint:sha-256 $\r\n");
+	put_setup(b, setup);
 	return done(b);
 }
 
@@ -66,31 +81,36 @@ enum gw_err sdp_iq_access_remote(const struct sdp_stream *s, const struct sdp_li
 	const struct gw_addr *a = wic->remote.family ? &wic->remote : &discard;
 
 	put_head(b, a, a->family == 6, wic->media->proto, s);
-	if (wic->rtcp_mux)
+	if (wic->rtcp_mux && !s->is_data)
 		gw_buf_puts(b, "a=rtcp-mux\r\n");
 	gw_buf_printf(b, "a=ice-ufrag:%.*s\r\na=ice-pwd:%.*s\r\n", GW_SV_FMT(wic->ice_ufrag),
 		GW_SV_FMT(wic->ice_pwd));
 	for (unsigned i = 0; i < wic->n_candidates; i++)
 		if (fits_iq(wic->candidates[i]))
 			gw_buf_printf(b, "a=candidate:%.*s\r\n", GW_SV_FMT(wic->candidates[i]));
-	for (unsigned i = 0; i < wic->n_fp; i++)
-		gw_buf_printf(b, "a=fingerprint:%.*s %.*s\r\n", GW_SV_FMT(wic->fp[i].hash),
-			GW_SV_FMT(wic->fp[i].hex));
-	gw_buf_printf(b, "a=setup:%.*s\r\n", GW_SV_FMT(sdp_setup_name(wic->setup)));
+	put_fingerprints(b, wic);
+	put_setup(b, wic->setup);
 	return done(b);
 }
 
-enum gw_err sdp_iq_core_local(const struct sdp_stream *s, bool is_ipv6, struct gw_buf *b)
+enum gw_err sdp_iq_core_local(const struct sdp_stream *s, bool is_ipv6, enum sdp_setup setup, struct gw_buf *b)
 {
 	put_head(b, NULL, is_ipv6, s->is_video ? GW_SV("RTP/AVPF") : GW_SV("RTP/AVP"), s);
+	if (s->is_data) {
+		gw_buf_puts(b, "a=fingerprint:sha-256 $\r\n");
+		put_setup(b, setup);
+	}
 	return done(b);
 }
 
-enum gw_err sdp_iq_core_remote(const struct sdp_stream *s, const struct sdp_line *core,
+enum gw_err sdp_iq_core_remote(const struct sdp_stream *s, const struct sdp_line *core, enum sdp_setup setup,
 	struct gw_buf *b)
 {
 	put_head(b, &core->remote, core->remote.family == 6, core->media->proto, s);
-	if (core->remote_rtcp.family)
+	if (s->is_data) {
+		put_fingerprints(b, core);
+		put_setup(b, setup);
+	} else if (core->remote_rtcp.family)
 		gw_buf_printf(b, "a=rtcp:%u\r\n", core->remote_rtcp.port);
 	return done(b);
 }
@@ -114,11 +134,12 @@ enum gw_err sdp_iq_read_local(struct gw_arena *arena, struct gw_sv text, bool is
 	l.ice_pwd = li->ice_pwd;
 	for (unsigned i = 0; i < li->n_candidates && i < 4; i++)
 		l.candidates[l.n_candidates++] = li->candidates[i];
-	if (is_access) {
+	if (is_access || li->is_data) {
 		const struct sdp_attr *fp = sdp_attr_inherit(&m.sdp, li->media, GW_SV("fingerprint"));
 
-		if (!fp || li->n_fp == 0 || l.ice_ufrag.len < 4 || l.ice_pwd.len < 22 ||
-			l.n_candidates == 0)
+		if (!fp || li->n_fp == 0)
+			return GW_EBADMSG;
+		if (is_access && (l.ice_ufrag.len < 4 || l.ice_pwd.len < 22 || l.n_candidates == 0))
 			return GW_EBADMSG;
 		l.fingerprint = fp->value;
 		l.setup = li->setup;
@@ -133,7 +154,8 @@ static bool is_known(struct gw_sv name)
 	static const struct gw_sv known[] = { GW_SV_INIT("rtpmap"), GW_SV_INIT("fmtp"),
 		GW_SV_INIT("ptime"), GW_SV_INIT("maxptime"), GW_SV_INIT("rtcp-mux"),
 		GW_SV_INIT("ice-ufrag"), GW_SV_INIT("ice-pwd"), GW_SV_INIT("candidate"),
-		GW_SV_INIT("fingerprint"), GW_SV_INIT("setup"), GW_SV_INIT("rtcp"), GW_SV_INIT("mid") };
+		GW_SV_INIT("fingerprint"), GW_SV_INIT("setup"), GW_SV_INIT("rtcp"), GW_SV_INIT("mid"),
+		GW_SV_INIT("sctp-port"), GW_SV_INIT("max-message-size") };
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 		if (gw_sv_eq(name, known[i]))

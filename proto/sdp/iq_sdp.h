@@ -13,13 +13,14 @@ enum gw_err sdp_iq_access_local(const struct sdp_stream *s, struct gw_sv proto, 
 /** Remote of the access termination: what the WIC's description says of this line. */
 enum gw_err sdp_iq_access_remote(const struct sdp_stream *s, const struct sdp_line *wic,
 	struct gw_buf *out) GW_NODISCARD;
-enum gw_err sdp_iq_core_local(const struct sdp_stream *s, bool is_ipv6, struct gw_buf *out)
+/** setup: our role, of a data line only; so with the next, where it is the peer's. */
+enum gw_err sdp_iq_core_local(const struct sdp_stream *s, bool is_ipv6, enum sdp_setup setup, struct gw_buf *out)
 	GW_NODISCARD;
-enum gw_err sdp_iq_core_remote(const struct sdp_stream *s, const struct sdp_line *core,
+enum gw_err sdp_iq_core_remote(const struct sdp_stream *s, const struct sdp_line *core, enum sdp_setup setup,
 	struct gw_buf *out) GW_NODISCARD;
 /**
  * Read the Local of a reply into what sdp_write_leg needs. Slices live in the arena.
- * GW_EBADMSG: an address, and on the access leg credentials and fingerprint, are not all there.
+ * GW_EBADMSG: an address, on the access leg credentials and fingerprint, of a data line fingerprint, are not all there.
  */
 enum gw_err sdp_iq_read_local(struct gw_arena *arena, struct gw_sv text, bool is_access,
 	struct sdp_local *out, bool *ice_lite) GW_NODISCARD;

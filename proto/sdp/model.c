@@ -301,6 +301,7 @@ static void read_line(const struct sdp_model *mo, struct sdp_line *l, enum sdp_m
 	l->is_audio = gw_sv_eq(m->kind, GW_SV("audio"));
 	l->is_video = gw_sv_eq(m->kind, GW_SV("video"));
 	l->is_rtp = gw_sv_find(m->proto, GW_SV("RTP/")) < m->proto.len;
+	l->is_data = sdp_is_data(m);
 	l->is_secure = gw_sv_find(m->proto, GW_SV("RTP/SAVP")) < m->proto.len;
 	l->is_bundle_only = sdp_attr_find(s, m, GW_SV("bundle-only")) != NULL;
 	l->is_rejected = gw_sv_eq(m->port, GW_SV("0")) && !l->is_bundle_only;
@@ -325,6 +326,8 @@ static void read_line(const struct sdp_model *mo, struct sdp_line *l, enum sdp_m
 	read_addresses(s, l);
 	if (l->is_rtp)
 		read_codecs(l);
+	if (l->is_data && sdp_sctp_read(s, m, &l->sctp) && mode == SDP_SIP)	/* on Iq a channel has none (F-70) */
+		unusable(l, "a=sctp-port or a=max-message-size is missing or malformed");
 	read_bandwidth(l);
 	read_cvo(l);
 }
@@ -385,6 +388,11 @@ struct gw_sv sdp_setup_name(enum sdp_setup setup)
 		GW_SV_INIT("passive"), GW_SV_INIT("holdconn"), { NULL, 0 } };
 
 	return names[setup];
+}
+
+enum sdp_setup sdp_setup_reverse(enum sdp_setup setup)
+{
+	return setup == SDP_SETUP_ACTIVE ? SDP_SETUP_PASSIVE : setup == SDP_SETUP_PASSIVE ? SDP_SETUP_ACTIVE : setup;
 }
 
 bool sdp_codec_same(const struct sdp_codec *a, const struct sdp_codec *b)

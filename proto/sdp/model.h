@@ -6,7 +6,7 @@
 #ifndef SDP_MODEL_H
 #define SDP_MODEL_H
 
-#include "proto/sdp/sdp.h"
+#include "proto/sdp/datachannel.h"
 
 #define SDP_MAX_CODECS 24
 #define SDP_MAX_FINGERPRINTS 8
@@ -36,6 +36,7 @@ struct sdp_fingerprint {
 struct sdp_line {
 	const struct sdp_media *media;
 	bool is_audio, is_video, is_rtp;
+	bool is_data;                /* data channels: UDP/DTLS/SCTP (W2-DC-02) */
 	bool is_rejected;            /* port 0 and not bundle-only */
 	bool is_secure;              /* UDP/TLS/..., or RTP/SAVP(F) */
 	struct gw_addr remote;       /* family 0: none usable (0.0.0.0 with port 9 is given as it is) */
@@ -54,6 +55,7 @@ struct sdp_line {
 	enum sdp_setup setup;
 	unsigned b_as;               /* kbit/s, of b=AS or b=TIAS; 0 = absent */
 	uint8_t cvo;                 /* id of urn:3gpp:video-orientation, 0 = absent */
+	struct sdp_sctp sctp;        /* of a data line */
 	bool is_unusable;            /* broken rtpmap, ufrag, fingerprint ...: refuse the line */
 	const char *why;             /* static sentence when unusable */
 };
@@ -76,6 +78,8 @@ struct gw_sv sdp_dir_name(enum sdp_dir dir);
 /** What the answerer may say when the offerer said dir (RFC 3264 6.1). */
 enum sdp_dir sdp_dir_reverse(enum sdp_dir dir);
 struct gw_sv sdp_setup_name(enum sdp_setup setup);
+/** The role that is left to the other end; actpass leaves both. */
+enum sdp_setup sdp_setup_reverse(enum sdp_setup setup);
 /** Same codec: name (case-insensitive), clock and channels. */
 bool sdp_codec_same(const struct sdp_codec *a, const struct sdp_codec *b);
 const struct sdp_codec *sdp_line_codec(const struct sdp_line *l, const struct sdp_codec *like);

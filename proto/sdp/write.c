@@ -65,8 +65,16 @@ static unsigned as_kbit(const struct sdp_stream *s)
 	return best;
 }
 
-static void put_fmts(struct gw_buf *b, const struct sdp_stream *s, const struct sdp_media *like)
+static void put_fmts(struct gw_buf *b, const struct sdp_stream *s, const struct sdp_media *like, bool is_draft)
 {
+	if (s->is_active && s->is_data) {
+		gw_buf_putc(b, ' ');
+		if (is_draft)
+			gw_buf_u64(b, s->sctp.port);
+		else
+			gw_buf_puts(b, "webrtc-datachannel");
+		return;
+	}
 	if (s->is_active) {
 		for (unsigned i = 0; i < s->n_codecs; i++) {
 			gw_buf_putc(b, ' ');
@@ -88,6 +96,8 @@ static struct gw_sv proto_of(const struct sdp_write *w, unsigned i)
 	if (w->is_answer)
 		return w->remote->lines[i].media->proto;	/* W2-SDP-30 */
 	l = &w->peer->lines[i];
+	if (l->is_data)
+		return GW_SV("UDP/DTLS/SCTP");
 	if (!l->is_rtp)
 		return l->media->proto;
 	if (w->to == SDP_W2)
@@ -95,12 +105,22 @@ static struct gw_sv proto_of(const struct sdp_write *w, unsigned i)
 	return l->is_audio ? GW_SV("RTP/AVP") : GW_SV("RTP/AVPF");
 }
 
-static void put_w2(struct gw_buf *b, const struct sdp_write *w, unsigned i, bool mux, bool trickle)
+static void put_dtls(struct gw_buf *b, const struct sdp_local *l)
 {
-	const struct sdp_local *l = &w->locals[i];
+	gw_buf_puts(b, "a=fingerprint:");
+	gw_buf_put(b, l->fingerprint);
+	gw_buf_puts(b, "\r\na=setup:");
+	gw_buf_put(b, sdp_setup_name(l->setup));
+	gw_buf_puts(b, "\r\n");
+	if (l->tls_id.len) {
+		gw_buf_puts(b, "a=tls-id:");
+		gw_buf_put(b, l->tls_id);
+		gw_buf_puts(b, "\r\n");
+	}
+}
 
-	gw_buf_printf(b, "a=rtcp:%u ", l->addr.port);
-	put_addr_line(b, &l->addr);
+static void put_ice(struct gw_buf *b, const struct sdp_local *l, bool trickle)
+{
 	gw_buf_puts(b, "a=ice-ufrag:");
 	gw_buf_put(b, l->ice_ufrag);
 	gw_buf_puts(b, "\r\na=ice-pwd:");
@@ -113,16 +133,16 @@ static void put_w2(struct gw_buf *b, const struct sdp_write *w, unsigned i, bool
 	}
 	if (trickle)
 		gw_buf_puts(b, "a=end-of-candidates\r\n");
-	gw_buf_puts(b, "a=fingerprint:");
-	gw_buf_put(b, l->fingerprint);
-	gw_buf_puts(b, "\r\na=setup:");
-	gw_buf_put(b, sdp_setup_name(l->setup));
-	gw_buf_puts(b, "\r\n");
-	if (l->tls_id.len) {
-		gw_buf_puts(b, "a=tls-id:");
-		gw_buf_put(b, l->tls_id);
-		gw_buf_puts(b, "\r\n");
-	}
+}
+
+static void put_w2(struct gw_buf *b, const struct sdp_write *w, unsigned i, bool mux, bool trickle)
+{
+	const struct sdp_local *l = &w->locals[i];
+
+	gw_buf_printf(b, "a=rtcp:%u ", l->addr.port);
+	put_addr_line(b, &l->addr);
+	put_ice(b, l, trickle);
+	put_dtls(b, l);
 	if (mux)
 		gw_buf_puts(b, "a=rtcp-mux\r\n");
 }
@@ -142,6 +162,24 @@ static void put_mid(struct gw_buf *b, const struct sdp_write *w, unsigned i)
 	}
 }
 
+/* What follows c= of a data line (RFC 8841); DTLS is on both legs, ICE on W2 only. */
+static void put_data(struct gw_buf *b, const struct sdp_write *w, unsigned i, bool is_draft)
+{
+	const struct sdp_stream *s = &w->streams[i];
+
+	if (w->to == SDP_W2)
+		put_ice(b, &w->locals[i], w->is_answer && w->remote->lines[i].has_trickle);
+	put_dtls(b, &w->locals[i]);
+	put_mid(b, w, i);
+	if (is_draft)	/* of the drafts' number of streams nothing depends on */
+		gw_buf_printf(b, "a=sctpmap:%u webrtc-datachannel 65535\r\n", s->sctp.port);
+	else
+		gw_buf_printf(b, "a=sctp-port:%u\r\n", s->sctp.port);
+	gw_buf_printf(b, "a=max-message-size:%u\r\n", s->sctp.max_message);
+	if (s->channels)
+		sdp_dc_put(b, s->channels, s->offered);
+}
+
 static void put_line(struct gw_buf *b, const struct sdp_write *w, unsigned i)
 {
 	const struct sdp_media *like = w->is_answer ? w->remote->lines[i].media :
@@ -149,12 +187,13 @@ static void put_line(struct gw_buf *b, const struct sdp_write *w, unsigned i)
 	const struct sdp_stream *s = &w->streams[i];
 	const struct sdp_local *l = &w->locals[i];
 	enum sdp_dir dir = s->dir;
+	bool is_draft = w->is_answer && w->remote->lines[i].sctp.is_draft;	/* W2-DC-03 */
 
 	gw_buf_puts(b, "m=");
 	gw_buf_put(b, like->kind);
 	gw_buf_printf(b, " %u ", s->is_active ? l->addr.port : 0);
 	gw_buf_put(b, proto_of(w, i));
-	put_fmts(b, s, like);
+	put_fmts(b, s, like, is_draft);
 	gw_buf_puts(b, "\r\n");
 	if (!s->is_active) {
 		gw_buf_puts(b, "c=IN IP4 0.0.0.0\r\n");
@@ -163,6 +202,10 @@ static void put_line(struct gw_buf *b, const struct sdp_write *w, unsigned i)
 	}
 	gw_buf_puts(b, "c=");
 	put_addr_line(b, &l->addr);
+	if (s->is_data) {
+		put_data(b, w, i, is_draft);
+		return;
+	}
 	if (w->to == SDP_CORE) {
 		gw_buf_printf(b, "b=AS:%u\r\n", as_kbit(s));
 		if (l->rtcp.family && l->rtcp.port != l->addr.port + 1)

@@ -54,6 +54,7 @@ CASES = [
     (CSCF, "metrics_allow: 127.0.0.0/8", "metrics_allow: nonsense", "metrics_allow", "address/prefix"),
     (CSCF, "metrics_allow: 127.0.0.0/8", "metrics_allow: 127.0.0.1", "metrics_allow", "address/prefix"),
     (CSCF, "codecs: [PCMU,", "codecs: [PCMX,", "codecs", "of PCMU, PCMA, G722, opus"),
+    (CSCF, "data: none", "data: msrp", "data", "must be one of"),
     (CSCF, "video: []", "video: [H265]", "video", "of H264, VP8, VP9, AV1"),
     (CSCF, "host: 10.20.0.1 ", 'host: "10.20.0.1\\r\\nEvil: yes" #', "host", "host name or an address"),
     (CSCF, "host: 10.20.0.1 ", 'host: "[2001:db8::1" #', "host", "host name or an address"),

@@ -31,6 +31,24 @@ c=IN IP4 127.0.0.1
 t=0 0
 m=audio 30100 RTP/AVP 0
 """
+DATA_CORE_LOCAL = """v=0
+c=IN IP4 127.0.0.1
+m=application 30000 UDP/DTLS/SCTP webrtc-datachannel
+a=sctp-port:5000
+a=fingerprint:sha-256 33:44
+a=setup:active
+"""
+DATA_ACCESS_LOCAL = """v=0
+c=IN IP4 127.0.0.1
+m=application 40000 UDP/DTLS/SCTP webrtc-datachannel
+a=sctp-port:5000
+a=ice-ufrag:abcd
+a=ice-pwd:abcdefghijklmnopqrstuvwx
+a=ice-lite
+a=candidate:1 1 UDP 2130706431 127.0.0.1 40000 typ host
+a=fingerprint:sha-256 AA:BB
+a=setup:passive
+"""
 ACCESS_LOCAL = """v=0
 c=IN IP4 127.0.0.1
 m=audio 40000 UDP/TLS/RTP/SAVPF 0

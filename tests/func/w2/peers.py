@@ -167,6 +167,8 @@ def locals_of(command):
         text = (ACCESS_LOCAL if "SAVP" in sdp else CORE_LOCAL).replace("0000", f"{2 * int(stream) - 2:04}")
         if "m=video" in sdp:
             text = re.sub(r"a=rtpmap.*\n", "", re.sub(r"m=audio (\d+ \S+).*", r"m=video \1 96", text))
+        if "m=application" in sdp:
+            text = (DATA_ACCESS_LOCAL if "ice-ufrag" in sdp else DATA_CORE_LOCAL).replace("0000", f"{2 * int(stream) - 2:04}")
         out.append(f"Stream = {stream} {{ Local {{\n{text}}} }}")
     return f" {{ Media {{ {', '.join(out)} }} }}" if out else ""
 

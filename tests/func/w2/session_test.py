@@ -20,8 +20,8 @@ def is_for_core(body):
     check("m=audio 30000 RTP/AVP 0" in body and "fingerprint" not in body and "ice-" not in body, body)
 
 
-def is_for_wic(body):
-    check("m=audio 40000 UDP/TLS/RTP/SAVPF 0" in body and "a=setup:active" in body and "a=ice-ufrag:abcd" in body, body)
+def is_for_wic(body, role="active"):
+    check("m=audio 40000 UDP/TLS/RTP/SAVPF 0" in body and f"a=setup:{role}" in body and "a=ice-ufrag:abcd" in body, body)
 
 
 @case("the core's INVITE has no offer: the WIC's 200 offers, the core's ACK answers (W2-SIP-25)")
@@ -130,7 +130,7 @@ def _(t):
                    body=WIC_SDP % "actpass"))
     w.get(491)
     t.core.send(core_in_dialog(t, w, "ACK", "c1", body=CORE_SDP.replace("m=audio", "a=recvonly\nm=audio")))
-    is_for_wic(w.get("ACK").body)
+    is_for_wic(w.get("ACK").body, "passive")  # active as it was called, it stays so
     check("RecvOnly" in t.mg.wait("mod")[2] or "RC" in t.mg.wait("mod")[2], t.mg.wait("mod")[2])
     w.send(request("INVITE", CORE_URI, cid="c1", cseq=2, frm=f"<{ALICE}>;tag=at", to=f"<{BOB}>;tag=b1"))
     i = t.core.get("INVITE")
@@ -275,6 +275,144 @@ def _(t):
     answer = t.core.get(200).body
     check("m=video 30002 RTP/AVPF 96\r\n" in answer, answer)
     check(t.metrics()["calls"] == 2, "a call ended")
+
+
+# ---- data channels ------------------------------------------------------------------------------------
+
+WIC_DATA = """m=application 9 UDP/DTLS/SCTP webrtc-datachannel
+c=IN IP4 0.0.0.0
+a=ice-ufrag:Zx3d
+a=ice-pwd:1p4Kq9s8d7f6g5h4j3k2l1z0
+a=fingerprint:sha-256 11:22
+a=setup:%s
+a=mid:1
+a=sctp-port:5000
+a=max-message-size:262144
+a=dcmap:0 subprotocol="x";label="chat"
+"""
+CORE_DATA = """m=application 30102 UDP/DTLS/SCTP webrtc-datachannel
+a=fingerprint:sha-256 55:66
+a=setup:%s
+a=sctp-port:6000
+a=dcmap:0 subprotocol="x";label="chat"
+"""
+NO_AUDIO = WIC_SDP[:WIC_SDP.index("m=audio")]
+DATA = {"data": "relay"}
+
+
+def data_of(sdp):
+    return sdp[sdp.index("m=application"):]
+
+
+@case("data beside audio: relayed, the DTLS role from end to end, nothing of ICE in the core (W2-DC-02, -07)", media=DATA)
+def _(t):
+    w = t.register()
+    w.send(request("INVITE", BOB, cid="c1", body=(WIC_SDP + WIC_DATA) % ("actpass", "actpass")))
+    i = t.core.get("INVITE")
+    add = t.mg.wait("add")[2]
+    check(add.count("m=application $ UDP/DTLS/SCTP webrtc-datachannel") == 2 and add.count("ST=2{O") == 2, add)
+    locals = re.findall(r"m=application \$.*?}", add, re.S)
+    check("ice-ufrag:$" in locals[0] and "setup:passive" in locals[0], locals[0])
+    check("ice-" not in locals[1] and "setup:active" in locals[1] and "fingerprint:sha-256 $" in locals[1], locals[1])
+    check(data_of(i.body) == crlf("""m=application 30002 UDP/DTLS/SCTP webrtc-datachannel
+c=IN IP4 127.0.0.1
+a=fingerprint:sha-256 33:44
+a=setup:active
+a=sctp-port:5000
+a=max-message-size:262144
+a=dcmap:0 subprotocol="x";label="chat"
+"""), i.body)
+    core_200(t, i, body=CORE_SDP + CORE_DATA % "passive")
+    data = data_of(w.get(200).body)
+    check(data.startswith("m=application 40002 UDP/DTLS/SCTP webrtc-datachannel\r\n"), data)
+    for line in ("a=ice-ufrag:abcd", "a=setup:passive", "a=mid:1", "a=sctp-port:6000", "a=max-message-size:65536"):
+        check(line + "\r\n" in data, (line, data))
+    mod = t.mg.wait("mod")[2]
+    check(modes(t) == {"1": ["SR", "SR"], "2": ["SR", "SR"]}, modes(t))
+    check(re.search(r"30102 UDP/DTLS/SCTP[^}]*55:66[^}]*setup:passive", mod), mod)
+    w.send(in_dialog("INVITE", "c1", 3, body=((WIC_SDP + WIC_DATA) % ("actpass", "actpass")).replace(
+        "a=rtcp-mux", "a=rtcp-mux\na=sendonly")))
+    i = t.core.get("INVITE")
+    check("a=sendonly" in i.body and "m=application 30002" in i.body and "a=setup:active" in i.body, i.body)
+    core_200(t, i, body=CORE_SDP + "a=recvonly\n" + CORE_DATA % "passive")
+    w.get(200)
+    check(modes(t)["2"] == ["SR", "SR"], modes(t))       # held: the sound, not the channels
+    w.send(in_dialog("BYE", "c1", 4))
+    t.core.send(response(t.core.get("BYE"), 200, "OK"))
+    w.get(200)
+    t.metric("iq_contexts", 0)
+
+
+@case("data without audio, called and calling; roles stay in later offers (W2-SEC-06)", media=DATA)
+def _(t):
+    w = t.register()
+    w.send(request("INVITE", BOB, cid="c1", body=NO_AUDIO + WIC_DATA % "active"))
+    i = t.core.get("INVITE")
+    core_200(t, i, body=CORE_SDP.replace("m=audio 30100 RTP/AVP 0\n", CORE_DATA % "passive"))
+    check(w.get(200).body.count("m=") == 1, "lines")
+    t.core.send(request("INVITE", "sip:alice@abc.invalid;transport=ws", cid="c2", via=t.core.via, frm=f"<{BOB}>;tag=b1",
+                        to=f"<{ALICE}>", contact=f"<{CORE_URI}>", extra=f"Route: {w.path}",
+                        body=CORE_SDP.replace("m=audio 30100 RTP/AVP 0\n", CORE_DATA % "active")))
+    i = w.get("INVITE")
+    check("a=setup:active\r\n" in i.body and "m=application 40000" in i.body, i.body)
+    check("setup:passive" in re.findall(r"m=application \$.*?}", t.mg.wait("add")[2], re.S)[1], "role towards the core")
+    wic_200(w, i, body=NO_AUDIO + WIC_DATA % "passive")
+    check("a=setup:passive\r\n" in t.core.get(200).body, "role")
+    check(re.search(r"30102 UDP/DTLS/SCTP[^}]*setup:active", t.mg.wait("mod")[2]), t.mg.wait("mod")[2])
+    t.core.send(core_in_dialog(t, w, "ACK", "c2", 1))
+    w.send(request("INVITE", CORE_URI, cid="c2", cseq=1, frm=f"<{ALICE}>;tag=at", to=f"<{BOB}>;tag=b1",
+                   body=NO_AUDIO + WIC_DATA % "actpass"))
+    check("a=setup:passive\r\n" in t.core.get("INVITE").body, "role of the re-offer")
+    check(t.metrics()["calls"] == 2, "a call ended")
+
+
+@case("data joins in mid-call and is refused by port 0, alone; without media.data it never crosses", media=DATA)
+def _(t):
+    w = t.register()
+    call_out(t, w, "c1")
+    w.send(in_dialog("INVITE", "c1", body=(WIC_SDP + WIC_DATA) % ("actpass", "actpass")))
+    i = t.core.get("INVITE")
+    core_200(t, i, body=CORE_SDP + "m=application 0 UDP/DTLS/SCTP webrtc-datachannel\n")
+    check("m=application 0 UDP/DTLS/SCTP webrtc-datachannel\r\n" in w.get(200).body, "not refused")
+    check(modes(t) == {"1": ["SR", "SR"], "2": ["IN", "IN"]}, modes(t))
+    w.send(in_dialog("INVITE", "c1", 3, body=(WIC_SDP + WIC_DATA) % ("actpass", "actpass")))
+    core_200(t, t.core.get("INVITE"), body=CORE_SDP + CORE_DATA % "passive")
+    check("m=application 40002" in w.get(200).body, "not taken")
+    check(modes(t) == {"1": ["SR", "SR"], "2": ["SR", "SR"]}, modes(t))
+
+
+@case("without media.data the line of an offer with data gets port 0 on both legs; one transport is one group (W2-BUN-02)")
+def _(t):
+    w = t.register()
+    w.send(request("INVITE", BOB, cid="c1", body=((WIC_SDP + WIC_DATA) % ("actpass", "actpass")).replace(
+        "t=0 0", "t=0 0\na=group:BUNDLE 0 1")))
+    i = t.core.get("INVITE")
+    check("m=application 0 UDP/DTLS/SCTP webrtc-datachannel\r\n" in i.body and "11:22" not in i.body, i.body)
+    core_200(t, i, body=CORE_SDP + "m=application 0 UDP/DTLS/SCTP webrtc-datachannel\n")
+    answer = w.get(200).body
+    check("m=application 0 " in answer and "a=group:BUNDLE 0\r\n" in answer, answer)
+
+
+@case("no group is answered where a line may join: it would have to be of the group's transport (RFC 9143 7.3.3)", media=DATA)
+def _(t):
+    w = t.register()
+    sdp = (WIC_SDP % "actpass").replace("t=0 0", "t=0 0\na=group:BUNDLE 0")
+    for n, (body, has_group) in enumerate(((sdp, False), (sdp.replace("BUNDLE 0", "BUNDLE 0 1") + (
+            WIC_DATA % "actpass").replace("application 9", "application 0") + "a=bundle-only\n", True))):
+        w.send(request("INVITE", BOB, cid=f"c{n}", body=body))
+        core_200(t, t.core.get("INVITE"), body=CORE_SDP + "m=application 0 UDP/DTLS/SCTP x\n" * n)
+        answer = w.get(200).body
+        check(("a=group:BUNDLE 0\r\n" in answer) == has_group, answer)
+
+
+@case("a WIC that was called keeps its DTLS role when it offers again", media=VIDEO)
+def _(t):
+    w = t.register()
+    call_in(t, w, "c1")
+    w.send(request("INVITE", CORE_URI, cid="c1", cseq=1, frm=f"<{ALICE}>;tag=at", to=f"<{BOB}>;tag=b1",
+                   body=WIC_SDP % "actpass"))
+    core_200(t, t.core.get("INVITE"), body=CORE_SDP)
+    check("a=setup:passive\r\n" in w.get(200).body, "the WIC was active")
 
 
 # ---- session timers -----------------------------------------------------------------------------------

@@ -570,12 +570,14 @@ def _(t):
 
 
 @case("a third party's server: the page is told, and nothing of ours answers",
-      w2={"insecure_ws": False}, web={"authorization_server": "https://idp.example/realms/ims", "client_id": "webrtc"})
+      w2={"insecure_ws": False}, web={"authorization_server": "https://idp.example/realms/ims", "client_id": "webrtc"},
+      media={"video": ["VP8"], "data": "relay"})
 def _(t):
     b = Browser(t)
     c = b.request("GET", "/config.json").json()
     check(c["signIn"] == ["oauth"] and c["oauth"] == {"issuer": "https://idp.example/realms/ims", "clientId": "webrtc",
                                                       "scope": "ims", "guests": False}, c)
+    check(c["video"] and c["data"], c)
     for path in ("/oauth/authorize", "/oauth/token", "/.well-known/jwks.json", "/.well-known/oauth-authorization-server"):
         check(b.request("GET", path).status == 404, path)
     csp = b.request("GET", "/")["Content-Security-Policy"]
@@ -585,7 +587,8 @@ def _(t):
 
 @case("without TLS there is no sign-in, only the SIP password")
 def _(t):
-    check(json.loads(t.http("/config.json").split("\r\n\r\n")[1])["signIn"] == ["digest"])
+    c = json.loads(t.http("/config.json").split("\r\n\r\n")[1])
+    check(c["signIn"] == ["digest"] and not c["video"] and not c["data"], c)
     check(" 404 " in t.http("/oauth/authorize").split("\r\n")[0])
 
 
