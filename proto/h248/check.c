@@ -42,7 +42,7 @@ static enum gw_err fault(struct chk *c, const struct h248_item *it, unsigned cod
 }
 
 /* "O-", "W-" and "O-W-" belong to the commands of a request, to nothing else. */
-static bool prefix_is_legal(struct gw_sv name, enum h248_rule rule)
+static bool prefix_is_legal(struct gw_sv name, const struct h248_row *row)
 {
 	bool has_o = gw_sv_istarts(name, GW_SV("O-")), has_w;
 
@@ -53,20 +53,19 @@ static bool prefix_is_legal(struct gw_sv name, enum h248_rule rule)
 		name = gw_sv_sub(name, 2, name.len);
 	if (gw_sv_istarts(name, GW_SV("O-")) || gw_sv_istarts(name, GW_SV("W-")))
 		return false;
-	return (!has_o && !has_w) || rule == H248_R_ACTION;
+	return (!has_o && !has_w) || (row->rule == H248_R_ACTION && row->form == H248_F_TERMS);
 }
 
 static const struct h248_row *match(const struct h248_item *it, enum h248_rule rule, unsigned version)
 {
 	unsigned n;
 	const struct h248_row *rows = h248_rows(rule, &n), *word = NULL, *token = NULL;
-	enum h248_token t = prefix_is_legal(it->name, rule) ? it->token : H248_TOK_NONE;
 
 	for (unsigned i = 0; i < n; i++) {
 		if (rows[i].since > version && !(rows[i].since == 1))
 			continue;
 		if (rows[i].word == H248_W_TOKEN) {
-			if (t != H248_TOK_NONE && rows[i].token == t && !it->is_quoted_name)
+			if (rows[i].token == it->token && !it->is_quoted_name && prefix_is_legal(it->name, &rows[i]))
 				token = &rows[i];
 		} else if (!word && h248_word_is(rows[i].word, it)) {
 			word = &rows[i];
@@ -291,6 +290,8 @@ static enum gw_err braces(struct chk *c, struct h248_item *it, const struct h248
 		return row->braces == H248_B_MUST ? fault(c, it, 0, "'{' is missing") : GW_OK;
 	if (row->braces == H248_B_NO)
 		return fault(c, it, 0, "'{' is not expected here");
+	if (row->form == H248_F_MAP && (it->raw.len == 0 || (has_id && row->rule != H248_R_AMM && row->rule != H248_R_AMM_REPLY)))
+		return fault(c, it, 0, "a digit map of an event has a name or a value, and none is empty");
 	if (in == H248_R_RAW)
 		return GW_OK;
 	if (!it->child && !may_be_empty(in))
@@ -367,7 +368,8 @@ enum gw_err h248_check(struct h248_message *m, struct gw_arena *arena, struct gw
 	struct h248_item top = { .child = m->body };
 	enum gw_err err = items(&c, &top, H248_R_BODY);
 
-	if (!err && m->body->token == H248_TOK_ERROR && m->body->next)
-		err = fault(&c, m->body->next, 0, "an error stands alone");
+	for (const struct h248_item *it = m->body; it && !err && m->body->next; it = it->next)
+		if (it->token == H248_TOK_ERROR)
+			err = fault(&c, it, 0, "an error stands alone");
 	return err;
 }

@@ -74,6 +74,8 @@ static void items(struct out *o, const struct h248_item *first, unsigned depth)
 			gw_buf_putc(o->b, depth ? ',' : ' ');
 		name(o, it);
 		values(o, it);
+		if (it->token == H248_TOK_DIGIT_MAP && it->has_braces && !it->relation)
+			gw_buf_putc(o->b, '=');
 		if (!it->has_braces)
 			continue;
 		gw_buf_putc(o->b, '{');

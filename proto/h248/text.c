@@ -218,7 +218,7 @@ static enum gw_err relation(struct lex *x, struct h248_item *it)
 	skip(x);
 	if (it->token == H248_TOK_MGC_ID || it->token == H248_TOK_SERVICE_CHANGE_ADDRESS)
 		return mid(x, &it->value);
-	if (it->token == H248_TOK_DIGIT_MAP && peek(x) == '{') {	/* a map without a name */
+	if (it->token == H248_TOK_DIGIT_MAP && it->relation == '=' && peek(x) == '{') {	/* a map without a name */
 		it->relation = 0;
 		return GW_OK;
 	}

@@ -116,7 +116,7 @@ static bool is_context(struct gw_sv v)
 
 static bool contexts(const struct h248_item *it)
 {
-	if (it->bracket != '{')
+	if (it->bracket != '{' || it->relation != '=')
 		return false;
 	for (const struct h248_item *c = it; c; c = c == it ? it->list : c->next)
 		if (c->is_quoted || !is_context(c->value))
@@ -124,15 +124,15 @@ static bool contexts(const struct h248_item *it)
 	return true;
 }
 
-/* transactionID ["/" segmentNumber ["/" ("END" / "&")]] */
-static bool tid_segment(const struct h248_item *it)
+/* transactionID, from version 3 on ["/" segmentNumber ["/" ("END" / "&")]] */
+static bool tid_segment(const struct h248_item *it, unsigned version)
 {
 	struct gw_sv id, rest, number;
 	bool has_segment = gw_sv_cut(it->value, '/', &id, &rest);
 	bool has_end = gw_sv_cut(rest, '/', &number, &rest);
 	uint32_t n;
 
-	return gw_sv_u32(id, &n) == GW_OK && (has_segment || it->token != H248_TOK_SEGMENT) &&
+	return gw_sv_u32(id, &n) == GW_OK && (version >= 3 || !has_segment) && (has_segment || it->token != H248_TOK_SEGMENT) &&
 		(!has_segment || gw_sv_uint_max(number, UINT16_MAX, &n) == GW_OK) &&
 		(!has_end || gw_sv_ieq(rest, GW_SV("END")) || gw_sv_eq(rest, GW_SV("&")));
 }
@@ -173,8 +173,31 @@ static bool tokens(struct h248_item *it, enum h248_form form, unsigned version)
 	return true;
 }
 
+static bool is_among(struct gw_sv v, const char *const *words, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (gw_sv_ieq(v, gw_sv_cstr(words[i])))
+			return true;
+	return is_extension(v);
+}
+
+static bool is_mux(struct gw_sv v)
+{
+	static const char *const types[] = { "H221", "H223", "H226", "V76", "Nx64Kservice", "N64" };
+
+	return is_among(v, types, sizeof(types) / sizeof(types[0]));
+}
+
+static bool is_modem(struct gw_sv v)
+{
+	static const char *const types[] = { "V18", "V22", "V22bis", "V22b", "V32", "V32bis", "V32b", "V34", "V90", "V91",
+		"SynchISDN", "SN" };
+
+	return is_among(v, types, sizeof(types) / sizeof(types[0]));
+}
+
 /* Numbers and names, never quoted. */
-static bool plain(const struct h248_item *it, enum h248_form form)
+static bool plain(const struct h248_item *it, enum h248_form form, unsigned version)
 {
 	struct gw_sv v = it->value;
 	uint32_t n;
@@ -186,7 +209,7 @@ static bool plain(const struct h248_item *it, enum h248_form form)
 	case H248_F_U32:
 		return gw_sv_u32(v, &n) == GW_OK;
 	case H248_F_TID_SEGMENT:
-		return tid_segment(it);
+		return tid_segment(it, version);
 	case H248_F_CONTEXT:
 		return is_context(v);
 	case H248_F_PRIORITY:
@@ -207,8 +230,9 @@ static bool plain(const struct h248_item *it, enum h248_form form)
 	case H248_F_ADDRESS:
 		return gw_sv_uint_max(v, UINT16_MAX, &n) == GW_OK || (!is_digits(v) && h248_is_mid(v));
 	case H248_F_MUX:
+		return is_mux(v);
 	case H248_F_MODEM:
-		return is_name(v) || is_extension(v);
+		return is_modem(v);
 	case H248_F_MAP:
 		return v.len == 0 || is_name(v);
 	default:
@@ -238,14 +262,14 @@ bool h248_form_is(struct h248_item *it, enum h248_form form, unsigned version)
 		return (it->relation == 0 && !it->bracket) || tokens(it, form, version);
 	case H248_F_OPT_REQUEST_ID:
 	case H248_F_MAP:
-		return (it->relation == 0 && !it->bracket) || plain(it, form);
+		return (it->relation == 0 && !it->bracket) || plain(it, form, version);
 	case H248_F_MODEM:
 		if (it->relation == 0 && it->bracket == '[')
 			return true;
-		return it->relation == 0 || plain(it, form);
+		return it->relation == 0 || plain(it, form, version);
 	case H248_F_MUX:
-		return it->relation == 0 || plain(it, form);
+		return it->relation == 0 || plain(it, form, version);
 	default:
-		return h248_form_tokens(form) ? tokens(it, form, version) : plain(it, form);
+		return h248_form_tokens(form) ? tokens(it, form, version) : plain(it, form, version);
 	}
 }

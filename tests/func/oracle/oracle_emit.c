@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Our side of the comparison with Erlang's megaco. Messages in files have four octets of length before them.
- *   made N OUT       N legal messages by chance
- *   mutated N OUT    N messages with some octets changed, as often legal as not
- *   same IN BACK     what megaco made of IN: is it read, and does it mean the same? One line a difference
- *   verdicts IN BACK "ours megaco-s sentence<tab>message" for each where one reads and the other refuses
- *   time IN ROUNDS   microseconds a message to read, and to print
+ *   made N OUT            N legal messages by chance
+ *   mutated N OUT         N messages with some parts or octets changed
+ *   judge IN BACK AGAIN   what megaco made of IN: do both read it, and does it mean the same to both? What differs is written
+ *                         to AGAIN without what megaco is known not to read; without AGAIN no difference is explained
+ *   time IN ROUNDS        microseconds a message to read, and to print
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
+#include "tests/func/oracle/beyond.h"
 #include "tests/unit/h248/generate.h"
 
 #define MAX_FILE (400u << 20)
@@ -52,26 +53,6 @@ static bool take(struct gw_sv *from, struct gw_sv *out)
 	return true;
 }
 
-/*
- * What H.248.1 allows and this version of megaco cannot read, as docs/decisions/012-h248-against-megaco.md has it:
- * none of it is ever sent on Iq.
- */
-static bool is_beyond_megaco(const struct h248_item *it, unsigned version)
-{
-	for (; it; it = it->next)
-		if ((it->token == H248_TOK_NONE && it->relation && (it->relation != '=' || it->bracket) &&
-			    gw_sv_chr(it->name, '/', 0) == it->name.len) ||
-			(it->token == H248_TOK_CONTEXT_AUDIT && version == 1) || it->token == H248_TOK_AND_SELECT ||
-			it->token == H248_TOK_OR_SELECT || (it->token == H248_TOK_SEGMENT && it->next) ||
-			it->token == H248_TOK_MODEM || it->token == H248_TOK_REGULATED_NOTIFY ||
-			(it->token == H248_TOK_EMBED && it->child && !it->child->has_braces) ||
-			(it->token == H248_TOK_CONTEXT_AUDIT && it->child && it->child->token == H248_TOK_CONTEXT_ATTR) ||
-			(it->token == H248_TOK_AUDIT && it->has_braces && it->child) ||
-			is_beyond_megaco(it->child, version))
-			return true;
-	return false;
-}
-
 static int emit(unsigned long n, FILE *f, bool is_mutated)
 {
 	static char text[H248_MAX_BYTES], bad[H248_MAX_BYTES];
@@ -82,11 +63,14 @@ static int emit(unsigned long n, FILE *f, bool is_mutated)
 		struct h248_message m;
 
 		generate(i + 7000000, 1 + i % 3, &a, &m);
-		if (h248_print(&m, i / 3 % 2, &b))
+		if (is_mutated && i % 4)	/* three of four stay a tree */
+			mutate_tree(i, &a, &m);
+		if (h248_print(&m, i / 3 % 2, &b) == GW_OK) {
+			put(f, is_mutated && i % 4 == 0 ? gw_sv(bad, mutate(i, text, b.len, bad, sizeof(bad))) : gw_buf_sv(&b));
+			done++;
+		} else if (!is_mutated) {
 			return 1;
-		done += is_mutated || !is_beyond_megaco(m.body, m.version);
-		if (is_mutated || !is_beyond_megaco(m.body, m.version))
-			put(f, is_mutated ? gw_sv(bad, mutate(i, text, b.len, bad, sizeof(bad))) : gw_buf_sv(&b));
+		}
 		gw_arena_reset(&a);
 	}
 	return f ? fclose(f) : 1;
@@ -107,12 +91,38 @@ static int compare(const void *a, const void *b)
 
 static void meaning(struct gw_arena *a, const struct h248_item *first, bool has_order, struct gw_buf *out);
 
+/* Numbers may have zeros in front, 4294967295 as a RequestID means all, segments are another matter. */
 static void value(struct gw_buf *b, const struct h248_item *v)
 {
+	struct gw_sv s = v->value, id, rest, number;
+	uint32_t n;
+
 	if (v->value_token)
 		put_lower(b, h248_token_text(v->value_token, true));
+	else if (gw_sv_u32(s, &n) == GW_OK && n != UINT32_MAX)
+		gw_buf_u64(b, n);
+	else if (gw_sv_eq(s, GW_SV("4294967295")))
+		gw_buf_putc(b, '*');
+	else if (gw_sv_cut(s, '/', &id, &rest) && gw_sv_cut(rest, '/', &number, &rest) && (gw_sv_ieq(rest, GW_SV("END")) || gw_sv_eq(rest, GW_SV("&"))))
+		put_lower(b, id);
 	else
-		put_lower(b, gw_sv_ends(v->value, GW_SV("/&")) ? GW_SV("77/9/END") : v->value);
+		put_lower(b, s);
+}
+
+/* An acknowledged transaction, or the first and the last of several. */
+static void name(struct gw_buf *b, const struct h248_item *it)
+{
+	struct gw_sv first, last;
+	uint32_t n;
+
+	if (!gw_sv_cut(it->name, '-', &first, &last) || gw_sv_u32(last, &n))
+		last = GW_SV_NONE;
+	if (gw_sv_u32(first, &n))
+		put_lower(b, it->name);
+	else
+		gw_buf_u64(b, n);
+	if (last.len && gw_sv_u32(first, &n) == GW_OK && gw_sv_u32(last, &n) == GW_OK)
+		gw_buf_printf(b, "-%u", n);
 }
 
 static void one(struct gw_arena *a, const struct h248_item *it, struct gw_buf *b)
@@ -122,7 +132,10 @@ static void one(struct gw_arena *a, const struct h248_item *it, struct gw_buf *b
 	put_lower(b, it->timestamp);
 	for (size_t i = 0; it->token && i + 2 < it->name.len && it->name.p[i + 1] == '-'; i += 2)
 		gw_buf_putc(b, gw_lower(it->name.p[i]));
-	put_lower(b, it->token ? h248_token_text(it->token, true) : it->name);
+	if (it->token)
+		put_lower(b, h248_token_text(it->token, true));
+	else
+		name(b, it);
 	if (it->relation || it->bracket) {
 		gw_buf_putc(b, it->relation ? it->relation : '=');
 		/* a list of one is that one */
@@ -153,13 +166,10 @@ static void meaning(struct gw_arena *a, const struct h248_item *first, bool has_
 		n++;
 	texts = gw_arena_array(a, struct gw_sv, n + 1);
 	for (const struct h248_item *it = first; texts && it; it = it->next) {
-		char *p = gw_arena_alloc(a, H248_MAX_BYTES);
-		struct gw_buf b = gw_buf(p, p ? H248_MAX_BYTES : 0);
+		struct gw_buf b = gw_buf(out->p + out->len, out->cap - out->len);	/* the room behind, for a moment */
 
 		one(a, it, &b);
-		texts[i] = gw_buf_sv(&b);
-		texts[i] = gw_arena_sv(a, texts[i]);
-		i++;
+		texts[i++] = gw_arena_sv(a, gw_buf_sv(&b));
 	}
 	if (!has_order)
 		qsort(texts, n, sizeof(*texts), compare);
@@ -181,66 +191,96 @@ static bool read_meaning(struct gw_sv s, struct gw_buf *out, struct gw_diag *d)
 	return ok;
 }
 
-static int same(struct gw_sv in, struct gw_sv back)
+/* ---- both verdicts -------------------------------------------------------------------------------------- */
+
+enum outcome { SAME, NEITHER, THEY_READ, WE_READ, BROKEN, UNREAD, OTHER, OUTCOMES };
+
+static const char *const outcome_names[] = { "same", "neither", "they read", "we read", "broken", "unread", "other" };
+
+/* What megaco said of one message. */
+struct answer {
+	unsigned char verdict;		/* 0: refused, 1: read, 2: read, but what it makes of it is none */
+	struct gw_sv again[2];		/* what it made of it, compact and pretty */
+};
+
+static bool next_answer(struct gw_sv *back, struct answer *out)
 {
-	static char x[H248_MAX_BYTES * 4], y[H248_MAX_BYTES * 4];
-	unsigned long n = 0, refused = 0, broken = 0, unread = 0, other = 0;
-	struct gw_sv m, e;
-
-	while (take(&in, &m)) {
-		unsigned char verdict = back.len ? (unsigned char)back.p[0] : 0;
-		struct gw_buf b = gw_buf(x, sizeof(x)), c = gw_buf(y, sizeof(y));
-		struct gw_diag d = { 0, "" };
-
-		n++;
-		back = gw_sv_sub(back, 1, back.len);
-		if (verdict != 1) {
-			verdict ? broken++ : refused++;
-			printf("%s\t%.*s\n", verdict ? "BROKEN" : "REFUSED", GW_SV_FMT(m));
-			continue;
-		}
-		if (!read_meaning(m, &b, &d))
-			return 2;
-		for (int i = 0; i < 2 && take(&back, &e); i++) {
-			c.len = 0;
-			if (!read_meaning(e, &c, &d)) {
-				unread++;
-				printf("UNREAD\t%s at %zu\t%.*s\n", d.what, d.off, GW_SV_FMT(e));
-			} else if (!gw_sv_eq(gw_buf_sv(&b), gw_buf_sv(&c))) {
-				other++;
-				printf("OTHER\t%.*s\n\t%.*s\n", GW_SV_FMT(gw_buf_sv(&b)), GW_SV_FMT(gw_buf_sv(&c)));
-			}
-		}
-	}
-	printf("messages=%lu refused=%lu broken=%lu unread=%lu other=%lu\n", n, refused, broken, unread, other);
-	return 0;
+	if (back->len == 0)
+		return false;
+	out->verdict = (unsigned char)back->p[0];
+	*back = gw_sv_sub(*back, 1, back->len);
+	return out->verdict != 1 || (take(back, &out->again[0]) && take(back, &out->again[1]));
 }
 
-static int verdicts(struct gw_sv in, struct gw_sv back)
+static enum outcome compared(struct gw_sv text, const struct answer *theirs, struct gw_diag *d)
 {
-	unsigned long n = 0, both = 0, neither = 0;
-	struct gw_sv m, e;
+	static char x[H248_MAX_BYTES * 4], y[H248_MAX_BYTES * 4];
+	struct gw_buf b = gw_buf(x, sizeof(x)), c = gw_buf(y, sizeof(y));
 
-	for (; take(&in, &m) && back.len; n++) {
-		bool theirs = back.p[0] != 0;
-		struct gw_arena a = GW_ARENA_INIT(8u << 20);
-		struct gw_diag d = { 0, "" };
-		struct h248_message t;
-		bool ours = h248_parse(&t, &a, m, &d) == GW_OK && t.n_faults == 0;
-
-		struct gw_sv rest = gw_sv_sub(back, 1, back.len);
-
-		if (back.p[0] == 1 && (!take(&rest, &e) || !take(&rest, &e)))
-			return 2;
-		back = rest;
-		both += ours && theirs;
-		neither += !ours && !theirs;
-		if (ours != theirs)
-			printf("%s\t%s\t%zu\t%.*s%c", ours ? "WE" : "THEY", d.what, d.off, GW_SV_FMT(m), 0);
-		gw_arena_reset(&a);
+	if (!read_meaning(text, &b, d))
+		return theirs->verdict ? THEY_READ : NEITHER;
+	if (theirs->verdict != 1)
+		return theirs->verdict ? BROKEN : WE_READ;
+	for (int i = 0; i < 2; i++) {
+		c.len = 0;
+		if (!read_meaning(theirs->again[i], &c, d))
+			return UNREAD;
+		if (!gw_sv_eq(gw_buf_sv(&b), gw_buf_sv(&c)))
+			return OTHER;
 	}
-	fprintf(stderr, "messages=%lu both=%lu neither=%lu\n", n, both, neither);
-	return 0;
+	return SAME;
+}
+
+/* The message without what megaco is known not to read; false: there was nothing of the kind. */
+static bool explain(struct gw_sv text, enum outcome o, FILE *again)
+{
+	static char without[H248_MAX_BYTES];
+	struct gw_arena a = GW_ARENA_INIT(8u << 20);
+	struct gw_buf b = gw_buf(without, sizeof(without));
+	struct h248_message m;
+	uint32_t found = 0;
+
+	if (h248_parse(&m, &a, text, NULL) == GW_OK)
+		found = beyond_take_out(&m, &a);
+	if (found && h248_print(&m, false, &b) == GW_OK) {
+		put(again, gw_buf_sv(&b));
+		printf("%s\t", outcome_names[o]);
+		for (unsigned i = 0; beyond_name(i); i++)
+			if (found >> i & 1)
+				printf("%s;", beyond_name(i));
+		putchar(0);
+	}
+	gw_arena_reset(&a);
+	return found && !b.overflow;
+}
+
+/* @return 0; the counts go to stderr, differences to stdout, each ended by an octet 0, what is to be asked again to a file */
+static int judge(struct gw_sv in, struct gw_sv back, FILE *again)
+{
+	unsigned long n[OUTCOMES] = { 0 };
+	struct answer theirs;
+	struct gw_sv m;
+
+	while (take(&in, &m)) {
+		struct gw_diag d = { 0, "" };
+		enum outcome o;
+
+		if (!next_answer(&back, &theirs))
+			return 2;
+		o = compared(m, &theirs, &d);
+		n[o]++;
+		if (o == SAME || (o == NEITHER && again))
+			continue;
+		if (o == THEY_READ)
+			printf("they read\t%s\tat %zu of %.*s%c", d.what, d.off, GW_SV_FMT(m), 0);
+		else if (!again || !explain(m, o, again))
+			printf("UNEXPLAINED\t%s\t%.*s\n  megaco: %.*s%c", outcome_names[o], GW_SV_FMT(m),
+				GW_SV_FMT(o == OTHER || o == UNREAD ? theirs.again[0] : GW_SV_NONE), 0);
+	}
+	for (unsigned i = 0; i < OUTCOMES; i++)
+		fprintf(stderr, "%s%s: %lu", i ? ", " : "", outcome_names[i], n[i]);
+	fputc('\n', stderr);
+	return again ? fclose(again) : 0;
 }
 
 static double seconds(void)
@@ -283,16 +323,14 @@ static int measure(struct gw_sv in, unsigned rounds)
 
 int main(int argc, char **argv)
 {
-	struct gw_sv what = argc == 4 ? gw_sv_cstr(argv[1]) : GW_SV_NONE;
+	struct gw_sv what = argc > 3 ? gw_sv_cstr(argv[1]) : GW_SV_NONE;
 
 	if (gw_sv_eq(what, GW_SV("made")) || gw_sv_eq(what, GW_SV("mutated")))
 		return emit(strtoul(argv[2], NULL, 10), fopen(argv[3], "wb"), what.p[1] == 'u');
-	if (gw_sv_eq(what, GW_SV("same")))
-		return same(load(argv[2]), load(argv[3]));
-	if (gw_sv_eq(what, GW_SV("verdicts")))
-		return verdicts(load(argv[2]), load(argv[3]));
+	if (gw_sv_eq(what, GW_SV("judge")))
+		return judge(load(argv[2]), load(argv[3]), argc > 4 ? fopen(argv[4], "wb") : NULL);
 	if (gw_sv_eq(what, GW_SV("time")))
 		return measure(load(argv[2]), (unsigned)strtoul(argv[3], NULL, 10));
-	fprintf(stderr, "usage: oracle_emit made|mutated N OUT | same|verdicts IN BACK | time IN ROUNDS\n");
+	fprintf(stderr, "usage: oracle_emit made|mutated N OUT | judge IN BACK [AGAIN] | time IN ROUNDS\n");
 	return 2;
 }

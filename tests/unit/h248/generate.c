@@ -456,3 +456,116 @@ size_t mutate(uint64_t seed, const char *text, size_t len, char *out, size_t cap
 	}
 	return len;
 }
+
+/* ---- parts of a tree changed -------------------------------------------------------------------------- */
+
+/* Where the n-th item of the tree hangs, counted from *n down; NULL: there are fewer. */
+static struct h248_item **nth(struct h248_item **list, unsigned *n)
+{
+	for (struct h248_item **p = list; *p; p = &(*p)->next) {
+		struct h248_item **deeper;
+
+		if ((*n)-- == 0)
+			return p;
+		if ((deeper = nth(&(*p)->child, n)))
+			return deeper;
+	}
+	return NULL;
+}
+
+static unsigned count(const struct h248_item *list)
+{
+	unsigned n = 0;
+
+	for (; list; list = list->next)
+		n += 1 + count(list->child);
+	return n;
+}
+
+static struct h248_item **any_item(uint64_t *state, struct h248_message *m)
+{
+	unsigned n = (unsigned)((chance(state) >> 32) % count(m->body));
+
+	return nth(&m->body, &n);
+}
+
+static void another_value(uint64_t *state, struct h248_item *it)
+{
+	static const char *const values[] = { "0", "1", "65535", "65536", "4294967295", "4294967296", "-1", "x", "*", "$", "-", "ON", "E",
+		"SR", "a/b", "[1]:2", "1x", "16", "1000", "77/1/END", "Iq/2" };
+
+	it->value_token = H248_TOK_NONE;
+	it->value = gw_sv_cstr(values[(chance(state) >> 32) % (sizeof(values) / sizeof(values[0]))]);
+	it->is_quoted = it->is_quoted && chance(state) >> 63;
+	it->relation = it->relation ? it->relation : '=';
+}
+
+static void another_name(uint64_t *state, struct h248_item *it)
+{
+	static const char *const words[] = { "x/y", "*/*", "1/2", "a", "X-y1", "a-1", "ip/1/2/3" };
+	uint64_t k = chance(state) >> 32;
+
+	it->token = k % 3 ? (enum h248_token)(1 + (k >> 8) % (H248_TOK_COUNT - 1)) : H248_TOK_NONE;
+	it->name = it->token ? h248_token_text(it->token, k >> 20 & 1) : gw_sv_cstr(words[(k >> 8) % (sizeof(words) / sizeof(words[0]))]);
+}
+
+static struct h248_item *copied(struct gw_arena *arena, const struct h248_item *list)
+{
+	struct h248_item *first = NULL, **tail = &first;
+
+	for (; list && (*tail = gw_arena_new(arena, struct h248_item)); list = list->next) {
+		**tail = *list;
+		(*tail)->child = copied(arena, list->child);
+		(*tail)->next = NULL;
+		tail = &(*tail)->next;
+	}
+	return first;
+}
+
+static void change(uint64_t *state, struct gw_arena *arena, struct h248_message *m)
+{
+	struct h248_item **p = any_item(state, m), *it = *p, **q, *copy;
+
+	switch ((chance(state) >> 32) % 7) {
+	case 0:	/* away, unless it is all there is */
+		if (m->body != it || it->next)
+			*p = it->next;
+		return;
+	case 1:	/* twice */
+		if (!(copy = gw_arena_new(arena, struct h248_item)))
+			return;
+		*copy = *it;
+		it->next = copy;
+		return;
+	case 2:	/* also somewhere else, without the rest of where it was */
+		q = any_item(state, m);
+		if (!(copy = gw_arena_new(arena, struct h248_item)))
+			return;
+		*copy = *it;
+		copy->child = copied(arena, it->child);
+		copy->next = *q;
+		*q = copy;
+		return;
+	case 3:
+		another_name(state, it);
+		return;
+	case 4:
+		another_value(state, it);
+		return;
+	case 5:
+		it->relation = "=#<>\0"[(chance(state) >> 32) % 5];
+		it->bracket = it->list ? it->bracket : 0;
+		return;
+	default:
+		it->has_braces = !it->has_braces;
+		return;
+	}
+}
+
+void mutate_tree(uint64_t seed, struct gw_arena *arena, struct h248_message *m)
+{
+	uint64_t state = (seed + 1) * 0xa0761d6478bd642full;
+
+	for (unsigned n = 1 + (unsigned)(chance(&state) >> 40) % 3; n > 0; n--)
+		change(&state, arena, m);
+}
