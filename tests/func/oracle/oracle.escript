@@ -1,4 +1,5 @@
 #!/usr/bin/env escript
+-mode(compile).
 %% SPDX-License-Identifier: Apache-2.0
 %% Reads messages (four octets of length before each), writes for each: 0 and nothing if Erlang/OTP megaco refuses it;
 %% else 1 and what it encodes again, compact and pretty, each with its length before it, and each read once more.

@@ -12,7 +12,7 @@ import collections, glob, os, re, shutil, struct, subprocess, sys, tempfile
 
 EMIT, HERE = sys.argv[1], os.path.dirname(os.path.abspath(__file__))
 GOLDEN = os.path.join(HERE, "../../golden/iq")
-MADE, MUTATED = (int(a) for a in (sys.argv[2:] + ["1500", "6000"][len(sys.argv) - 2:]))
+MADE, MUTATED = (int(a) for a in (sys.argv[2:] + ["500", "2000"][len(sys.argv) - 2:]))
 # megaco reads it, we refuse: 012 says why
 REFUSED_BY_US = {
     "no message identifier", "identifier of a transaction is expected here", "does not belong here", "neither a property nor package/name",
