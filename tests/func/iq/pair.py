@@ -9,7 +9,7 @@
 argv: epcscf eimsagw [words]. eimsagw has null ports: signalling is whole, media goes nowhere."""
 import json, os, signal, socket, subprocess, sys, tempfile, time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "w2"))
+sys.path[:0] = [os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", *x) for x in (["w2"], [])]
 AGW_BIN = os.path.abspath(sys.argv.pop(2)) if "W2GW_AGW" not in os.environ else os.environ["W2GW_AGW"]
 os.environ["W2GW_AGW"] = AGW_BIN        # for the same program inside its own network
 import harness

@@ -43,6 +43,20 @@ class Capture:
             raise LabError(f"tshark: {done.stderr.strip().splitlines()[-1:]}")
         return [line.split("\t") for line in done.stdout.splitlines()]
 
+    def h248_complaints(self, port):
+        """
+        The Iq messages to or from this port as tshark's MEGACO dissector sees them.
+        @return (packets with a message, those it calls malformed or has a warning or worse about, as text)
+        """
+        as_megaco = ("-d", f"udp.port=={port},megaco", "-d", f"tcp.port=={port},tpkt", "-o", f"megaco.tcp.txt_port:{port}")
+        sent = f"(udp.port == {port} || (tcp.port == {port} && tcp.len > 0)) && !icmp"
+        rows = self.fields(sent, "frame.number", "frame.protocols", options=as_megaco)
+        bad = [f"{n}: {protocols}" for n, protocols in rows if "megaco" not in protocols]
+        # 6291456: warnings; a mistake of the description within is one, too
+        bad += [" ".join(r) for r in self.fields(f"{sent} && (_ws.malformed || _ws.expert.severity >= 6291456 || megaco.parse_error)",
+                                                 "frame.number", "_ws.expert.message", "megaco.parse_error", options=as_megaco)]
+        return len(rows), bad
+
     def size(self):
         return os.path.getsize(self.path)
 
