@@ -14,6 +14,43 @@ struct gw_arena_block {
 	alignas(max_align_t) unsigned char data[];
 };
 
+/*
+ * A message takes and gives back a few blocks of the usual size: some are kept, or malloc would split and merge them each
+ * time, and return memory to the kernel that it asks for again. Sanitizers see every block's end.
+ */
+#ifdef __SANITIZE_ADDRESS__
+#define KEPT_MAX 0u
+#else
+#define KEPT_MAX 64u
+#endif
+
+static _Thread_local struct {
+	struct gw_arena_block *head;
+	unsigned n;
+} kept;
+
+static struct gw_arena_block *take_block(size_t cap)
+{
+	struct gw_arena_block *b = kept.head;
+
+	if (!b || cap != BLOCK_BYTES)
+		return malloc(sizeof(*b) + cap);
+	kept.head = b->next;
+	kept.n--;
+	return b;
+}
+
+static void give_block(struct gw_arena_block *b)
+{
+	if (kept.n >= KEPT_MAX || b->cap != BLOCK_BYTES) {
+		free(b);
+		return;
+	}
+	b->next = kept.head;
+	kept.head = b;
+	kept.n++;
+}
+
 void *gw_arena_alloc(struct gw_arena *a, size_t size)
 {
 	const size_t limit = a->limit ? a->limit : LIMIT_DEFAULT;
@@ -28,7 +65,7 @@ void *gw_arena_alloc(struct gw_arena *a, size_t size)
 	if (!b || b->cap - b->used < size) {
 		size_t cap = size > BLOCK_BYTES ? size : BLOCK_BYTES;
 
-		b = malloc(sizeof(*b) + cap);
+		b = take_block(cap);
 		if (!b)
 			goto fail;
 		b->next = a->head;
@@ -76,7 +113,7 @@ void gw_arena_reset(struct gw_arena *a)
 		struct gw_arena_block *b = a->head;
 
 		a->head = b->next;
-		free(b);
+		give_block(b);
 	}
 	a->used = 0;
 	a->failed = false;
