@@ -226,6 +226,22 @@ def _(t):
     t.metric("reg_bindings", 1)
 
 
+@case("after a kill a call for help still needs no token, and nothing else is open to it (W2-EMG-02)",
+      **conf(strict=True), emergency={"numbers": ["112"], "ecscf": f"{LO}:{CORE_PORT}"})
+def _(t):
+    w = sign_in(t, token())
+    w.send(request("INVITE", "urn:service:sos", cid="h", body=WIC_SDP % "actpass"))
+    t.core.send(response(t.core.get("INVITE"), 200, "OK", f"Contact: <{CORE_URI}>", body=CORE_SDP))
+    w.get(200)
+    t.mg.method = "Disconnected, Reason = 900"
+    killed(t)
+    w = sign_in(t, token(), cseq=2)
+    w.send(request("INFO", CORE_URI, cid="h", cseq=2, to=f"<{BOB}>;tag=ct"))
+    check(t.core.get("INFO").header("Call-ID") == "h")
+    w.send(message())
+    w.get(401)
+
+
 @case("after a kill an IMPU of the pool still belongs to its instance (W2-TOK-08)", **conf())
 def _(t):
     guest = dict(user="guest7", seconds=600)

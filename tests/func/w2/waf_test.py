@@ -206,6 +206,40 @@ def _(t):
     invalid_grant(b.refresh(k["refresh_token"]))
 
 
+def register(t, token, cid, status=200):
+    """Alice registers with her token over a new WebSocket."""
+    tls = ssl.create_default_context(cafile=f"{t.dir}/c.crt")
+    w = t.ws(tls=tls)
+    w.send(request("REGISTER", "sip:home1.example", cid=cid, frm=f"<{ALICE}>;tag=f1", to=f"<{ALICE}>",
+                   contact='<sip:alice@abc.invalid;transport=ws>;+sip.instance="<urn:uuid:alice>";reg-id=1',
+                   extra=f"Authorization: Bearer {token}\nExpires: 3600"))
+    if status == 200:
+        t.core.send(response(t.core.get("REGISTER"), 200, "OK", "Contact: <sip:alice@abc.invalid;transport=ws>;expires=3600\n"
+                             f"Service-Route: <sip:orig@home1.example;lr>\nP-Associated-URI: <{ALICE}>"))
+    w.get(status)
+    return w
+
+
+@case("after a kill a sign-out ends the registration its token made, and the token is refused ever after (W2-TOK-19)", **web())
+def _(t):
+    add(t)
+    b = Browser(t)
+    k = b.sign_in()
+    register(t, k["access_token"], "r1")
+    until(lambda: t.show("counters")["state_pending"] == 0, "written")
+    t.restart(signal.SIGKILL)
+    check(t.show("counters")["reg_bindings"] == 1)
+    b.request("POST", "/oauth/revoke", {"client_id": "wic", "token": k["refresh_token"]})
+    r = t.core.get("REGISTER")
+    check(r.header("Expires") == "0" and "auth-done" in r.header("Authorization"), r)
+    t.core.send(response(r, 200))
+    until(lambda: t.show("counters")["reg_bindings"] == 0, "no binding is left")
+    for n in range(2):
+        register(t, k["access_token"], f"again{n}", 401)
+        t.core.none("REGISTER", 0.1)
+        t.restart(signal.SIGKILL)
+
+
 # ---- refusals -----------------------------------------------------------------------------------------
 
 @case("a wrong name, a wrong password and a locked user look the same", **web())
