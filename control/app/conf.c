@@ -320,6 +320,7 @@ static void read_rest(struct conf *c, struct cp_conf *d)
 	d->overload.transactions = conf_uint(c, m, "transactions", 1, 1000000, 10000);
 	d->overload.iq_requests = conf_uint(c, m, "iq_requests", 1, 1000000, 500);
 	d->overload.retry_after_s = conf_uint(c, m, "retry_after_s", 1, 3600, 5);
+	d->overload.hold_ms = conf_uint(c, m, "hold_ms", 0, 10000, 4000);
 	m = conf_map(c, c->root, "log", false);
 	d->log.level = (enum gw_log_level)conf_enum(c, m, "level", levels, GW_LOG_INFO);
 	d->log.file = conf_str(c, m, "file", "-", false);

@@ -222,6 +222,7 @@ struct cp_conf {
 		unsigned transactions;           /* server transactions without a final response; 10000 */
 		unsigned iq_requests;            /* without a reply; 500 */
 		unsigned retry_after_s;          /* 5; answers say once to twice as much */
+		unsigned hold_ms;                /* who comes back sooner is not read for so long; 4000; 0: always read */
 	} overload;
 	struct {
 		enum cp_state_backend backend;

@@ -47,6 +47,7 @@
 	X(rate_refused_user, "requests outside dialogs refused (503): too many from one user")     \
 	X(overload_entered, "times the load state went up")                                        \
 	X(overload_refused, "requests outside dialogs refused (503) for overload")                 \
+	X(w2_held, "times a WebSocket was not read for a while: it came back before its Retry-After")     \
 	X(overload_refused_connections, "WebSockets refused (HTTP 503) for high load")             \
 	X(sip_txn_timeout, "SIP transactions that timed out")                                     \
 	X(sip_txn_illegal, "events a SIP transaction did not expect")                             \

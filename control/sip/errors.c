@@ -124,7 +124,8 @@ void cp_sip_refuse(struct cp_uas *u, unsigned status, const char *warning)
 	put_headers(u, &m, &body);
 	if (status >= 300) {
 		CP_COUNT(sip_requests_refused);
-		GW_LOG_NOTICE(u->sip->log, "sip.refused", "call_id=%.*s method=%.*s status=%u why=\"%s\"",
+		/* without a transaction: a flood, which is counted and must not fill the log */
+		GW_LOG(u->sip->log, cp_uas_is_stateless(u) ? GW_LOG_DEBUG : GW_LOG_NOTICE, "sip.refused", "call_id=%.*s method=%.*s status=%u why=\"%s\"",
 			GW_SV_FMT(u->req.call_id), GW_SV_FMT(u->req.method_name), status,
 			warning ? warning : sip_reason_phrase(status));
 	}

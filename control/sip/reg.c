@@ -328,6 +328,18 @@ static struct cp_binding *caller_on(struct cp_binding *first, struct gw_sv call_
 	return NULL;
 }
 
+bool cp_reg_conn_has_calls(struct cp_reg *r, cp_conn_id conn)
+{
+	const struct cp_binding *first = cp_reg_by_conn(r, conn), *b = first;
+
+	while (b && b->n_calls == 0) {
+		b = GW_CONTAINER(b->conn_ring.next, struct cp_binding, conn_ring);
+		if (b == first)
+			return false;
+	}
+	return b != NULL;
+}
+
 struct cp_binding *cp_reg_by_sender(struct cp_reg *r, cp_conn_id conn, const struct sip_msg *m)
 {
 	struct cp_binding *first = cp_reg_by_conn(r, conn), *b;

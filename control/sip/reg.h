@@ -63,6 +63,8 @@ void cp_reg_free(struct cp_reg *r);
 void cp_reg_request(struct cp_reg *r, struct cp_uas *u);
 /** A registered binding of a connection, or NULL. */
 struct cp_binding *cp_reg_by_conn(struct cp_reg *r, cp_conn_id conn);
+/** Is any user of this connection in a call? */
+bool cp_reg_conn_has_calls(struct cp_reg *r, cp_conn_id conn);
 /** The one a request of a connection speaks for: by its call, else by P-Preferred-Identity, From, else any (W2-REG-23). */
 struct cp_binding *cp_reg_by_sender(struct cp_reg *r, cp_conn_id conn, const struct sip_msg *m);
 /** The one that has sent the request of u; NULL: nobody registered, or gone meanwhile. */

@@ -454,6 +454,17 @@ void cp_uas_new_tag(const struct cp_uas *u, char tag[CP_UAS_TAG_BYTES])
 		cp_random_token(tag, CP_TAG_CHARS);
 }
 
+/* Who has nothing under way here, and comes back before it may, is read later: calls never wait. */
+static void put_off(struct cp_uas *u)
+{
+	struct cp_sip *s = u->sip;
+	const struct cp_flow *f = gw_map_get_u64(&s->flows, u->peer.conn);
+
+	if (u->side == CP_SIDE_W2 && (!f || (f->n_open == 0 && gw_list_empty(&f->uac))) &&
+		!cp_reg_conn_has_calls(s->reg, u->peer.conn))
+		cp_transport_put_off(s->transport, u->peer.conn, s->conf->overload.retry_after_s);
+}
+
 void cp_uas_refuse_stateless(struct cp_uas *u)
 {
 	switch (u->away) {
@@ -467,9 +478,11 @@ void cp_uas_refuse_stateless(struct cp_uas *u)
 		break;
 	case CP_AWAY_RATE:
 		cp_sip_error(u, CP_ERR_RATE, NULL);
+		put_off(u);
 		break;
 	case CP_AWAY_LOAD:	/* W2-ERR-43 */
 		cp_sip_error(u, CP_ERR_OVERLOAD, NULL);
+		put_off(u);
 		break;
 	}
 }

@@ -34,6 +34,8 @@ struct cp_w2 {
 	struct gw_timer ping;
 	struct gw_timer message;     /* armed while a frame or a fragmented message is incomplete */
 	struct gw_timer soon;        /* ends the connection when none of its callers is on the stack */
+	struct gw_timer held;        /* armed: nothing is read until then */
+	uint64_t away_until_ms;      /* Retry-After of the last refusal */
 	unsigned pings_missed;
 	char *head;                  /* request head so far */
 	size_t head_len;
@@ -127,9 +129,15 @@ void cp_w2_write(struct cp_w2 *c, const void *p, size_t n);
 void cp_w2_close(struct cp_w2 *c);
 /* When all that is queued was written: say goodbye, wait for the client's end. */
 void cp_w2_finish(struct cp_w2 *c);
+/* Read what comes. */
+void cp_w2_read(struct cp_w2 *c);
 void cp_w2_http_error(struct cp_w2 *c, unsigned status, const char *extra);
 /* head.c: the first request head is complete. */
 void cp_head_input(struct cp_w2 *c, struct gw_sv bytes);
+/* hold.c */
+void cp_hold_init(struct cp_w2 *c);
+/* It is read again, if it was not. */
+void cp_hold_end(struct cp_w2 *c);
 /* ws.c */
 enum gw_err cp_ws_start(struct cp_w2 *c);
 void cp_ws_input(struct cp_w2 *c, struct gw_sv bytes);

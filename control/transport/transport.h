@@ -89,6 +89,11 @@ struct gw_sv cp_transport_origin(const struct cp_transport *t, cp_conn_id conn);
 void cp_transport_suspect(struct cp_transport *t, cp_conn_id conn);
 /** The connection has an accepted registration: the first-register deadline no longer applies. */
 void cp_transport_set_registered(struct cp_transport *t, cp_conn_id conn, bool is_registered);
+/**
+ * A request of this WebSocket was refused for so many seconds. When the one before was, too, and its time is not over, nothing
+ * is read from the client for a while (`overload.hold_ms`). For clients with nothing under way here.
+ */
+void cp_transport_put_off(struct cp_transport *t, cp_conn_id conn, unsigned retry_after_s);
 /** Close a WebSocket with a code of RFC 6455 7.4 (W2-WS-15); on_closed follows. */
 void cp_transport_close(struct cp_transport *t, cp_conn_id conn, unsigned ws_code,
 	const char *reason);

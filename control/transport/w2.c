@@ -12,7 +12,7 @@
 #define WEB_QUEUE_MAX (4u << 20)
 #define FRAMING_BYTES 4096	/* of the last message taken: frame and record headers, our own bookkeeping */
 #define LINGER_MS 2000
-#define W2_TIMERS 4
+#define W2_TIMERS 5
 #define BEYOND_LIMIT 64u	/* connections in addition, for the answer that there is no place */
 
 struct write_req {
@@ -42,6 +42,7 @@ static void leave(struct cp_w2 *c)
 	gw_timer_stop(&t->loop->timers, &c->deadline);
 	gw_timer_stop(&t->loop->timers, &c->ping);
 	gw_timer_stop(&t->loop->timers, &c->message);
+	cp_hold_end(c);	/* its end must be seen */
 	cp_httpd_detach(c);
 	cp_slot_release(t, c->id);
 	c->id = 0;
@@ -309,6 +310,11 @@ static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
 		cp_w2_close(c);
 }
 
+void cp_w2_read(struct cp_w2 *c)
+{
+	uv_read_start((uv_stream_t *)&c->tcp, on_alloc, on_read);
+}
+
 static void on_deadline(struct gw_timer *timer, uint64_t now_ms)
 {
 	struct cp_w2 *c = GW_CONTAINER(timer, struct cp_w2, deadline);
@@ -387,6 +393,7 @@ static void on_connection(uv_stream_t *server, int status)
 	gw_list_init(&c->node);
 	c->deadline.fn = on_deadline;
 	c->soon.fn = on_soon;
+	cp_hold_init(c);
 	uv_tcp_init(&t->loop->uv, &c->tcp);
 	c->tcp.data = c;
 	if (status < 0 || uv_accept(server, (uv_stream_t *)&c->tcp) ||
@@ -410,7 +417,7 @@ static void on_connection(uv_stream_t *server, int status)
 	uv_tcp_nodelay(&c->tcp, 1);
 	(void)gw_timer_arm(&t->loop->timers, &c->deadline,
 		cp_loop_now(t->loop) + t->conf->w2.handshake_s * 1000ull);
-	uv_read_start((uv_stream_t *)&c->tcp, on_alloc, on_read);
+	cp_w2_read(c);
 }
 
 enum gw_err cp_w2_listen(struct cp_transport *t)

@@ -207,7 +207,7 @@ static void on_ping_timer(struct gw_timer *timer, uint64_t now_ms)
 		cp_w2_close(c);
 		return;
 	}
-	c->pings_missed++;
+	c->pings_missed += !gw_timer_armed(&c->held);
 	(void)gw_timer_arm(&c->t->loop->timers, timer, now_ms + c->t->conf->w2.ping_interval_s * 1000ull);
 	if (wslay_event_queue_msg(c->ws, &ping) == 0)
 		send_queued(c);

@@ -145,6 +145,16 @@ def overloaded(t, w, limit):
     return held
 
 
+def call_out(t, w):
+    """An answered call "c1". @return To of its dialog"""
+    i = t.invite(w, "c1")
+    t.core.send(response(i, 200, "OK", f"Contact: <{CORE_URI}>", body=CORE_SDP))
+    to = w.get(200).header("To")
+    w.send(request("ACK", CORE_URI, cid="c1", to=to))
+    t.core.get("ACK")
+    return to
+
+
 def relax(t, held):
     for m in held:
         t.core.send(response(m, 200, "OK"))
@@ -155,11 +165,7 @@ def relax(t, held):
       overload={"transactions": 10}, mw={"t1_ms": 10000})
 def _(t):
     w, idle = t.register(), t.ws()
-    call = t.invite(w, "c1")
-    t.core.send(response(call, 200, "OK", f"Contact: <{CORE_URI}>", body=CORE_SDP))
-    to = w.get(200).header("To")
-    w.send(request("ACK", CORE_URI, cid="c1", to=to))
-    t.core.get("ACK")
+    to = call_out(t, w)
     held = overloaded(t, w, 10)
 
     for m in (message("new"), request("SUBSCRIBE", BOB, cid="new", extra="Event: presence"),
@@ -247,6 +253,51 @@ def _(t):
     relax(t, held)
     for _ in held:
         w.get(200)
+
+
+@case("who comes back before its Retry-After is read later; who has a call, or waits, is read at once",
+      overload={"transactions": 10, "retry_after_s": 30, "hold_ms": 10000}, mw={"t1_ms": 10000})
+def _(t):
+    w, calm, hasty = t.register(), t.register(user="bob"), t.register(user="carol")
+    to = call_out(t, w)
+    held = overloaded(t, w, 10)
+    for who, n in ((calm, 1), (hasty, 2), (w, 3)):
+        for i in range(n):
+            who.send(message(f"n{i}"))
+            check(who.get(503).header("Call-ID") == f"n{i}")
+    check(t.metrics()["w2_held"] == 1)
+    sos = request("INVITE", "urn:service:sos", to="<urn:service:sos>", body=WIC_SDP % "actpass")
+    calm.send(sos)
+    calm.get(380)
+    w.send(request("INFO", CORE_URI, cid="c1", cseq=5, to=to))
+    t.core.send(response(t.core.get("INFO"), 200, "OK"))
+    w.get(200)
+    hasty.send(sos)
+    hasty.none(None, 0.3)
+    relax(t, held)
+    hasty.get(380, 15)
+    hasty.send(message("late"))
+    check(t.core.get("MESSAGE").header("Call-ID") == "late")
+    w.close()
+    hasty.close()
+    until(lambda: t.metrics()["w2_connections"] == 1, "both are gone")
+
+
+@case("a client that is not read is still closed with its node", overload={"transactions": 1, "retry_after_s": 30})
+def _(t):
+    w, hasty = t.register(), t.register(user="carol")
+    overloaded(t, w, 1)
+    for i in range(2):
+        hasty.send(message(f"n{i}"))
+        hasty.get(503)
+    t.metric("w2_held", 1)
+    hasty.send(message("unread"))
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect(f"{t.dir}/s.sock")
+        s.sendall(b"kick sip:carol@home1.example\n")
+        s.recv(100)
+    check(hasty.closed() is not None)
+    until(lambda: t.metrics()["w2_connections"] == 1, "it is gone")
 
 
 @case("the process takes all files it may have, and says when those are few")
