@@ -32,6 +32,7 @@ struct dp_realm {
 	char name[32];
 	char interface[32];          /* Interface ID of TerminationIDs (F-6) */
 	uint8_t faults;              /* enum dp_realm_fault bits; then no new streams (F-12) */
+	bool is_told_out;            /* the controller was told that it is out of service */
 	uint16_t laddrs[DP_REALM_ADDRS_MAX];
 	struct dp_port_pool *pools[DP_REALM_ADDRS_MAX];
 	unsigned n_addrs;

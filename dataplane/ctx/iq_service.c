@@ -10,7 +10,7 @@
 
 /* ---- interfaces and realms ------------------------------------------------------------------------------- */
 
-static void tell_interface(struct dp_iq *q, const struct dp_realm *r)
+static void tell_interface(struct dp_iq *q, struct dp_realm *r)
 {
 	char id[DP_TERM_ID_BYTES];
 	struct iq_cmd cmd = { .kind = IQ_SERVICE_CHANGE };
@@ -22,6 +22,7 @@ static void tell_interface(struct dp_iq *q, const struct dp_realm *r)
 	cmd.term = iq_term(gw_sv_cstr(dp_realm_terms(r, id)));
 	cmd.sc.method = r->faults ? IQ_FORCED : IQ_RESTART;
 	cmd.sc.reason = !r->faults ? 900 : r->faults & DP_REALM_LINK ? 906 : 905;
+	r->is_told_out = r->faults != 0;
 	if (dp_iq_send_request(q, &t, q->version, NULL))
 		GW_LOG_ERROR(q->c.log, "iq.service_change_failed", "term=%s", id);
 }
@@ -42,9 +43,12 @@ void dp_iq_realm_fault(struct dp_iq *q, struct dp_realm *r, enum dp_realm_fault 
 
 void dp_iq_service_told(struct dp_iq *q)
 {
-	for (unsigned i = 0; i < q->ctx->c.n_realms; i++)
-		if (q->ctx->c.realms[i].faults)
-			tell_interface(q, &q->ctx->c.realms[i]);
+	for (unsigned i = 0; i < q->ctx->c.n_realms; i++) {
+		struct dp_realm *r = &q->ctx->c.realms[i];
+
+		if (r->faults || r->is_told_out)	/* back meanwhile: that was not told */
+			tell_interface(q, r);
+	}
 }
 
 /* ---- ROOT ------------------------------------------------------------------------------------------------ */

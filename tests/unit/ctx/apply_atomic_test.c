@@ -183,7 +183,7 @@ static int set_up(void **state)
 	for (unsigned i = 0; i < 2; i++) {
 		assert_int_equal(gw_addr_parse_ip(i ? GW_SV("10.20.0.10") : GW_SV("192.0.2.10"), &r->laddrs[i].ip), GW_OK);
 		snprintf(r->realms[i].name, sizeof(r->realms[i].name), "%s", i ? "core" : "access");
-		snprintf(r->realms[i].interface, sizeof(r->realms[i].interface), "%s0", r->realms[i].name);
+		snprintf(r->realms[i].interface, sizeof(r->realms[i].interface), "%s0", i ? "core" : "access");
 		r->realms[i].laddrs[0] = (uint16_t)i;
 		r->realms[i].n_addrs = 1;
 		assert_int_equal(dp_port_pool_new(&r->realms[i].pools[0], 20000, 20999, no_random), GW_OK);
