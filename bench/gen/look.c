@@ -18,14 +18,14 @@ uint32_t gen_call_of(const struct gen *g, const struct rte_mbuf *m)
 		p[23] != IPPROTO_UDP || p[GEN_HEADERS] >> 6 != 2 ||
 		(p[GEN_HEADERS + 1] >= 192 && p[GEN_HEADERS + 1] <= 223))	/* RTCP, RFC 5761 4 */
 		return UINT32_MAX;
-	i = rtp_be32(p + GEN_HEADERS + 8) - GEN_SSRC_FIRST;
+	i = gw_be32(p + GEN_HEADERS + 8) - GEN_SSRC_FIRST;
 	return i < g->c.calls ? i : UINT32_MAX;
 }
 
 /* From the gateway's address of this leg to the far one. */
 static bool has_addresses(const struct gen_leg *leg, const uint8_t *p)
 {
-	return rtp_be32(p + 26) == leg->gate_ip && rtp_be32(p + 30) == leg->far_ip &&
+	return gw_be32(p + 26) == leg->gate_ip && gw_be32(p + 30) == leg->far_ip &&
 		(p[34] << 8 | p[35]) == leg->gate_port && (p[36] << 8 | p[37]) == leg->far_port;
 }
 

@@ -248,7 +248,7 @@ static uint64_t first_index(const struct crypt_job *jobs, const struct crypt_job
 	struct srtp_stream so_far = { 0 };
 
 	for (const struct crypt_job *k = jobs; s->is_protect && k < j; k++)
-		if (k->session == s && !k->stream && rtp_be32(k->pkt + 8) == ssrc && k->index > so_far.top)
+		if (k->session == s && !k->stream && gw_be32(k->pkt + 8) == ssrc && k->index > so_far.top)
 			so_far.top = k->index;
 	return srtp_stream_index(&so_far, seq);
 }
@@ -311,7 +311,7 @@ static enum dp_drop prepare(struct rte_mbuf *m, struct dp_srtp_session *s, const
 static enum dp_drop commit(struct crypt_job *j)
 {
 	struct dp_srtp_session *s = j->session;
-	uint32_t ssrc = rtp_be32(j->pkt + 8);
+	uint32_t ssrc = gw_be32(j->pkt + 8);
 	struct srtp_stream *st = j->stream;
 
 	if (unlikely(!j->is_ok))

@@ -124,7 +124,7 @@ static enum dp_drop one(struct rte_mbuf *m, struct dp_srtp_session *s, bool is_p
 		return DP_DROP_RTP_HEADER;
 	if (is_protect && rte_pktmbuf_tailroom(m) < DP_SRTP_TRAILER_MAX)
 		return DP_DROP_HEADROOM;
-	ssrc = rtp_be32(p + 8);
+	ssrc = gw_be32(p + 8);
 	is_new = !knows(s, ssrc);
 	if (is_new && s->n_ssrc >= s->max_ssrc)
 		return DP_DROP_SSRC_LIMIT;

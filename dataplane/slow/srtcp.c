@@ -93,17 +93,9 @@ static bool has_room(struct dp_srtcp *s)
 	return true;
 }
 
-static void put_be32(uint8_t *p, uint32_t v)
-{
-	p[0] = (uint8_t)(v >> 24);
-	p[1] = (uint8_t)(v >> 16);
-	p[2] = (uint8_t)(v >> 8);
-	p[3] = (uint8_t)v;
-}
-
 static void xor_be32(uint8_t *p, uint32_t v)
 {
-	put_be32(p, rtp_be32(p) ^ v);
+	gw_put_be32(p, gw_be32(p) ^ v);
 }
 
 /* RFC 3711 4.1.1 with the SRTCP index; RFC 7714 9.1. */
@@ -165,15 +157,15 @@ enum gw_err dp_srtcp_protect(struct dp_srtcp *s, void *packet, size_t *len, size
 		return GW_ENOSPC;
 	if (s->tx_index & E_FLAG)
 		return GW_ELIMIT;	/* 2^31 packets: the key is used up (RFC 3711 9.2) */
-	make_iv(k, rtp_be32(p + 4), s->tx_index, iv);
+	make_iv(k, gw_be32(p + 4), s->tx_index, iv);
 	if (k->is_aead) {
 		uint8_t word[WORD_BYTES];
 
-		put_be32(word, E_FLAG | s->tx_index);
+		gw_put_be32(word, E_FLAG | s->tx_index);
 		ok = gcm(k, iv, word, p, n, p + n, 1);
 		memcpy(p + n + k->tag_len, word, WORD_BYTES);
 	} else {
-		put_be32(p + n, E_FLAG | s->tx_index);
+		gw_put_be32(p + n, E_FLAG | s->tx_index);
 		ok = counter_mode(k, iv, p + HEADER_BYTES, n - HEADER_BYTES) && tag_of(k, p, n + WORD_BYTES, tag);
 		memcpy(p + n + WORD_BYTES, tag, k->tag_len);
 	}
@@ -188,7 +180,7 @@ static enum gw_err open_packet(const struct srtp_session_keys *k, uint8_t *p, si
 {
 	uint8_t iv[16], tag[SHA1_BYTES];
 
-	make_iv(k, rtp_be32(p + 4), rtp_be32(word) & ~E_FLAG, iv);
+	make_iv(k, gw_be32(p + 4), gw_be32(word) & ~E_FLAG, iv);
 	if (k->is_aead)
 		return gcm(k, iv, word, p, n, p + n, 0) ? GW_OK : GW_EAUTH;
 	if (!tag_of(k, p, n + WORD_BYTES, tag))
@@ -211,10 +203,10 @@ enum gw_err dp_srtcp_unprotect(struct dp_srtcp *s, void *packet, size_t *len)
 		return GW_EBADMSG;
 	n = *len - WORD_BYTES - k->tag_len;
 	word = p + (k->is_aead ? n + k->tag_len : n);
-	if (!(rtp_be32(word) & E_FLAG))
+	if (!(gw_be32(word) & E_FLAG))
 		return GW_EBADMSG;	/* in clear: not what was agreed */
-	index = rtp_be32(word) & ~E_FLAG;
-	ssrc = rtp_be32(p + 4);
+	index = gw_be32(word) & ~E_FLAG;
+	ssrc = gw_be32(p + 4);
 	st = find(s, ssrc);
 	if (!st && s->n_rx == SSRC_MAX)
 		return GW_ELIMIT;

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "proto/base/be.h"
+
 #define RTP_FIXED_BYTES 12u
 
 struct rtp_view {
@@ -16,11 +18,6 @@ struct rtp_view {
 	uint32_t ts, ssrc;
 	uint16_t header_bytes;     /* fixed part, CSRCs and extension */
 };
-
-static inline uint32_t rtp_be32(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
 
 /** Header only; a padding count is part of the encrypted body and not looked at. */
 static inline bool rtp_parse(const uint8_t *p, size_t len, struct rtp_view *v)
@@ -40,8 +37,8 @@ static inline bool rtp_parse(const uint8_t *p, size_t len, struct rtp_view *v)
 	v->pt = p[1] & 0x7f;
 	v->marker = p[1] >> 7;
 	v->seq = (uint16_t)(p[2] << 8 | p[3]);
-	v->ts = rtp_be32(p + 4);
-	v->ssrc = rtp_be32(p + 8);
+	v->ts = gw_be32(p + 4);
+	v->ssrc = gw_be32(p + 8);
 	v->header_bytes = (uint16_t)n;
 	return true;
 }

@@ -13,6 +13,7 @@ RULES = {
     "proto/base": ({"proto/base/"}, {"arpa/inet.h"}),
     "proto/conf": ({"proto/base/", "proto/conf/"}, {"yaml.h"}),
     "proto/iq": ({"proto/base/", "proto/h248/", "proto/sdp/", "proto/iq/"}, set()),
+    "proto/t140": ({"proto/base/", "proto/rtp/", "proto/t140/"}, set()),
     "proto": ({"proto/base/", None}, set()),     # None: its own folder
     "net": ({"proto/base/", "proto/iq/", "net/"}, {"sys/", "netinet/", "linux/sctp.h"}),
     "control": ({"proto/", "net/", "control/"}, {"uv.h", "openssl/", "ares.h", "microhttpd.h", "wslay/", "jansson.h", "sys/", "netinet/",

@@ -152,8 +152,8 @@ static void compare(enum dp_srtp_profile profile, uint16_t window, bool is_prote
 			if ((wa[i] == dp_drop_COUNT) != (wb[i] == dp_drop_COUNT))
 				fail_msg("profile %u %s, packet %u of a burst of %u: %u here, %u with libsrtp2; ssrc %x seq %u",
 					profile, is_protect ? "protect" : "unprotect", i, n, wa[i], wb[i],
-					rtp_be32(rte_pktmbuf_mtod(a[i], uint8_t *) + 8),
-					rtp_be32(rte_pktmbuf_mtod(a[i], uint8_t *)) & 0xffff);
+					gw_be32(rte_pktmbuf_mtod(a[i], uint8_t *) + 8),
+					gw_be32(rte_pktmbuf_mtod(a[i], uint8_t *)) & 0xffff);
 			if (wa[i] == dp_drop_COUNT) {
 				assert_int_equal(a[i]->data_len, b[i]->data_len);
 				assert_int_equal(a[i]->pkt_len, a[i]->data_len);
