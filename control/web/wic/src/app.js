@@ -3,7 +3,7 @@
 import { OAuth } from './oauth.js';
 import { Phone } from './phone.js';
 import { Plot } from './plot.js';
-import { breakable, endOfCall, refusal, videoTrouble, withoutScheme } from './words.js';
+import { breakable, dataState, endOfCall, fileState, refusal, videoTrouble, withoutScheme } from './words.js';
 
 const $ = (id) => document.getElementById(id);
 const KEYS = [['1', ''], ['2', 'ABC'], ['3', 'DEF'], ['4', 'GHI'], ['5', 'JKL'], ['6', 'MNO'], ['7', 'PQRS'],
@@ -29,6 +29,7 @@ let offered = '';	/* the private identity that we proposed */
 let oauth = null;
 let signInError = '';
 let hasVideo = false;	/* the gateway carries it */
+let hasData = false;
 
 /* ---- account ------------------------------------------------------------------------------------------ */
 
@@ -46,6 +47,7 @@ async function fillAccount() {
 	$('server').value = `${scheme}://${location.host}${config.wsPath}`;
 	domain = config.domain;
 	hasVideo = Boolean(config.video && navigator.mediaDevices);
+	hasData = Boolean(config.data);
 	$('impu').value = saved.impu || '';
 	$('impi').value = saved.impi || '';
 	offered = privateIdentity();
@@ -208,6 +210,22 @@ $('camera').addEventListener('click', async () => {
 	$('camera').disabled = false;
 	draw();
 });
+$('talk-open').addEventListener('click', async () => {
+	$('talk-open').disabled = true;	/* one re-INVITE at a time */
+	await phone.openData();
+	draw();
+	$('talk-text').focus();
+});
+$('talk-form').addEventListener('submit', (e) => {
+	e.preventDefault();
+	if (phone.data.say($('talk-text').value.trim()))
+		$('talk-text').value = '';
+});
+$('talk-file').addEventListener('change', () => {
+	for (const file of $('talk-file').files)
+		phone.data.send(file);
+	$('talk-file').value = '';
+});
 $('answer').addEventListener('click', () => phone.answer());
 $('decline').addEventListener('click', () => phone.hangup(603));
 $('hangup').addEventListener('click', () => phone.hangup());
@@ -215,7 +233,7 @@ $('mute').addEventListener('click', () => phone.mute(!phone.state().call.muted))
 $('hold').addEventListener('click', () => phone.hold(!phone.state().call.held));
 document.addEventListener('pointerdown', () => phone.wakeAudio());
 document.addEventListener('keydown', (e) => {
-	if (phone.state().call.state === 'active' && /^[0-9*#]$/.test(e.key))
+	if (phone.state().call.state === 'active' && !e.target.closest('input') && /^[0-9*#]$/.test(e.key))
 		phone.dtmf(e.key);
 });
 
@@ -252,6 +270,60 @@ function drawPictures(call) {
 	$('camera').hidden = !hasVideo || call.state !== 'active';
 	$('camera').disabled = call.held || call.heldByPeer;
 	$('camera').setAttribute('aria-pressed', String(call.video.own));
+}
+
+/* Drawn anew only where something has changed: a screen reader is told of what is added. */
+function drawItem(line, item) {
+	const link = item.url ? document.createElement('a') : null;
+
+	line.className = item.own ? 'own' : '';
+	if (item.text !== undefined) {
+		line.textContent = item.text;
+		return;
+	}
+	if (link) {
+		link.href = item.url;
+		link.download = item.name;
+		link.textContent = `Save ${item.name}`;
+	}
+	line.replaceChildren(link || item.name, document.createElement('br'), fileState(item));
+	if (['going', 'coming'].includes(item.state)) {
+		const bar = document.createElement('progress');
+
+		bar.max = item.size || 1;
+		bar.value = item.done;
+		bar.setAttribute('aria-label', item.name);
+		line.append(bar);
+	}
+}
+
+function drawData(call) {
+	const { items } = phone.data;
+	const list = $('messages');
+	const isAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
+
+	$('talk').hidden = !(call.state === 'active' && (hasData || call.data !== 'none'));
+	$('talk-state').textContent = dataState(call.data);
+	$('talk-open').hidden = !hasData || ['opening', 'open'].includes(call.data);
+	$('talk-open').disabled = call.held || call.heldByPeer;
+	$('talk-form').hidden = call.data !== 'open';
+	while (list.childElementCount > items.length)
+		list.firstChild.remove();
+	for (let i = list.childElementCount; i < items.length; i++)
+		list.append(document.createElement('li'));
+	items.forEach((item, i) => {
+		const line = list.children[i];
+		const look = JSON.stringify(item);
+
+		if (line.dataset.look !== look)
+			drawItem(line, item);
+		line.dataset.look = look;
+	});
+	if (items.length && isAtEnd)
+		list.scrollTop = list.scrollHeight;
+	if (items.length !== drawData.seen && items.length && !items[items.length - 1].own)
+		$('talk').open = true;
+	drawData.seen = items.length;
 }
 
 function drawCall(call) {
@@ -300,6 +372,7 @@ function draw() {
 	$('incall').hidden = !inCall;
 	$('me').replaceChildren(...breakable(phone.account ? withoutScheme(phone.account.impu) : ''));
 	drawPictures(call);
+	drawData(call);
 	if (inCall)
 		drawCall(call);
 }

@@ -5,6 +5,7 @@
  */
 import JsSIP from 'jssip';
 
+import { Data } from './data.js';
 import { readStats } from './stats.js';
 import { Listener } from './tone.js';
 import { Video, offersVideo } from './video.js';
@@ -34,6 +35,7 @@ function idleCall() {
 		heldByPeer: false, cause: '', code: 0, reason: '', originator: '',
 		ice: '', dtls: '', media: 'none', setupMs: null, mediaMs: null, ringMs: null,
 		startedAt: 0, answeredAt: 0,
+		data: 'none',
 		video: { offered: false, own: false, far: false, trouble: '' },	/* trouble: 'no camera', 'refused' */
 	};
 }
@@ -52,6 +54,7 @@ export class Phone extends EventTarget {
 		this.lastStats = null;
 		this.picture = PICTURE;
 		this.video = new Video(PICTURE);
+		this.data = new Data(() => this.followData());
 	}
 
 	/* ---- what others may ask --------------------------------------------------------------------- */
@@ -201,7 +204,7 @@ export class Phone extends EventTarget {
 	/* ---- calls ----------------------------------------------------------------------------------- */
 
 	/** @return {Promise<boolean>} it is on its way; without a camera as a call of sound only */
-	async call(target, { video = false } = {}) {
+	async call(target, { video = false, data = false, audio = true } = {}) {
 		if (!this.ua || this.isBusy())
 			return false;
 		this.wakeAudio();
@@ -209,14 +212,18 @@ export class Phone extends EventTarget {
 		if (video && !await this.openCamera())
 			return false;
 		try {
-			this.session = this.ua.call(target, SOUND);
+			this.session = this.ua.call(target, { ...SOUND, mediaConstraints: { audio, video: false } });
 		} catch (e) {
 			this.video.end();
 			this.setCall({ state: 'ended', cause: `cannot call: ${e.message}` });
 			return false;
 		}
 		this.listenToSession(this.session);
-		this.session.on('connecting', () => this.video.send(this.session.connection));
+		this.session.on('connecting', () => {
+			this.video.send(this.session.connection);
+			if (data)
+				this.data.open();
+		});
 		return true;
 	}
 
@@ -249,7 +256,7 @@ export class Phone extends EventTarget {
 	}
 
 	/** With video: the offered line is taken, and our camera sent where there is one; without: it is refused. */
-	async answer({ video = false } = {}) {
+	async answer({ video = false, audio = true } = {}) {
 		const { session } = this;
 
 		if (!session || this.current.direction !== 'in' || this.current.state !== 'ringing')
@@ -265,7 +272,7 @@ export class Phone extends EventTarget {
 			else
 				this.video.refuse(session.connection);
 		});
-		session.answer(SOUND);
+		session.answer({ ...SOUND, mediaConstraints: { audio, video: false } });
 	}
 
 	/** Ends, cancels or declines, whatever the call's state asks for. */
@@ -307,11 +314,35 @@ export class Phone extends EventTarget {
 		else if (!await this.openCamera() || !video.own)
 			return false;
 		video.send(session.connection);
-		return this.renegotiate(session);
+		return this.renegotiate(session, () => {
+			this.video.close();
+			this.video.send(session.connection);
+			this.setVideo({ ...this.video.follow(session.connection), trouble: 'refused' });
+		});
+	}
+
+	/** A data line joins the call, by a re-INVITE. @return {Promise<boolean>} it was answered */
+	async openData() {
+		const { session, data } = this;
+
+		if (!session || this.current.state !== 'active' || ['opening', 'open'].includes(data.state) ||
+			!session.isReadyToReOffer())
+			return false;
+		data.open();
+		if (session.connection.sctp && session.connection.sctp.state === 'connected')
+			return true;	/* the line is there: a channel more */
+		return this.renegotiate(session, () => data.refused());
+	}
+
+	followData() {
+		if (this.current.data !== this.data.state)
+			this.setCall({ data: this.data.state });
+		else
+			this.changed();
 	}
 
 	/* JsSIP ends a call whose re-INVITE was refused. It goes on as it was (RFC 3261 14.1): only this wish is dropped. */
-	renegotiate(session) {
+	renegotiate(session, undo) {
 		const { terminate } = session;
 
 		return new Promise((resolve) => {
@@ -330,9 +361,7 @@ export class Phone extends EventTarget {
 
 				if (connection.signalingState === 'have-local-offer')
 					await connection.setLocalDescription({ type: 'rollback' });
-				this.video.close();
-				this.video.send(connection);
-				this.setVideo({ ...this.video.follow(connection), trouble: 'refused' });
+				undo();
 				done(false);
 			};
 			if (!session.renegotiate({}, () => done(true)))
@@ -358,6 +387,8 @@ export class Phone extends EventTarget {
 			...idleCall(), state: 'starting', direction, peer, peerName, startedAt: Date.now(),
 		};
 		this.video = new Video(this.picture);
+		this.data.forget();
+		this.data = new Data(() => this.followData());
 		this.lastStats = null;
 		this.heard = false;
 		this.changed();
@@ -391,6 +422,7 @@ export class Phone extends EventTarget {
 	}
 
 	listenToConnection(connection) {
+		this.data.listen(connection);
 		const states = () => this.setCall({
 			ice: connection.iceConnectionState, dtls: this.dtlsState(connection),
 		});
@@ -427,6 +459,7 @@ export class Phone extends EventTarget {
 		const before = this.video.own;
 		const now = this.video.follow(connection);
 
+		this.data.follow();
 		this.setVideo(before && !now.own ? { ...now, trouble: 'refused' } : now);
 	}
 
@@ -477,6 +510,7 @@ export class Phone extends EventTarget {
 		this.session = null;
 		this.audio.srcObject = null;
 		this.video.end();
+		this.data.end();
 		this.setCall({
 			state: 'ended', cause: e.cause || '', code: m && m.status_code ? m.status_code : 0, reason,
 			originator: e.originator || '', media: 'none', muted: false, held: false, heldByPeer: false,

@@ -63,6 +63,28 @@ export function refusal({ state, code, reason }, account) {
 	return `The network cannot register you now: ${reason || code}`;
 }
 
+const DATA = {
+	opening: 'Connecting', refused: 'The other side takes no messages', lost: 'The connection for messages was lost',
+};
+
+/** @param {string} state phone.state().call.data; '' when nothing is to be said */
+export function dataState(state) {
+	return DATA[state] || '';
+}
+
+function bytes(n) {
+	return n < 10000 ? `${n} bytes` : n < 1e7 ? `${Math.round(n / 1000)} kB` : `${Math.round(n / 1e6)} MB`;
+}
+
+/** @param item a file of phone.data.items */
+export function fileState({ size, done, state }) {
+	if (state === 'failed')
+		return 'not complete: the connection was lost';
+	if (state === 'too large')
+		return `${bytes(size)}: too large, not taken`;
+	return state === 'done' ? bytes(size) : `${bytes(done)} of ${bytes(size)}`;
+}
+
 /** @param {{trouble}} video phone.state().call.video */
 export function videoTrouble({ trouble }) {
 	return { 'no camera': 'No camera, or it may not be used: the call goes on with sound',

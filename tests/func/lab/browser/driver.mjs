@@ -148,6 +148,10 @@ const commands = {
 		await page.click(selector, { timeout: 15000 });
 		return true;
 	},
+	fill: async ({ selector, text }) => {
+		await page.fill(selector, text);
+		return true;
+	},
 	state: () => page.evaluate(() => window.phone.state()),
 	stats: () => page.evaluate(() => window.phone.stats()),
 	tone: ({ hz, ms, direction }) => page.evaluate(toneInPage, { hz, ms, direction: direction || 'in' }),
