@@ -22,6 +22,7 @@ struct gateway {
 	struct gw_log log;
 	struct dp_eal eal;
 	const struct dp_srtp_ops *srtp;
+	const struct dp_record_ops *records;
 	struct gw_timers timers;
 	struct dp_laddr laddrs[DP_LADDR_MAX];
 	uint16_t laddr_realms[DP_LADDR_MAX];
@@ -89,14 +90,15 @@ static enum gw_err make_engine(struct gateway *g)
 {
 	const struct dp_conf *c = g->conf;
 	struct dp_srtp_burst_conf b = { .device = c->crypto_device, .workers = g->eal.workers,
-		.max_sessions = (c->max_contexts + dp_ctx_extra(c->max_contexts)) * 3 + 64, .replay_window = (uint16_t)c->replay_window,
+		.max_sessions = (c->max_contexts + dp_ctx_extra(c->max_contexts)) * 3 + 64,
+		.max_records = c->max_data_associations, .replay_window = (uint16_t)c->replay_window,
 		.max_ssrc = (uint8_t)c->max_ssrc, .is_cm_only = true };
 
 	for (unsigned i = 0; i < c->dtls.n_profiles; i++)
 		b.is_cm_only &= c->dtls.profiles[i] != DP_SRTP_AEAD_AES_128_GCM &&
 			c->dtls.profiles[i] != DP_SRTP_AEAD_AES_256_GCM;
 	g->srtp = dp_engine_start(c->engine, &b, &g->log);
-	return g->srtp ? GW_OK : GW_EUNSUPP;
+	return g->srtp ? dp_engine_records(&g->records, g->srtp, &b, &g->log) : GW_EUNSUPP;
 }
 
 static enum gw_err make_fast(struct gateway *g)
@@ -104,7 +106,7 @@ static enum gw_err make_fast(struct gateway *g)
 	struct dp_fast_conf f = { .workers = g->eal.workers, .lcores = g->eal.lcores,
 		.ethdevs = g->eal.ethdevs, .n_ethdevs = g->eal.n_ethdevs, .nic_sums = g->eal.nic_sums, .laddrs = g->laddrs,
 		.n_laddrs = g->n_laddrs, .max_flows = (g->conf->max_contexts + dp_ctx_extra(g->conf->max_contexts)) * 4, .srtp = g->srtp,
-		.pool = g->eal.pool, .adaptive_idle = g->conf->adaptive_idle,
+		.records = g->records, .pool = g->eal.pool, .adaptive_idle = g->conf->adaptive_idle,
 		.count_stages = g->conf->count_stages };
 	struct dp_neigh_conf n = { .pool = g->eal.pool, .laddrs = g->laddrs, .laddr_realms = g->laddr_realms,
 		.n_laddrs = g->n_laddrs, .routes = g->routes, .n_routes = g->conf->n_routes, .log = &g->log };
@@ -121,7 +123,7 @@ static enum gw_err make_control(struct gateway *g)
 	const struct dp_conf *c = g->conf;
 	struct dp_iq_conf q = c->iq;
 	struct dp_ctx_conf x = { .fast = g->fast, .neigh = g->neigh, .pool = g->eal.pool,
-		.timers = &g->timers, .log = &g->log, .srtp = g->srtp, .laddrs = g->laddrs,
+		.timers = &g->timers, .log = &g->log, .srtp = g->srtp, .records = g->records, .laddrs = g->laddrs,
 		.realms = g->realms, .n_realms = c->n_realms, .max_contexts = c->max_contexts,
 		.consent_timeout_ms = c->consent_timeout_ms, .is_ice_full = c->is_ice_full, .tsc_hz = rte_get_tsc_hz(),
 		.replay_window = (uint16_t)c->replay_window, .max_ssrc = (uint8_t)c->max_ssrc };

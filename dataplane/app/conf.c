@@ -295,6 +295,7 @@ static void read_rest(struct conf *c, struct dp_conf *d)
 	d->adaptive_idle = conf_enum(c, c->root, "idle", idle, 1);
 	d->max_contexts = conf_uint(c, c->root, "max_contexts", 1, 100000, 1000);
 	d->is_ice_full = conf_enum(c, c->root, "ice", ice, 0);
+	d->max_data_associations = conf_uint(c, c->root, "max_data_associations", 0, 400000, 1000);
 	m = conf_map(c, c->root, "consent", false);
 	d->consent_timeout_ms = conf_uint(c, m, "timeout_s", 5, 30, 30) * 1000;
 	m = conf_map(c, c->root, "srtp", false);

@@ -33,6 +33,7 @@ struct dp_conf {
 	bool adaptive_idle, count_stages;
 	struct gw_addr metrics;                /* family 0: none */
 	unsigned max_contexts;
+	unsigned max_data_associations;        /* DTLS associations of data lines on the workers */
 	char **port_names;
 	unsigned n_ports;
 	struct dp_conf_realm realms[DP_REALMS_MAX];

@@ -32,8 +32,26 @@ const struct dp_srtp_ops *dp_engine_start(enum dp_engine want, const struct dp_s
 	return NULL;
 }
 
+enum gw_err dp_engine_records(const struct dp_record_ops **out, const struct dp_srtp_ops *engine,
+	const struct dp_srtp_burst_conf *conf, const struct gw_log *log)
+{
+	enum gw_err err;
+
+	*out = NULL;
+	if (engine != &dp_srtp_burst || conf->max_records == 0)
+		return GW_OK;
+	err = dp_record_burst_start(conf->workers, conf->max_records);
+	if (err)
+		GW_LOG_ERROR(log, "records.engine_failed", "associations=%u error=%s", conf->max_records, gw_err_name(err));
+	else
+		*out = &dp_record_burst;
+	return err;
+}
+
 void dp_engine_stop(const struct dp_srtp_ops *engine)
 {
-	if (engine == &dp_srtp_burst)
-		dp_srtp_burst_stop();
+	if (engine != &dp_srtp_burst)
+		return;
+	dp_record_burst_stop();
+	dp_srtp_burst_stop();
 }

@@ -3,6 +3,7 @@
 #ifndef DP_ENGINE_H
 #define DP_ENGINE_H
 
+#include "dataplane/fast/record.h"
 #include "dataplane/fast/srtp.h"
 #include "proto/base/log.h"
 
@@ -14,6 +15,12 @@ enum dp_engine { DP_ENGINE_AUTO, DP_ENGINE_BURST, DP_ENGINE_LIBSRTP2 };
  */
 const struct dp_srtp_ops *dp_engine_start(enum dp_engine want, const struct dp_srtp_burst_conf *conf,
 	const struct gw_log *log);
+/**
+ * What carries the records of data lines beside that SRTP engine; *out NULL: the service core. conf: of dp_engine_start().
+ * GW_ENOMEM was logged.
+ */
+enum gw_err dp_engine_records(const struct dp_record_ops **out, const struct dp_srtp_ops *engine,
+	const struct dp_srtp_burst_conf *conf, const struct gw_log *log) GW_NODISCARD;
 /** After all sessions are freed. NULL is fine. */
 void dp_engine_stop(const struct dp_srtp_ops *engine);
 

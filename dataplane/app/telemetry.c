@@ -50,7 +50,7 @@ static const char *consent_name(const struct dp_stream *s)
 {
 	static const char *const names[] = { "none", "valid", "lost" };
 
-	return s->access ? names[s->access->ice.consent] : "-";
+	return s->term->is_access ? names[s->access->ice.consent] : "-";
 }
 
 /* @return false: no more fit */
@@ -100,14 +100,14 @@ static void each_stream(struct rte_tel_data *d, void (*row)(struct rte_tel_data 
 static void context_row(struct rte_tel_data *r, struct dp_stream *s)
 {
 	static const char *const modes[] = { "-", "sendonly", "receiveonly", "sendreceive", "inactive" };
-	const struct dp_ice_pair *pair = s->access ? dp_ice_selected(&s->access->ice) : NULL;
+	const struct dp_ice_pair *pair = s->term->is_access ? dp_ice_selected(&s->access->ice) : NULL;
 	struct gw_addr local = { 0 };
 
 	local.port = s->port;
 	rte_tel_data_add_dict_string(r, "realm", s->term->realm->name);
 	rte_tel_data_add_dict_string(r, "mode", modes[s->ctl.mode]);
 	put_u64(r, "local_port", s->port);
-	put_addr(r, "remote", s->access ? (pair ? &pair->remote : &local) : &s->remote);
+	put_addr(r, "remote", s->term->is_access ? (pair ? &pair->remote : &local) : &s->remote);
 	rte_tel_data_add_dict_string(r, "dtls", dtls_name(s));
 	rte_tel_data_add_dict_string(r, "consent", consent_name(s));
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the burst engine asks of a crypto back end: the ciphering and the tags of a burst of packets,
- * nothing of SRTP's state. crypt_mb.c does it on this core with libipsec-mb, crypt_dev.c on a DPDK
- * cryptodev. Jobs are made by srtp_burst.c.
+ * nothing of SRTP's or DTLS's state. crypt_mb.c does it on this core with libipsec-mb, crypt_dev.c on a DPDK
+ * cryptodev. Jobs are made by srtp_burst.c and record_burst.c.
  */
 #ifndef DP_CRYPT_H
 #define DP_CRYPT_H
@@ -16,6 +16,9 @@
 enum crypt_alg { CRYPT_CM_SHA1, CRYPT_GCM_128, CRYPT_GCM_256, CRYPT_ALGS };
 
 #define CRYPT_SHA1_BYTES 20
+/* Associated data of GCM: no RTP header has 13 bytes, so the length tells what a job is of. */
+#define CRYPT_RTP_AAD_BYTES 12
+#define CRYPT_RECORD_AAD_BYTES 13   /* RFC 5246 6.2.3.3: epoch and number, type, version, length */
 #define CRYPT_CM_KEYS_BYTES 176     /* AES-128 key schedule */
 
 /** Keys as the algorithms take them, expanded once per session. */
@@ -36,8 +39,11 @@ struct crypt_job {
 	uint32_t roc;
 	uint8_t iv[16];            /* CM: first counter block; GCM: 12 bytes */
 	uint8_t tag[CRYPT_SHA1_BYTES + 12] __rte_aligned(16);	/* scratch */
-	/* of srtp_burst.c */
-	struct dp_srtp_session *session;
+	/* of srtp_burst.c and record_burst.c */
+	union {
+		struct dp_srtp_session *session;
+		struct dp_record_session *records;
+	};
 	struct srtp_stream *stream;
 	uint64_t index;
 	uint16_t at;               /* place in the burst */
@@ -58,6 +64,8 @@ struct crypt_hot {
 struct crypt_hot crypt_mb_hot(enum crypt_alg alg, bool is_protect);
 /** keys: crypt_mb_key_bytes(alg) bytes, 64-byte aligned. Service thread. */
 void crypt_mb_expand(enum crypt_alg alg, const struct srtp_session_keys *k, void *keys);
+/** What a call from the service thread gives as worker. */
+uint16_t crypt_mb_service(void);
 /** From this many packets on a burst's SHA-1 goes through the wide engine; DP_BURST + 1: never. */
 unsigned crypt_mb_wide_from(void);
 

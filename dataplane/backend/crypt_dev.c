@@ -45,17 +45,17 @@ static struct rte_crypto_sym_xform auth_xform(const struct srtp_session_keys *k,
 			.digest_length = k->tag_len } };
 }
 
-static struct rte_crypto_sym_xform aead_xform(const struct srtp_session_keys *k, bool is_protect)
+static struct rte_crypto_sym_xform aead_xform(const struct srtp_session_keys *k, uint16_t aad_bytes, bool is_protect)
 {
 	return (struct rte_crypto_sym_xform){ .type = RTE_CRYPTO_SYM_XFORM_AEAD,
 		.aead = { .op = is_protect ? RTE_CRYPTO_AEAD_OP_ENCRYPT : RTE_CRYPTO_AEAD_OP_DECRYPT,
 			.algo = RTE_CRYPTO_AEAD_AES_GCM, .key = { k->enc, k->enc_len },
 			.iv = { IV_AT, GCM_IV_BYTES }, .digest_length = k->tag_len,
-			.aad_length = RTP_FIXED_BYTES } };
+			.aad_length = aad_bytes } };
 }
 
 enum gw_err crypt_dev_session_new(void **out, enum crypt_alg alg, const struct srtp_session_keys *k,
-	bool is_protect)
+	uint16_t aad_bytes, bool is_protect)
 {
 	struct rte_crypto_sym_xform first, second;
 
@@ -64,7 +64,7 @@ enum gw_err crypt_dev_session_new(void **out, enum crypt_alg alg, const struct s
 		second = is_protect ? auth_xform(k, true) : cipher_xform(k, false);
 		first.next = &second;
 	} else {
-		first = aead_xform(k, is_protect);
+		first = aead_xform(k, aad_bytes, is_protect);
 	}
 	*out = rte_cryptodev_sym_session_create(dev.id, &first, dev.sessions);
 	return *out ? GW_OK : GW_EUNSUPP;
@@ -158,7 +158,8 @@ uint16_t crypt_dev_run(uint16_t worker, enum crypt_alg alg, struct crypt_job **j
 		return n;
 	for (uint16_t i = 0; i < n; i++) {
 		bool fits = j[i]->dev_session && j[i]->bytes > j[i]->header_bytes &&
-			(alg == CRYPT_CM_SHA1 || j[i]->header_bytes == RTP_FIXED_BYTES);
+			(alg == CRYPT_CM_SHA1 || j[i]->header_bytes == CRYPT_RTP_AAD_BYTES ||
+				j[i]->header_bytes == CRYPT_RECORD_AAD_BYTES);
 
 		if (!fits) {
 			j[left++] = j[i];
@@ -199,7 +200,8 @@ static bool has_algorithms(void)
 
 	return c && a && g && rte_cryptodev_sym_capability_check_cipher(c, 16, CM_IV_BYTES) == 0 &&
 		rte_cryptodev_sym_capability_check_auth(a, SRTP_AUTH_KEY_BYTES, 10, 0) == 0 &&
-		rte_cryptodev_sym_capability_check_aead(g, 16, 16, RTP_FIXED_BYTES, GCM_IV_BYTES) == 0;
+		rte_cryptodev_sym_capability_check_aead(g, 16, 16, CRYPT_RTP_AAD_BYTES, GCM_IV_BYTES) == 0 &&
+		rte_cryptodev_sym_capability_check_aead(g, 16, 16, CRYPT_RECORD_AAD_BYTES, GCM_IV_BYTES) == 0;
 }
 
 static bool is_able(void)
@@ -253,6 +255,11 @@ enum gw_err crypt_dev_start(const char *device, uint16_t workers, uint32_t max_s
 fail:
 	crypt_dev_stop();
 	return GW_ENOMEM;
+}
+
+bool crypt_dev_is_started(void)
+{
+	return dev.op != NULL;
 }
 
 void crypt_dev_stop(void)

@@ -15,15 +15,17 @@
 enum gw_err crypt_dev_start(const char *device, uint16_t workers, uint32_t max_sessions);
 void crypt_dev_stop(void);
 
-/** Service thread. */
+/** aad_bytes: of GCM, CRYPT_RTP_AAD_BYTES or CRYPT_RECORD_AAD_BYTES. Service thread. */
 enum gw_err crypt_dev_session_new(void **out, enum crypt_alg alg, const struct srtp_session_keys *k,
-	bool is_protect);
+	uint16_t aad_bytes, bool is_protect);
+/** Between start and stop. */
+bool crypt_dev_is_started(void);
 /** NULL is fine. */
 void crypt_dev_session_free(void *session);
 
 /**
  * Owner worker. Does the jobs the device can take (a GCM session has one length of associated data, the
- * plain RTP header's), sets is_ok; moves the others to the front of j. @return how many are left
+ * plain RTP header's or a record's), sets is_ok; moves the others to the front of j. @return how many are left
  */
 uint16_t crypt_dev_run(uint16_t worker, enum crypt_alg alg, struct crypt_job **j, uint16_t n,
 	bool is_protect);

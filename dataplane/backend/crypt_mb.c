@@ -284,6 +284,11 @@ static void calibrate(struct worker *w)
 			break;
 }
 
+uint16_t crypt_mb_service(void)
+{
+	return n_workers;
+}
+
 unsigned crypt_mb_wide_from(void)
 {
 	return wide_from;

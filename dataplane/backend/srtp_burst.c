@@ -165,7 +165,7 @@ static enum gw_err session_new(struct dp_srtp_session **out, const struct dp_srt
 	}
 	crypt_mb_expand(alg_of(&keys), &keys, keys_of(s));
 	if (engine.has_device)
-		err = crypt_dev_session_new(&rare_of(s)->dev_session, alg_of(&keys), &keys, is_protect);
+		err = crypt_dev_session_new(&rare_of(s)->dev_session, alg_of(&keys), &keys, CRYPT_RTP_AAD_BYTES, is_protect);
 	explicit_bzero(&keys, sizeof(keys));
 	if (err) {
 		session_free(s);
@@ -413,7 +413,7 @@ enum gw_err dp_srtp_burst_start(const struct dp_srtp_burst_conf *conf)
 		for (unsigned is_protect = 0; is_protect < 2; is_protect++)
 			engine.hot[a][is_protect] = crypt_mb_hot((enum crypt_alg)a, is_protect);
 	if (!err && conf->device && strcmp(conf->device, "cpu") != 0) {
-		err = crypt_dev_start(conf->device, conf->workers, conf->max_sessions);
+		err = crypt_dev_start(conf->device, conf->workers, conf->max_sessions + 2 * conf->max_records);
 		engine.has_device = !err;
 	}
 	if (err)

@@ -42,7 +42,7 @@ static enum gw_err make_streams(struct dp_ctx *c, struct dp_plan *p, uint64_t no
 	for (unsigned i = 0; i < p->cmd->n_streams; i++) {
 		struct dp_stream_plan *sp = &p->streams[i];
 		struct dp_stream_want w = { p->realm, sp->addr_index, sp->s->id, p->is_access,
-			sp->has_local && sp->local.lines[0].setup == SDP_SETUP_ACTIVE };
+			sp->has_local && sp->local.lines[0].setup == SDP_SETUP_ACTIVE, sp->is_data };
 		const char *text;
 
 		if (sp->is_new && dp_stream_new(c, p->term, &w, now_ms, &sp->stream, &text))
@@ -88,7 +88,7 @@ static enum gw_err complete_local(struct dp_ctx *c, struct dp_plan *p, struct dp
 	if (!(text = gw_arena_alloc(p->arena, cap)))
 		return dp_plan_refuse(p, 533, "Local does not fit");
 	ch.addr.port = s->port;
-	if (s->access) {
+	if (p->is_access) {
 		ch.ufrag = gw_sv_cstr(sp->asks_ice ? sp->ufrag : s->access->ice.cred.ufrag);
 		ch.pwd = gw_sv_cstr(sp->asks_ice ? sp->pwd : s->access->ice.cred.pwd);
 		ch.ice_lite = sp->asks_ice ? sp->is_lite : s->access->ice.is_lite;
@@ -97,6 +97,8 @@ static enum gw_err complete_local(struct dp_ctx *c, struct dp_plan *p, struct dp
 		snprintf(cand, sizeof(cand), "1 1 UDP 2130706431 %.*s %u typ host",
 			GW_SV_FMT(gw_buf_sv(&ib)), s->port);
 		ch.candidate = gw_sv_cstr(cand);
+	}
+	if (s->access) {
 		if (fingerprint_text(s->access, &fb))
 			return dp_plan_refuse(p, 500, "no certificate");
 		ch.fingerprint_hash = GW_SV("sha-256");
@@ -263,7 +265,8 @@ static enum gw_err take_events(struct dp_plan *p, struct dp_wanted **out)
 
 static bool is_latched(const struct dp_plan *p, const struct dp_stream *s)
 {
-	return p->has_latch && (p->latch_stream == 0 || p->latch_stream == s->id);
+	/* of a data line only the handshake authenticates, and that wants the address first */
+	return p->has_latch && (p->latch_stream == 0 || p->latch_stream == s->id) && !dp_stream_is_data(s);
 }
 
 /* Memory for the order, off until it is committed. */
@@ -320,7 +323,7 @@ enum gw_err dp_ctx_apply(struct dp_ctx *c, struct dp_context *cx, struct dp_term
 	struct dp_wanted *wanted = NULL;
 	enum gw_err err;
 
-	err = dp_plan_read(c, &p);
+	err = dp_plan_read(c, cx, &p);
 	if (!err && !t)
 		err = make_term(c, cx, &p, now_ms);
 	if (!err)

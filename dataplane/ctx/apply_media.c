@@ -75,27 +75,50 @@ static enum gw_err read_remote(struct dp_plan *p, struct dp_stream_plan *sp)
 	return read_fingerprints(p, sp);
 }
 
+/* SAVP(F) is of the access side, AVP(F) of the core; of data lines that with ICE is, as DTLS is on both. */
+static bool is_of_access(const struct sdp_line *l)
+{
+	return l->is_data ? l->ice_ufrag.len != 0 : l->is_secure;
+}
+
 /* Access or core side: the protocol tells, and all streams of a termination have the same. */
 static enum gw_err read_side(struct dp_plan *p, struct dp_stream_plan *sp, bool *is_known)
 {
 	const struct sdp_line *l = sp->has_local && !sp->is_released ? &sp->local.lines[0] :
 		sp->has_remote ? &sp->remote.lines[0] : NULL;
 
+	sp->is_data = sp->stream ? dp_stream_is_data(sp->stream) : l && l->is_data;
 	if (!l)
 		return GW_OK;
-	if (!l->is_rtp)
-		return dp_plan_refuse(p, 515, "only RTP media is supported");
+	if (!l->is_rtp && !l->is_data)
+		return dp_plan_refuse(p, 515, "only RTP media and data channels are supported");
+	if (l->is_data != sp->is_data)
+		return dp_plan_refuse(p, 473, "media protocol cannot change");
 	if (l->is_secure && !gw_sv_starts(l->media->proto, GW_SV("UDP/TLS/")))
 		return dp_plan_refuse(p, 449, "SDES is not supported");
-	if (*is_known && p->is_access != l->is_secure)
+	if (*is_known && sp->is_data && !sp->is_new)
+		return GW_OK;	/* its Remote need not repeat what ICE needs */
+	if (*is_known && p->is_access != is_of_access(l))
 		return dp_plan_refuse(p, 473, sp->stream ? "media protocol cannot change" :
 			"the streams of a termination are secure, or none is");
-	p->is_access = l->is_secure;
+	p->is_access = is_of_access(l);
 	*is_known = true;
 	return GW_OK;
 }
 
-static enum gw_err read_stream(struct dp_plan *p, struct dp_stream_plan *sp, bool *is_known)
+/* What a data line is joined with: the stream of this id on the other side, if it is there already. */
+static enum gw_err read_partner(const struct dp_context *cx, struct dp_plan *p, const struct dp_stream_plan *sp)
+{
+	for (unsigned i = 0; sp->is_new && !sp->is_released && i < cx->n_terms; i++) {
+		const struct dp_stream *other = cx->terms[i]->is_access == p->is_access ? NULL : dp_term_stream(cx->terms[i], sp->s->id);
+
+		if (other && dp_stream_is_data(other) != sp->is_data)
+			return dp_plan_refuse(p, 473, "a data line and media cannot be joined");
+	}
+	return GW_OK;
+}
+
+static enum gw_err read_stream(const struct dp_context *cx, struct dp_plan *p, struct dp_stream_plan *sp, bool *is_known)
 {
 	enum gw_err err = GW_OK;
 
@@ -108,6 +131,8 @@ static enum gw_err read_stream(struct dp_plan *p, struct dp_stream_plan *sp, boo
 		err = read_remote(p, sp);
 	if (!err)
 		err = read_side(p, sp, is_known);
+	if (!err)
+		err = read_partner(cx, p, sp);
 	if (!err)
 		err = dp_plan_read_control(p, sp);
 	if (!err && sp->is_new && !sp->has_local)
@@ -274,7 +299,7 @@ static void choose_ice(const struct dp_ctx *c, struct dp_plan *p)
 	}
 }
 
-enum gw_err dp_plan_read(struct dp_ctx *c, struct dp_plan *p)
+enum gw_err dp_plan_read(struct dp_ctx *c, const struct dp_context *cx, struct dp_plan *p)
 {
 	bool is_known = p->term != NULL;
 	enum gw_err err;
@@ -285,7 +310,7 @@ enum gw_err dp_plan_read(struct dp_ctx *c, struct dp_plan *p)
 		return dp_plan_refuse(p, 510, "no memory");
 	for (unsigned i = 0; i < p->cmd->n_streams; i++) {
 		p->streams[i].s = &p->cmd->streams[i];
-		if ((err = read_stream(p, &p->streams[i], &is_known)))
+		if ((err = read_stream(cx, p, &p->streams[i], &is_known)))
 			return err;
 	}
 	if (p->cmd->n_props)

@@ -42,8 +42,8 @@ enum gw_err dp_ctx_new(struct dp_ctx **out, const struct dp_ctx_conf *conf)
 	if (dp_pool_init(&c->context_pool, n, sizeof(struct dp_context)) ||
 		dp_pool_init(&c->term_pool, n * 2, sizeof(struct dp_term)) ||
 		dp_pool_init(&c->stream_pool, n * 4, sizeof(struct dp_stream)) ||
-		dp_pool_init(&c->access_pool, n * 2, sizeof(struct dp_access)) ||
-		gw_timers_reserve(conf->timers, n * (2 * 2 + 2 * 2) + 64)) {
+		dp_pool_init(&c->access_pool, n * 4, sizeof(struct dp_access)) ||
+		gw_timers_reserve(conf->timers, n * (2 * 2 + 4 * 2) + 64)) {
 		dp_ctx_free(c);
 		return GW_ENOMEM;
 	}
@@ -219,6 +219,8 @@ void dp_stream_stats(struct dp_ctx *c, const struct dp_stream *s, struct dp_flow
 		(void)!dp_flow_stats_read(c->c.fast, s->flow[0], in);
 	if (peer && peer->has_flow[0])	/* what the peer's flow sent on left by this stream */
 		(void)!dp_flow_stats_read(c->c.fast, peer->flow[0], out);
+	if (s->access && s->access->data)
+		dp_data_add_stats(s->access->data, in, out);
 }
 
 static void add_stats(struct dp_flow_stats *to, const struct dp_flow_stats *s)

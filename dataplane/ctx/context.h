@@ -59,6 +59,7 @@ struct dp_ctx_conf {
 	struct gw_timers *timers;
 	const struct gw_log *log;
 	const struct dp_srtp_ops *srtp;
+	const struct dp_record_ops *records;   /* of data lines; NULL: the service core's OpenSSL carries them */
 	const struct dp_laddr *laddrs;
 	struct dp_realm *realms;
 	unsigned n_realms;
@@ -86,6 +87,10 @@ struct dp_ctx_conf {
 	X(ctx_inactive, "absences of media that were reported (adid/ipstop)")                    \
 	X(ctx_latched, "streams that learned their peer's address from a packet (ipnapt/latch)")  \
 	X(ctx_no_route, "packets not sent for want of a route or buffer")                         \
+	X(ctx_data_fast, "associations of data channels whose records the workers took over")    \
+	X(ctx_data_slow, "associations of data channels that stay with the service core (cipher suite, or no session left)") \
+	X(ctx_data_relayed, "SCTP packets of data channels passed on by the service core")       \
+	X(ctx_data_dropped, "SCTP packets of data channels dropped by it: gate closed, or the other side not up") \
 	X(ctx_cmd_late, "commands that waited because a worker's ring was full")                  \
 	X(ctx_cmd_lost, "of these, commands lost for want of memory")                             \
 	X(ctx_punt_stray, "punted packets of terminations that are gone")
@@ -110,9 +115,30 @@ struct dp_stream_latch {
 	struct gw_addr learned[2];       /* RTP, RTCP; family 0: nothing yet */
 };
 
-/** What an access stream has besides: ICE, DTLS, SRTCP. */
+#define DP_DATA_WAITING 4	/* SCTP packets that wait for the other side's handshake; SCTP sends its INIT again */
+
+/** The record layer of one leg, which has left OpenSSL for good. */
+struct dp_data_records {
+	struct dp_record_session *session;
+	struct dp_path path;             /* closed: where close_notify goes */
+	bool is_in_use;                  /* by the flows of both legs, as ordered last */
+};
+
+/** What the stream of a data line has besides: SCTP packets go from its association to its partner's (data.c). */
+struct dp_data {
+	uint64_t rx_packets, rx_bytes;   /* SCTP packets the service core had from this peer, */
+	uint64_t tx_packets, tx_bytes;   /* sent on to it, */
+	uint64_t drops;                  /* and did not send on */
+	uint64_t last_rx_tsc;
+	bool is_up, is_slow;             /* is_slow: counted as such */
+	uint8_t n_waiting;               /* for this peer */
+	struct dp_data_waiting *waiting[DP_DATA_WAITING];
+};
+
+/** What an access stream has besides: ICE, DTLS, SRTCP. That of a data line has it on the core side too, there without ICE. */
 struct dp_access {
 	struct dp_stream *stream;
+	struct dp_data *data;            /* NULL: not a data line */
 	struct dp_ice ice;
 	struct dp_dtls *dtls;
 	struct dp_srtcp *srtcp;
@@ -129,7 +155,7 @@ struct dp_access {
 struct dp_stream {
 	struct dp_term *term;
 	struct dp_stream *next;          /* of the same termination */
-	struct dp_access *access;        /* NULL: core side */
+	struct dp_access *access;        /* NULL: core side, RTP */
 	struct dp_port_pool *ports;
 	uint32_t generation, clock_hz;
 	uint64_t pt_mask[2];
@@ -141,6 +167,7 @@ struct dp_stream {
 	bool lends_srtp;                 /* closed: its flow's session belongs to the access side: not freed with it */
 	struct gw_addr remote, remote_rtcp;
 	dp_flow_id flow[2];              /* [0] RTP (or the muxed access port), [1] RTCP of the core */
+	struct dp_data_records *records; /* of a data line, once the workers have its records; freed with its flow */
 	struct dp_srtp_session *srtp;    /* closed: freed with its flow although it never was the flow's */
 	struct dp_sdp_kept *local, *remote_sdp;   /* as last agreed, for audits */
 	struct dp_flow_stats *sent;      /* of a peer that has left: what went out by this stream; or NULL */

@@ -65,6 +65,7 @@ struct dp_stream_want {
 	unsigned addr_index;             /* in the realm */
 	uint16_t id;
 	bool is_access, is_client;       /* DTLS client */
+	bool is_data;                    /* a data line */
 };
 /**
  * Port, flows, and on the access side a DTLS session; linked into t, its flows closed. On failure *text says why.
@@ -79,6 +80,8 @@ void dp_stream_free(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);
 /* publish.c: streams -> flows of the workers. */
 enum gw_err dp_publish_open(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);
 void dp_publish(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);
+/** This stream's own flow. */
+void dp_publish_one(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);
 /** Where a core stream's peer is, by its description or what it latched to; family 0: not known. */
 struct gw_addr dp_stream_remote(const struct dp_stream *s, bool is_rtcp);
 void dp_publish_gate(struct dp_ctx *c, struct dp_stream *access, uint64_t now_ms);
@@ -88,6 +91,8 @@ bool dp_publish_close(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);
 void dp_publish_drop_backlog(struct dp_ctx *c);
 
 /* media.c: ICE, DTLS, SRTCP of an access stream. */
+/** Where it is reached from this stream's port. false: no way known, counted. */
+bool dp_media_path(struct dp_ctx *c, const struct dp_stream *s, const struct gw_addr *remote, uint64_t now_ms, struct dp_path *p);
 /** The session is made when the fingerprint is asked for, so that it holds that certificate. */
 enum gw_err dp_media_open(struct dp_ctx *c, struct dp_stream *s, bool is_client);
 void dp_media_try_start(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);
@@ -95,6 +100,31 @@ void dp_media_check_dtls(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 void dp_media_close(struct dp_ctx *c, struct dp_stream *s);
 /** What its agent waits for has changed. */
 void dp_media_arm_ice(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);
+
+/* data.c: data lines, whose SCTP packets go from leg to leg (W2-DC-01). */
+enum gw_err dp_data_open(struct dp_stream *s);
+/** The handshake is done and verified: what waited for it goes. */
+void dp_data_up(struct dp_ctx *c, struct dp_stream *s);
+/** Something came: perhaps the workers can take over now. Not from inside dp_dtls. */
+void dp_data_progress(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);
+/** An alert the worker opened. @return did it end the association? */
+bool dp_data_alert(struct dp_ctx *c, struct dp_stream *s, struct gw_sv alert);
+/** The association has ended: the workers stop. */
+void dp_data_stop(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);
+/** Is this a record for the worker, which had no keys yet when it came? */
+bool dp_data_is_late(const struct dp_stream *s, struct gw_sv datagram);
+/** The partner's flow lets go of this one's keys, and is told so before this one is deleted. */
+void dp_data_detach(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);
+/** Its flow is gone: close_notify, and the keys back. */
+void dp_data_records_free(struct dp_ctx *c, struct dp_stream *s);
+void dp_data_close(struct dp_stream *s);
+/** What the service core passed on. */
+void dp_data_add_stats(const struct dp_data *d, struct dp_flow_stats *in, struct dp_flow_stats *out);
+
+static inline bool dp_stream_is_data(const struct dp_stream *s)
+{
+	return s->access && s->access->data;
+}
 
 /* events.c: what the controller asked to be told. */
 /** The whole list anew (M-9), taken over; n 0: none. */

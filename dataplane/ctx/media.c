@@ -30,8 +30,8 @@ static void send_udp(struct dp_ctx *c, const struct dp_path *path, struct gw_sv 
 	dp_tx_udp(c->c.fast, m, path);
 }
 
-static bool path_to(struct dp_ctx *c, const struct dp_stream *s, const struct gw_addr *remote,
-	uint64_t now_ms, struct dp_path *p)
+bool dp_media_path(struct dp_ctx *c, const struct dp_stream *s, const struct gw_addr *remote, uint64_t now_ms,
+	struct dp_path *p)
 {
 	*p = (struct dp_path){ .laddr = s->laddr, .local_port = s->port, .remote = *remote,
 		.dscp = s->ctl.dscp };
@@ -140,6 +140,7 @@ static void dtls_failed(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 	gw_timer_stop(c->c.timers, &s->access->dtls_timer);
 	if (s->access->srtp_rx)
 		drop_keys(c, s, now_ms);
+	dp_data_stop(c, s, now_ms);
 	c->ctr[ctx_dtls_failed]++;
 	GW_LOG_WARN(c->c.log, "dtls.failed", "ctx=%u term=%s stream=%u why=\"%s\"", LOG_OF(s),
 		dp_dtls_why(s->access->dtls));
@@ -148,13 +149,18 @@ static void dtls_failed(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 	notify(c, s, IQ_EV_X_DTLS, "state", "failed");
 }
 
+static bool is_in_use(const struct dp_access *a)
+{
+	return a->data ? a->data->is_up : a->srtp_rx || a->srtcp;
+}
+
 void dp_media_check_dtls(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 {
 	switch (dp_dtls_state(s->access->dtls)) {
 	case DP_DTLS_UP:
-		if (s->access->srtp_rx || s->access->srtcp)
+		if (is_in_use(s->access))
 			break;
-		if (take_keys(c, s)) {
+		if (!s->access->data && take_keys(c, s)) {
 			dtls_failed(c, s, now_ms);
 			return;
 		}
@@ -162,8 +168,10 @@ void dp_media_check_dtls(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 		s->access->dtls_forget_ms = UINT64_MAX;
 		GW_LOG_INFO(c->c.log, "dtls.up", "ctx=%u term=%s stream=%u role=%s profile=%s", LOG_OF(s),
 			dp_dtls_is_client(s->access->dtls) ? "client" : "server",
-			profile_name(dp_dtls_profile(s->access->dtls)));
-		if (c->c.dtls_keep_ms && dp_dtls_is_client(s->access->dtls))
+			s->access->data ? "data" : profile_name(dp_dtls_profile(s->access->dtls)));
+		if (s->access->data)
+			dp_data_up(c, s);
+		else if (c->c.dtls_keep_ms && dp_dtls_is_client(s->access->dtls))
 			forget_tls(s);	/* the server's Finished is here: there is nothing left to repeat */
 		else if (c->c.dtls_keep_ms)
 			s->access->dtls_forget_ms = now_ms + c->c.dtls_keep_ms;
@@ -174,6 +182,7 @@ void dp_media_check_dtls(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 		gw_timer_stop(c->c.timers, &s->access->dtls_timer);
 		GW_LOG_INFO(c->c.log, "dtls.closed", "ctx=%u term=%s stream=%u why=\"%s\"", LOG_OF(s),
 			dp_dtls_why(s->access->dtls));
+		dp_data_stop(c, s, now_ms);
 		notify(c, s, IQ_EV_BNC_CHANGE, "Type", "RelUnexpected");
 		return;
 	case DP_DTLS_FAILED:
@@ -204,30 +213,44 @@ static void on_dtls_timer(struct gw_timer *timer, uint64_t now_ms)
 	dp_media_check_dtls(c, s, now_ms);
 }
 
+/* With ICE by an authenticated check; without, by the address of Remote. */
+static bool may_do_dtls(const struct dp_stream *s, const struct gw_addr *src)
+{
+	struct gw_addr remote;
+
+	if (s->term->is_access)
+		return dp_ice_is_valid(&s->access->ice, src);
+	remote = dp_stream_remote(s, false);
+	return remote.family && gw_addr_eq(&remote, src);
+}
+
 static void input_dtls(struct dp_ctx *c, struct dp_stream *s, const struct dp_punt_info *i,
 	struct gw_sv d, uint64_t now_ms)
 {
 	enum dp_dtls_state before = dp_dtls_state(s->access->dtls);
 
-	if (!dp_ice_is_valid(&s->access->ice, &i->src)) {	/* threats D1, D4 */
+	if (!may_do_dtls(s, &i->src)) {	/* threats D1, D4 */
 		c->ctr[ctx_dtls_unvalidated]++;
 		return;
 	}
-	if (!path_to(c, s, &i->src, now_ms, &s->access->dtls_path))
+	if (!dp_media_path(c, s, &i->src, now_ms, &s->access->dtls_path))
 		return;
 	if (dp_dtls_input(s->access->dtls, d, now_ms) == GW_EBADMSG)
 		c->ctr[ctx_dtls_ignored]++;
 	if (before == DP_DTLS_FAILED || before == DP_DTLS_CLOSED)
 		return;
 	dp_media_check_dtls(c, s, now_ms);
+	if (s->access->data)
+		dp_data_progress(c, s, now_ms);
 }
 
 void dp_media_try_start(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 {
 	const struct dp_ice_pair *pair = dp_ice_selected(&s->access->ice);
+	struct gw_addr remote = pair ? pair->remote : s->term->is_access ? (struct gw_addr){ 0 } : dp_stream_remote(s, false);
 
-	if (!pair || !dp_dtls_is_client(s->access->dtls) || dp_dtls_state(s->access->dtls) != DP_DTLS_NEW ||
-		gw_timer_armed(&s->access->dtls_timer) || !path_to(c, s, &pair->remote, now_ms, &s->access->dtls_path))
+	if (!remote.family || !dp_dtls_is_client(s->access->dtls) || dp_dtls_state(s->access->dtls) != DP_DTLS_NEW ||
+		gw_timer_armed(&s->access->dtls_timer) || !dp_media_path(c, s, &remote, now_ms, &s->access->dtls_path))
 		return;
 	if (dp_dtls_start(s->access->dtls, now_ms) == GW_OK)
 		dp_media_check_dtls(c, s, now_ms);
@@ -291,7 +314,7 @@ static void on_ice(struct dp_ctx *c, struct dp_stream *s, enum dp_ice_event ev, 
 		GW_LOG_INFO(c->c.log, "ice.selected", "ctx=%u term=%s stream=%u remote=%s", LOG_OF(s),
 			gw_addr_str(src, addr));
 		dp_publish(c, s, now_ms);
-		(void)path_to(c, s, src, now_ms, &s->access->dtls_path);	/* a handshake that began elsewhere goes on here */
+		(void)dp_media_path(c, s, src, now_ms, &s->access->dtls_path);	/* a handshake that began elsewhere goes on here */
 		notify_selected(c, s, src);
 		dp_media_try_start(c, s, now_ms);
 		break;
@@ -332,7 +355,7 @@ static void on_ice_timer(struct gw_timer *timer, uint64_t now_ms)
 
 	on_ice(c, s, dp_ice_tick(ice, now_ms), NULL, now_ms);
 	while (dp_ice_poll(ice, c->c.ice, now_ms, &out, &to)) {
-		if (!path_to(c, s, &to, now_ms, &path))
+		if (!dp_media_path(c, s, &to, now_ms, &path))
 			continue;	/* as if it were lost on its way */
 		send_udp(c, &path, gw_buf_sv(&out));
 		c->ctr[ctx_ice_sent]++;
@@ -354,7 +377,7 @@ static void input_stun(struct dp_ctx *c, struct dp_stream *s, const struct dp_pu
 		c->ctr[err == GW_EAUTH ? ctx_stun_auth : ctx_stun_bad]++;
 		return;
 	}
-	if (reply.len && path_to(c, s, &i->src, now_ms, &path))
+	if (reply.len && dp_media_path(c, s, &i->src, now_ms, &path))
 		send_udp(c, &path, gw_buf_sv(&reply));
 	on_ice(c, s, ev, &i->src, now_ms);
 	dp_media_arm_ice(c, s, now_ms);
@@ -382,7 +405,7 @@ static bool rtcp_to_core(struct dp_ctx *c, struct dp_stream *s, const struct dp_
 	if (!rtcp_is_valid(rte_pktmbuf_mtod(m, const uint8_t *), len))
 		return false;
 	rte_pktmbuf_trim(m, (uint16_t)(m->data_len - len));
-	if (!path_to(c, core, &remote, now_ms, &path))
+	if (!dp_media_path(c, core, &remote, now_ms, &path))
 		return false;
 	path.local_port = (uint16_t)(core->port + 1);
 	dp_tx_udp(c->c.fast, m, &path);
@@ -404,7 +427,7 @@ static bool rtcp_to_access(struct dp_ctx *c, struct dp_stream *s, struct rte_mbu
 		dp_srtcp_protect(access->access->srtcp, rte_pktmbuf_mtod(m, void *), &len, m->data_len))
 		return false;
 	rte_pktmbuf_trim(m, (uint16_t)(m->data_len - len));
-	if (!path_to(c, access, &pair->remote, now_ms, &path))
+	if (!dp_media_path(c, access, &pair->remote, now_ms, &path))
 		return false;
 	dp_tx_udp(c->c.fast, m, &path);
 	return true;
@@ -417,9 +440,9 @@ void dp_ctx_input(struct dp_ctx *c, struct rte_mbuf *m, uint64_t now_ms)
 	const struct dp_punt_info i = *dp_punt_info(m);
 	struct dp_stream *s = dp_cookie_stream(c, i.cookie);
 	struct gw_sv d = gw_sv(rte_pktmbuf_mtod(m, const char *), m->data_len);
-	bool sent = false;
+	bool sent = false;	/* or given on */
 
-	if (!s || !s->term || (!s->access && i.cls != DP_PUNT_RTCP)) {
+	if (!s || !s->term || (!s->access && i.cls != DP_PUNT_RTCP) || (i.cls == DP_PUNT_STUN && !s->term->is_access)) {
 		c->ctr[ctx_punt_stray]++;
 		rte_pktmbuf_free(m);
 		return;
@@ -429,7 +452,11 @@ void dp_ctx_input(struct dp_ctx *c, struct rte_mbuf *m, uint64_t now_ms)
 		input_stun(c, s, &i, d, now_ms);
 		break;
 	case DP_PUNT_DTLS:
-		input_dtls(c, s, &i, d, now_ms);
+		sent = dp_data_is_late(s, d);
+		if (sent)
+			dp_punt_again(c->c.fast, m);
+		else
+			input_dtls(c, s, &i, d, now_ms);
 		break;
 	case DP_PUNT_RTCP:
 		sent = s->access ? rtcp_to_core(c, s, &i, m, now_ms) :
@@ -437,6 +464,9 @@ void dp_ctx_input(struct dp_ctx *c, struct rte_mbuf *m, uint64_t now_ms)
 		c->ctr[sent ? ctx_rtcp_relayed : ctx_rtcp_dropped]++;
 		break;
 	case DP_PUNT_DATA:
+		if (dp_stream_is_data(s) && dp_data_alert(c, s, d))
+			dp_media_check_dtls(c, s, now_ms);
+		break;
 	case DP_PUNT_L2:
 	case DP_PUNT_CLASSES:
 		break;
@@ -472,6 +502,7 @@ void dp_media_close(struct dp_ctx *c, struct dp_stream *s)
 	gw_timer_stop(c->c.timers, &a->ice_timer);
 	if (a->dtls)
 		dp_dtls_close(a->dtls);
+	dp_data_close(s);
 	dp_dtls_free(a->dtls);
 	dp_srtcp_free(a->srtcp);
 	dp_ice_clear(&a->ice);

@@ -19,6 +19,7 @@ struct dp_stream_plan {
 	struct sdp_model local, remote;
 	struct dp_control ctl;           /* as it will hold */
 	bool has_local, has_remote, clears_remote;
+	bool is_data;                    /* a data line (W2-DC-02) */
 	bool is_released;                /* port 0 in Local: its transport goes (S-7) */
 	unsigned addr_index;             /* new: in the realm */
 	struct dp_fingerprint fps[DP_FINGERPRINTS_MAX];
@@ -77,6 +78,6 @@ enum gw_err dp_plan_prepare_ice(struct dp_plan *p);
 void dp_plan_undo_ice(struct dp_plan *p);
 void dp_commit_ice(struct dp_ctx *c, struct dp_plan *p, uint64_t now_ms);
 /** Reads only. On failure code and text say why. */
-enum gw_err dp_plan_read(struct dp_ctx *c, struct dp_plan *p);
+enum gw_err dp_plan_read(struct dp_ctx *c, const struct dp_context *cx, struct dp_plan *p);
 
 #endif

@@ -101,6 +101,12 @@ static uint64_t consent_tsc(struct dp_ctx *c, const struct dp_access *a, uint64_
 	return rte_rdtsc() + left * (c->c.tsc_hz / 1000);
 }
 
+/* Until when something may come in by this stream, or go out by it. */
+static uint64_t until_tsc(struct dp_ctx *c, const struct dp_stream *s, uint64_t now_ms)
+{
+	return s->term->is_access ? consent_tsc(c, s->access, now_ms) : UINT64_MAX;
+}
+
 /* Where this stream's peer is, by its description or what it latched to; family 0: not known. */
 struct gw_addr dp_stream_remote(const struct dp_stream *s, bool is_rtcp)
 {
@@ -114,13 +120,13 @@ struct gw_addr dp_stream_remote(const struct dp_stream *s, bool is_rtcp)
 /* Where this stream's peer is reached, if it is known. */
 static void fill_path(struct dp_ctx *c, struct dp_path *p, const struct dp_stream *s, uint64_t now_ms)
 {
-	const struct dp_ice_pair *pair = s->access ? dp_ice_selected(&s->access->ice) : NULL;
+	const struct dp_ice_pair *pair = s->term->is_access ? dp_ice_selected(&s->access->ice) : NULL;
 
 	*p = (struct dp_path){ .laddr = s->laddr, .local_port = s->port, .dscp = s->ctl.dscp,
 		.keep_dscp = s->ctl.tb == 1 };
 	if (pair)
 		p->remote = pair->remote;
-	else if (!s->access)
+	else if (!s->term->is_access)
 		p->remote = dp_stream_remote(s, false);
 	if (p->remote.family && dp_neigh_route(c->c.neigh, s->laddr, &p->remote, now_ms, &p->nexthop)) {
 		p->remote.family = 0;
@@ -209,7 +215,36 @@ static void core_spec(struct dp_ctx *c, struct dp_stream *s, struct dp_flow_spec
 	}
 }
 
-static void publish_one(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
+/* Either side of a data line; both ends of it have gates. */
+static void data_spec(struct dp_ctx *c, struct dp_stream *s, struct dp_flow_spec *f, uint64_t now_ms)
+{
+	struct dp_stream *to = dp_stream_peer(s);
+
+	f->kind = s->term->is_access ? DP_FLOW_DATA : DP_FLOW_CORE_DATA;
+	if (s->term->is_access) {
+		const struct dp_ice_pair *pair = dp_ice_selected(&s->access->ice);
+
+		f->check_source = f->check_port = true;
+		if (pair)
+			f->source = pair->remote;
+	} else {
+		fill_filter(s, f, s->remote);
+		f->check_port = s->ctl.spf != 0;	/* DTLS comes from where it goes */
+	}
+	f->is_open = dp_mode_receives(s->ctl.mode);
+	f->open_until_tsc = until_tsc(c, s, now_ms);
+	f->out_until_tsc = to ? until_tsc(c, to, now_ms) : 0;
+	if (!to)
+		return;
+	f->out_is_open = dp_mode_sends(to->ctl.mode);
+	fill_path(c, &f->out, to, now_ms);
+	if (s->records && to->records && s->records->is_in_use && to->records->is_in_use) {
+		f->open = s->records->session;
+		f->seal = to->records->session;
+	}
+}
+
+void dp_publish_one(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 {
 	struct dp_cmd cmd = { .type = DP_CMD_FLOW_SET, .flow = s->flow[0] };
 
@@ -221,7 +256,9 @@ static void publish_one(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 	cmd.spec.clock_hz = s->clock_hz;
 	memcpy(cmd.spec.pt_mask, s->pt_mask, sizeof(s->pt_mask));
 	fill_police(s, &cmd.spec);
-	if (s->access)
+	if (dp_stream_is_data(s))
+		data_spec(c, s, &cmd.spec, now_ms);
+	else if (s->access)
 		access_spec(c, s, &cmd.spec, now_ms);
 	else
 		core_spec(c, s, &cmd.spec, now_ms);
@@ -242,9 +279,9 @@ void dp_publish(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 {
 	struct dp_stream *peer = dp_stream_peer(s);
 
-	publish_one(c, s, now_ms);
+	dp_publish_one(c, s, now_ms);
 	if (peer)
-		publish_one(c, peer, now_ms);
+		dp_publish_one(c, peer, now_ms);
 }
 
 void dp_publish_gate(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
@@ -255,6 +292,10 @@ void dp_publish_gate(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 
 	if (!s->has_flow[0])
 		return;
+	if (dp_stream_is_data(s)) {
+		dp_publish(c, s, now_ms);
+		return;
+	}
 	cmd.gate.is_open = dp_mode_receives(s->ctl.mode);
 	cmd.gate.out_is_open = core && dp_mode_sends(core->ctl.mode);
 	cmd.gate.open_until_tsc = until;
@@ -287,6 +328,8 @@ bool dp_publish_close(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 		s->srtp = s->access->srtp_tx;
 	if (s->access)
 		s->access->srtp_rx = s->access->srtp_tx = NULL;
+	if (s->records)
+		dp_data_detach(c, s, now_ms);
 	for (int k = 0; k < 2; k++) {
 		struct dp_cmd cmd = { .type = DP_CMD_FLOW_DEL, .flow = s->flow[k] };
 
@@ -304,6 +347,8 @@ static void flow_gone(struct dp_ctx *c, struct dp_stream *s, dp_flow_id flow, ui
 		return;
 	if (k == 0 && s->srtp)
 		c->c.srtp->session_free(s->srtp);
+	if (k == 0 && s->records)
+		dp_data_records_free(c, s);
 	release_flow(c, s, k);
 	if (!s->term && !s->has_flow[0] && !s->has_flow[1])
 		dp_stream_free(c, s, now_ms);

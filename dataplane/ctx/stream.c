@@ -120,7 +120,10 @@ enum gw_err dp_stream_new(struct dp_ctx *c, struct dp_term *t, const struct dp_s
 	}
 	link_last(t, s);
 	*text = "no memory for a DTLS session";
-	if (w->is_access && dp_media_open(c, s, w->is_client))
+	if ((w->is_access || w->is_data) && dp_media_open(c, s, w->is_client))
+		goto out;
+	*text = "no memory for a data line";
+	if (w->is_data && dp_data_open(s))
 		goto out;
 	*text = "no flow left";
 	if (dp_publish_open(c, s, now_ms))

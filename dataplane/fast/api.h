@@ -14,6 +14,7 @@
 
 #include "dataplane/fast/drop.h"
 #include "dataplane/fast/latency.h"
+#include "dataplane/fast/record.h"
 #include "dataplane/fast/srtp.h"
 #include "proto/base/addr.h"
 
@@ -41,6 +42,7 @@ struct dp_fast_conf {
 	uint16_t n_laddrs;
 	uint32_t max_flows;                   /* over all workers; memory is taken at start */
 	const struct dp_srtp_ops *srtp;
+	const struct dp_record_ops *records;  /* of data lines; NULL: the service core carries them */
 	struct rte_mempool *pool;             /* of all rx queues */
 	bool adaptive_idle;                   /* sleep when idle, wake within 1 ms */
 	bool count_stages;                    /* cycles per stage: six reads of the TSC a burst */
@@ -76,7 +78,8 @@ enum dp_flow_kind {
 	DP_FLOW_ACCESS,    /* ICE + DTLS-SRTP: STUN, DTLS, RTCP are punted, RTP is unprotected and sent on */
 	DP_FLOW_CORE_RTP,  /* RTP/AVP: RTP is protected and sent on; RTCP mixed in is punted */
 	DP_FLOW_CORE_RTCP, /* RTCP of a core stream: everything is punted */
-	DP_FLOW_PUNT,      /* every datagram is punted (tests, data channels later) */
+	DP_FLOW_DATA,      /* ICE and a data line: STUN and DTLS are punted, but application records whose keys are here */
+	DP_FLOW_CORE_DATA, /* the same without ICE: there is no STUN, and DTLS comes from the source allowed only */
 };
 
 /** One leaving address pair. A family of 0 in remote means "not known": packets are dropped. */
@@ -142,6 +145,7 @@ struct dp_flow_spec {
 	bool out_is_open;          /* for CORE_RTP: the access side's consent bounds sending too, */
 	uint64_t out_until_tsc;    /* so the leaving side has a gate and deadline of its own */
 	struct dp_path out;        /* where accepted media goes */
+	struct dp_record_session *open, *seal; /* data lines: keys of this leg and of the other one; both NULL: DTLS is punted */
 	struct dp_srtp_session *srtp; /* ACCESS: unprotect; CORE_RTP: protect; NULL: DP_DROP_NO_KEYS */
 	uint32_t clock_hz;         /* RTP clock for the jitter; 0: not computed */
 	uint64_t pt_mask[2];       /* negotiated RTP payload types, bit set = allowed; all 0 = any */
@@ -242,7 +246,8 @@ struct dp_event {
 unsigned dp_event_poll(struct dp_fast *f, struct dp_event *ev, unsigned n);
 
 enum dp_punt_class {
-	DP_PUNT_STUN, DP_PUNT_DTLS, DP_PUNT_RTCP, DP_PUNT_DATA,
+	DP_PUNT_STUN, DP_PUNT_DTLS, DP_PUNT_RTCP,
+	DP_PUNT_DATA,      /* an alert of a data line, opened: level and description */
 	DP_PUNT_L2,        /* ARP, IPv6 ND, ICMP, ICMPv6: the whole frame */
 	DP_PUNT_CLASSES
 };
@@ -261,6 +266,7 @@ struct dp_punt_info {
 	uint16_t local_port;
 	uint16_t ethdev, vlan;
 	uint8_t src_mac[6];
+	uint16_t headers;          /* bytes before the data, as they came */
 	uint8_t tos;               /* traffic class: DSCP and, in the lowest two bits, ECN */
 };
 
@@ -274,6 +280,12 @@ static inline struct dp_punt_info *dp_punt_info(struct rte_mbuf *m)
 
 /** Up to n punted packets; the caller frees or re-uses the mbufs. Service thread. */
 unsigned dp_punt_poll(struct dp_fast *f, struct rte_mbuf **m, unsigned n);
+
+/**
+ * Let the worker look at a punted packet again, as if it had just come: keys are there by now. m as it was punted;
+ * ownership passes also on failure. Not DP_PUNT_L2, not DP_PUNT_DATA. Service thread.
+ */
+void dp_punt_again(struct dp_fast *f, struct rte_mbuf *m);
 
 /**
  * Send a finished frame out of an ethdev (mbuf->port) through worker 0's queue; ownership passes

@@ -28,10 +28,13 @@
 	X(DP_DROP_SRTP_AUTH, "SRTP authentication failed")                                         \
 	X(DP_DROP_SRTP_REPLAY, "SRTP packet seen before, or too old")                              \
 	X(DP_DROP_SRTP_OTHER, "SRTP transform failed for another reason")                          \
+	X(DP_DROP_DTLS_RECORD, "DTLS record of a data line malformed or of another epoch, or its numbers used up") \
+	X(DP_DROP_DTLS_AUTH, "DTLS record of a data line failed authentication")                   \
+	X(DP_DROP_DTLS_REPLAY, "DTLS record of a data line seen before, or too old")               \
 	X(DP_DROP_PAYLOAD_TYPE, "RTP payload type was not negotiated")                             \
 	X(DP_DROP_RATE, "above the policed rate of the flow (H.248.53)")                           \
 	X(DP_DROP_FLOW_BUDGET, "STUN, DTLS or RTCP above the budget of this flow")                  \
-	X(DP_DROP_AUTH_BUDGET, "too many packets of this flow failed SRTP authentication just now") \
+	X(DP_DROP_AUTH_BUDGET, "too many packets of this flow failed authentication just now") \
 	X(DP_DROP_PUNT_BUDGET, "STUN, DTLS, RTCP or ARP/ND above the budget of its class")         \
 	X(DP_DROP_PUNT_RING, "ring to the service core is full")                                   \
 	X(DP_DROP_HANDOVER_RING, "ring to the owning worker is full")                              \

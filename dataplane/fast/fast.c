@@ -51,6 +51,7 @@ static enum gw_err worker_new(struct dp_fast *f, uint16_t id)
 	w->event = new_ring("ev", id, 0, DP_RING_EVENTS, sizeof(struct dp_event));
 	w->punt = new_ring("punt", id, 0, DP_RING_PUNT, 0);
 	w->tx = new_ring("tx", id, 0, DP_RING_TX, 0);
+	w->again = new_ring("again", id, 0, DP_RING_AGAIN, 0);
 	for (uint16_t i = 0; i < f->conf.workers; i++)
 		if (!(w->handover[i] = new_ring("hand", id, i, DP_RING_HANDOVER, 0)))
 			return GW_ENOMEM;
@@ -62,7 +63,7 @@ static enum gw_err worker_new(struct dp_fast *f, uint16_t id)
 		RTE_CACHE_LINE_SIZE);
 	f->free_slots[id] = rte_malloc(NULL, sizeof(uint32_t) * f->flows_per_worker, 0);
 	f->generations[id] = rte_zmalloc(NULL, sizeof(uint32_t) * f->flows_per_worker, 0);
-	if (!w->cmd || !w->event || !w->punt || !w->tx || !w->flows || !w->rests || !w->policers || !w->by_port ||
+	if (!w->cmd || !w->event || !w->punt || !w->tx || !w->again || !w->flows || !w->rests || !w->policers || !w->by_port ||
 		!f->free_slots[id] || !f->generations[id])
 		return GW_ENOMEM;
 	for (uint32_t i = 0; i < f->flows_per_worker; i++)
@@ -139,6 +140,7 @@ void dp_fast_stop(struct dp_fast *f)
 	for (uint16_t i = 0; i < f->conf.workers; i++) {
 		drain(f->workers[i].punt);
 		drain(f->workers[i].tx);
+		drain(f->workers[i].again);
 		for (uint16_t k = 0; k < f->conf.workers; k++)
 			drain(f->workers[i].handover[k]);
 	}
@@ -155,6 +157,7 @@ void dp_fast_free(struct dp_fast *f)
 		rte_ring_free(w->event);
 		rte_ring_free(w->punt);
 		rte_ring_free(w->tx);
+		rte_ring_free(w->again);
 		for (uint16_t k = 0; k < f->conf.workers; k++)
 			rte_ring_free(w->handover[k]);
 		rte_free(w->flows);
@@ -246,6 +249,17 @@ unsigned dp_punt_poll(struct dp_fast *f, struct rte_mbuf **m, unsigned n)
 			f->workers[(f->punt_next + i) % f->conf.workers].punt, (void **)&m[k], n - k, NULL);
 	f->punt_next++;
 	return k;
+}
+
+void dp_punt_again(struct dp_fast *f, struct rte_mbuf *m)
+{
+	const struct dp_punt_info *i = dp_punt_info(m);
+
+	/* the headers still lie before the data; what the link padded is gone, which the IP length allows */
+	if (!rte_pktmbuf_prepend(m, i->headers) || rte_ring_sp_enqueue(f->workers[dp_owner(f, i->local_port)].again, m)) {
+		f->svc_drops[DP_DROP_PUNT_RING]++;
+		rte_pktmbuf_free(m);
+	}
 }
 
 void dp_tx_frame(struct dp_fast *f, struct rte_mbuf *m)

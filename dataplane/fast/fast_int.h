@@ -13,6 +13,7 @@
 #include "dataplane/fast/api.h"
 #include "dataplane/fast/encap.h"
 #include "dataplane/fast/police.h"
+#include "proto/rtp/demux.h"
 #include "proto/rtp/rtp.h"
 
 #define DP_RING_CMDS 4096
@@ -20,6 +21,7 @@
 #define DP_RING_PUNT 2048
 #define DP_RING_TX 2048
 #define DP_RING_HANDOVER 1024
+#define DP_RING_AGAIN 256
 #define DP_TX_BATCH 64
 
 /* What a flow may cost its neighbours: packets of a kind in a window of about 0.1 s. */
@@ -58,7 +60,12 @@ struct dp_flow {
 	/* line 0: may this packet pass, and what are its keys */
 	struct dp_srtp_session *srtp;
 	uint64_t until_tsc;        /* both gates and both deadlines in one; 0: closed */
-	uint64_t pt_mask[2];
+	union {
+		uint64_t pt_mask[2];
+		struct {                   /* of data lines: both, or neither */
+			struct dp_record_session *open, *seal;
+		};
+	};
 	uint8_t source_ip[16];     /* of DP_SOURCE_WIDE the last one let in */
 	rte_be16_t source_port;    /* 0: not compared */
 	uint8_t source_family;     /* 0: none known */
@@ -103,7 +110,7 @@ struct dp_worker {
 	uint16_t queue[DP_PORTS_MAX];        /* rx/tx queue on each ethdev */
 	bool has_rx[DP_PORTS_MAX];
 	volatile bool stop;
-	struct rte_ring *cmd, *event, *punt, *tx;
+	struct rte_ring *cmd, *event, *punt, *tx, *again;
 	struct rte_ring *handover[DP_WORKERS_MAX];   /* from worker i to this one; i itself: to our own address */
 	struct dp_flow *flows;               /* [flows_per_worker], */
 	struct dp_flow_rest *rests;          /* of each of them, */
@@ -160,6 +167,11 @@ static inline void dp_stage(struct dp_worker *w, enum dp_stage s)
 	}
 }
 
+static inline bool dp_is_data(const struct dp_flow *fl)
+{
+	return fl->kind >= DP_FLOW_DATA;
+}
+
 static inline uint16_t dp_id_worker(dp_flow_id id)
 {
 	return (uint16_t)(id >> 56);
@@ -198,6 +210,7 @@ struct dp_pkt {
 	uint16_t vlan;
 	uint16_t payload_off, payload_len;
 	const uint8_t *ip;         /* header; there also after the payload was moved to the front */
+	uint8_t ip_off;            /* of that header in the frame */
 	bool is_v4;
 	bool is_l2;                /* ARP, ND, ICMP: for the service core as a whole frame */
 	bool is_elsewhere;         /* let in, but not from the address in line 0: dp_source_commit() when it proved valid */
@@ -266,6 +279,27 @@ void dp_punt(struct dp_worker *w, struct dp_pkt *p, enum dp_punt_class cls, uint
 
 /* media.c: packets of known flows. */
 void dp_media_burst(struct dp_worker *w, struct dp_pkt *pkts, uint16_t n, uint64_t tsc);
+/* Drops, and counts with the flow. */
+void dp_refuse(struct dp_worker *w, struct dp_pkt *p, enum dp_drop why);
+/* Threat M1: where it may come from is decided by the service core, never by the packet. */
+bool dp_source_ok(const struct dp_worker *w, const struct dp_flow *fl, struct dp_pkt *p);
+/* Within the allowances of the flow. */
+void dp_to_service(struct dp_worker *w, struct dp_pkt *p, enum rtp_class cls, uint64_t tsc);
+/* Headers in front, and out; bytes: of media, for the statistics. */
+void dp_send_on(struct dp_worker *w, struct dp_pkt *p, uint32_t bytes);
+
+/* m's data becomes the UDP payload. */
+static inline void dp_pkt_strip(struct dp_pkt *p)
+{
+	p->m->data_off += p->payload_off;
+	p->m->data_len = p->payload_len;
+	p->m->pkt_len = p->payload_len;
+}
+
+/* data.c: data lines. */
+/* true: it goes on to dp_data_burst(); else it is consumed. */
+bool dp_data_dispatch(struct dp_worker *w, struct dp_pkt *p, enum rtp_class cls, uint64_t tsc);
+void dp_data_burst(struct dp_worker *w, struct dp_pkt **p, uint16_t n, uint64_t tsc);
 
 /* worker.c */
 int dp_worker_main(void *arg);

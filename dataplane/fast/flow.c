@@ -72,11 +72,16 @@ static void warm(struct dp_worker *w, struct dp_flow *fl, const struct dp_flow_s
 	reverse = dp_flow_reverse(w, fl);
 	set_gate(w, fl, s->is_open && s->out_is_open, s->open_until_tsc, s->out_until_tsc);
 	fl->srtp = s->srtp;
-	fl->pt_mask[0] = s->pt_mask[0];
-	fl->pt_mask[1] = s->pt_mask[1];
-	if ((fl->pt_mask[0] | fl->pt_mask[1]) == 0)
-		fl->pt_mask[0] = fl->pt_mask[1] = UINT64_MAX;
 	fl->kind = (uint8_t)s->kind;
+	if (dp_is_data(fl)) {
+		fl->open = w->fast->conf.records && s->seal ? s->open : NULL;
+		fl->seal = s->seal;
+	} else {
+		fl->pt_mask[0] = s->pt_mask[0];
+		fl->pt_mask[1] = s->pt_mask[1];
+		if ((fl->pt_mask[0] | fl->pt_mask[1]) == 0)
+			fl->pt_mask[0] = fl->pt_mask[1] = UINT64_MAX;
+	}
 	dp_source_set(fl, s, is_same_order);
 	fl->is_policed = s->police.sdr || s->police.pdr;
 	if (fl->is_policed) {

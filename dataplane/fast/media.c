@@ -3,23 +3,21 @@
 #include <rte_prefetch.h>
 
 #include "dataplane/fast/fast_int.h"
-#include "proto/rtp/demux.h"
 
-static void refuse(struct dp_worker *w, struct dp_pkt *p, enum dp_drop why)
+void dp_refuse(struct dp_worker *w, struct dp_pkt *p, enum dp_drop why)
 {
 	struct dp_flow_stats *s = &p->flow->stats;
 
 	s->drops++;
-	s->auth_fail += why == DP_DROP_SRTP_AUTH;
-	s->replay += why == DP_DROP_SRTP_REPLAY;
+	s->auth_fail += why == DP_DROP_SRTP_AUTH || why == DP_DROP_DTLS_AUTH;
+	s->replay += why == DP_DROP_SRTP_REPLAY || why == DP_DROP_DTLS_REPLAY;
 	s->policed += why == DP_DROP_RATE;
 	s->filtered += why == DP_DROP_SOURCE;
 	s->gated += why == DP_DROP_GATE || why == DP_DROP_CONSENT;
 	dp_drop(w, p->m, why);
 }
 
-/* Threat M1: where it may come from is decided by the service core, never by the packet. */
-static bool source_ok(const struct dp_worker *w, const struct dp_flow *fl, struct dp_pkt *p)
+bool dp_source_ok(const struct dp_worker *w, const struct dp_flow *fl, struct dp_pkt *p)
 {
 	if (fl->source_check == DP_SOURCE_ANY || dp_is_from_source(fl, p))
 		return true;
@@ -31,7 +29,7 @@ static bool source_ok(const struct dp_worker *w, const struct dp_flow *fl, struc
 
 static enum dp_drop admit(struct dp_worker *w, struct dp_flow *fl, struct dp_pkt *p, uint64_t tsc)
 {
-	if (unlikely(!source_ok(w, fl, p)))
+	if (unlikely(!dp_source_ok(w, fl, p)))
 		return DP_DROP_SOURCE;
 	if (unlikely(tsc >= fl->until_tsc))
 		return dp_rest_of(w, fl)->is_open ? DP_DROP_CONSENT : DP_DROP_GATE;
@@ -64,7 +62,7 @@ static bool police_rtcp(struct dp_worker *w, struct dp_flow *fl, uint32_t bytes,
 /* The service core opens it and looks into it; source and rate are looked at here. It teaches no flow of RTP an address. */
 static enum dp_drop admit_rtcp(struct dp_worker *w, struct dp_flow *fl, struct dp_pkt *p, uint64_t tsc)
 {
-	if (!source_ok(w, fl, p))
+	if (!dp_source_ok(w, fl, p))
 		return DP_DROP_SOURCE;
 	if (fl->is_policed && !police_rtcp(w, fl, dp_pkt_ip_bytes(p), tsc))
 		return DP_DROP_RATE;
@@ -77,7 +75,7 @@ static enum dp_drop admit_rtcp(struct dp_worker *w, struct dp_flow *fl, struct d
 	return dp_drop_COUNT;
 }
 
-static void to_service(struct dp_worker *w, struct dp_pkt *p, enum rtp_class cls, uint64_t tsc)
+void dp_to_service(struct dp_worker *w, struct dp_pkt *p, enum rtp_class cls, uint64_t tsc)
 {
 	static const struct {
 		enum dp_punt_class punt;
@@ -101,7 +99,7 @@ static void to_service(struct dp_worker *w, struct dp_pkt *p, enum rtp_class cls
 	if (why == dp_drop_COUNT)
 		dp_punt(w, p, as[cls].punt, tsc);
 	else
-		refuse(w, p, why);
+		dp_refuse(w, p, why);
 }
 
 /* true: the packet is media and goes on */
@@ -112,29 +110,25 @@ static bool dispatch(struct dp_worker *w, struct dp_pkt *p, uint64_t tsc)
 		p->payload_len);
 	enum dp_drop why;
 
-	if (unlikely(fl->kind == DP_FLOW_PUNT)) {
-		dp_punt(w, p, DP_PUNT_DATA, tsc);
-		return false;
-	}
+	if (dp_is_data(fl))
+		return dp_data_dispatch(w, p, cls, tsc);
 	if (unlikely(cls == RTP_CLASS_RTCP ||
 		    (fl->kind == DP_FLOW_ACCESS && (cls == RTP_CLASS_STUN || cls == RTP_CLASS_DTLS)))) {
-		to_service(w, p, cls, tsc);
+		dp_to_service(w, p, cls, tsc);
 		return false;
 	}
 	if (unlikely(cls != RTP_CLASS_RTP || fl->kind == DP_FLOW_CORE_RTCP)) {
-		refuse(w, p, DP_DROP_CLASS);
+		dp_refuse(w, p, DP_DROP_CLASS);
 		return false;
 	}
 	why = admit(w, fl, p, tsc);
 	if (unlikely(why != dp_drop_COUNT)) {
 		if (why == DP_DROP_AUTH_BUDGET)
 			(void)dp_flow_allow(w->fast, fl, DP_ALLOW_BAD_TAG, tsc);	/* a new window gives anew */
-		refuse(w, p, why);
+		dp_refuse(w, p, why);
 		return false;
 	}
-	p->m->data_off += p->payload_off;
-	p->m->data_len = p->payload_len;
-	p->m->pkt_len = p->payload_len;
+	dp_pkt_strip(p);
 	return true;
 }
 
@@ -146,28 +140,37 @@ static enum dp_drop admit_authentic(struct dp_worker *w, struct dp_flow *fl, con
 	return fl->is_policed && !dp_policer_take(dp_policer_of(w, fl), dp_pkt_ip_bytes(p), tsc) ? DP_DROP_RATE : dp_drop_COUNT;
 }
 
-static void forward(struct dp_worker *w, struct dp_pkt *p, enum dp_drop why, uint64_t tsc)
+void dp_send_on(struct dp_worker *w, struct dp_pkt *p, uint32_t bytes)
 {
 	struct dp_flow *fl = p->flow;
-	uint32_t bytes = p->m->data_len;
+	enum dp_drop why;
 
-	if (why == dp_drop_COUNT && unlikely(p->is_elsewhere || fl->is_policed) && fl->kind == DP_FLOW_ACCESS)
-		why = admit_authentic(w, fl, p, tsc);
-	if (likely(why == dp_drop_COUNT)) {
-		dp_flow_account(fl, &p->rtp, p->payload_len, tsc);
-		if (unlikely(fl->encap.version != w->nexthops[fl->encap.nexthop].version))
-			dp_flow_encap(w, fl);
-		why = dp_encap_put(&fl->encap, p->m, dp_pkt_tos(p));
-	} else if (why == DP_DROP_SRTP_AUTH) {
-		(void)dp_flow_allow(w->fast, fl, DP_ALLOW_BAD_TAG, tsc);
-	}
+	if (unlikely(fl->encap.version != w->nexthops[fl->encap.nexthop].version))
+		dp_flow_encap(w, fl);
+	why = dp_encap_put(&fl->encap, p->m, dp_pkt_tos(p));
 	if (unlikely(why != dp_drop_COUNT)) {
-		refuse(w, p, why);
+		dp_refuse(w, p, why);
 		return;
 	}
 	fl->stats.tx_packets++;
 	fl->stats.tx_bytes += bytes;
 	dp_tx_enqueue(w, p->m);
+}
+
+static void forward(struct dp_worker *w, struct dp_pkt *p, enum dp_drop why, uint64_t tsc)
+{
+	struct dp_flow *fl = p->flow;
+
+	if (why == dp_drop_COUNT && unlikely(p->is_elsewhere || fl->is_policed) && fl->kind == DP_FLOW_ACCESS)
+		why = admit_authentic(w, fl, p, tsc);
+	if (unlikely(why != dp_drop_COUNT)) {
+		if (why == DP_DROP_SRTP_AUTH)
+			(void)dp_flow_allow(w->fast, fl, DP_ALLOW_BAD_TAG, tsc);
+		dp_refuse(w, p, why);
+		return;
+	}
+	dp_flow_account(fl, &p->rtp, p->payload_len, tsc);
+	dp_send_on(w, p, p->m->data_len);
 }
 
 static void transform(struct dp_worker *w, struct dp_pkt **p, uint16_t n, bool is_protect,
@@ -210,7 +213,7 @@ static uint16_t police(struct dp_worker *w, struct dp_pkt **p, uint16_t n, uint6
 				dp_policer_take(dp_policer_of(w, fl), bytes, tsc)))
 			p[k++] = p[i];
 		else
-			refuse(w, p[i], DP_DROP_RATE);
+			dp_refuse(w, p[i], DP_DROP_RATE);
 	}
 	return k;
 }
@@ -218,7 +221,7 @@ static uint16_t police(struct dp_worker *w, struct dp_pkt **p, uint16_t n, uint6
 /* The lines forward() will need; the engine asks for the keys itself. */
 static void prefetch(const struct dp_flow *fl)
 {
-	rte_prefetch0(fl->srtp);
+	rte_prefetch0(dp_is_data(fl) ? (const void *)fl->open : (const void *)fl->srtp);
 	rte_prefetch0(&fl->encap);
 	rte_prefetch0((const uint8_t *)&fl->encap + RTE_CACHE_LINE_SIZE);
 	rte_prefetch0(&fl->stats);
@@ -226,8 +229,8 @@ static void prefetch(const struct dp_flow *fl)
 
 void dp_media_burst(struct dp_worker *w, struct dp_pkt *pkts, uint16_t n, uint64_t tsc)
 {
-	struct dp_pkt *in[DP_BURST], *out[DP_BURST];
-	uint16_t n_in = 0, n_out = 0;
+	struct dp_pkt *in[DP_BURST], *out[DP_BURST], *data[DP_BURST];
+	uint16_t n_in = 0, n_out = 0, n_data = 0;
 	bool is_policed = false;
 
 	for (uint16_t i = 0; i < n; i++) {
@@ -240,6 +243,8 @@ void dp_media_burst(struct dp_worker *w, struct dp_pkt *pkts, uint16_t n, uint64
 		}
 		if (pkts[i].flow->kind == DP_FLOW_ACCESS)
 			in[n_in++] = &pkts[i];
+		else if (unlikely(dp_is_data(pkts[i].flow)))
+			data[n_data++] = &pkts[i];
 		else
 			out[n_out++] = &pkts[i];
 	}
@@ -250,4 +255,6 @@ void dp_media_burst(struct dp_worker *w, struct dp_pkt *pkts, uint16_t n, uint64
 	dp_stage(w, DP_STAGE_ADMIT);
 	transform(w, in, n_in, false, tsc);
 	transform(w, out, n_out, true, tsc);
+	if (n_data)
+		dp_data_burst(w, data, n_data, tsc);
 }

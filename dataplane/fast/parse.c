@@ -106,6 +106,7 @@ static enum dp_drop parse_ipv4(struct dp_worker *w, struct dp_pkt *p, uint16_t o
 		return DP_DROP_IP_DEST;
 	p->is_v4 = true;
 	p->ip = (const uint8_t *)ip;
+	p->ip_off = (uint8_t)off;
 	if (ip->next_proto_id == IPPROTO_ICMP) {
 		p->is_l2 = true;
 		return dp_drop_COUNT;
@@ -164,6 +165,7 @@ static enum dp_drop parse_ipv6(struct dp_worker *w, struct dp_pkt *p, uint16_t o
 			DP_DROP_IP_OPTIONS : DP_DROP_L4_PROTO;
 	p->is_v4 = false;
 	p->ip = (const uint8_t *)ip;
+	p->ip_off = (uint8_t)off;
 	return parse_udp(p, (uint16_t)(off + sizeof(*ip)), len);
 }
 

@@ -44,13 +44,14 @@ void dp_punt(struct dp_worker *w, struct dp_pkt *p, enum dp_punt_class cls, uint
 		.local_port = cls == DP_PUNT_L2 ? 0 : p->local_port,
 		.ethdev = p->m->port,
 		.vlan = p->vlan,
+		.headers = cls == DP_PUNT_L2 ? 0 : p->payload_off,
 	};
 	if (cls != DP_PUNT_L2)
 		i->flow = dp_flow_id_of(w, p->flow);
 	if (cls != DP_PUNT_L2) {
 		dp_pkt_source(p, &i->src);
 		i->tos = dp_pkt_tos(p);
-		memcpy(i->src_mac, rte_pktmbuf_mtod_offset(p->m, const uint8_t *, 6), 6);
+		memcpy(i->src_mac, p->ip - p->ip_off + offsetof(struct rte_ether_hdr, src_addr), 6);
 		rte_pktmbuf_adj(p->m, p->payload_off);
 		rte_pktmbuf_trim(p->m, (uint16_t)(p->m->data_len - p->payload_len));
 	}

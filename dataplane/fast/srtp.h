@@ -69,6 +69,7 @@ struct dp_srtp_burst_conf {
 	const char *device;       /* NULL or "cpu": this core; or a cryptodev: "crypto_aesni_mb", PCI name of a QAT */
 	uint16_t workers;         /* ids 0..workers-1; a queue pair of the cryptodev each */
 	uint32_t max_sessions;    /* protect and unprotect together; memory is taken here */
+	uint32_t max_records;     /* sessions of dp_record_burst_start(), which the same device has too */
 	uint16_t replay_window;   /* largest any session asks for; 0: 128 */
 	uint8_t max_ssrc;         /* largest any session asks for; 0: 8 */
 	bool is_cm_only;          /* no session will ask for GCM, whose keys take five times the room */

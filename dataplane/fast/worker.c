@@ -176,7 +176,14 @@ static unsigned poll_rings(struct dp_worker *w, uint64_t tsc)
 	n = rte_ring_sc_dequeue_burst(w->tx, (void **)m, DP_BURST, NULL);
 	for (unsigned i = 0; i < n; i++)
 		dp_tx_enqueue(w, m[i]);
-	return work + n;
+	work += n;
+	if (unlikely(!rte_ring_empty(w->again))) {
+		(void)dp_flow_commands(w);	/* what they come again for was ordered before */
+		n = rte_ring_sc_dequeue_burst(w->again, (void **)m, DP_BURST, NULL);
+		receive(w, m, (uint16_t)n, false, tsc);
+		work += n;
+	}
+	return work;
 }
 
 #define PER_PACKET_MOST 20000u	/* cycles: no honest packet takes more */

@@ -13,39 +13,6 @@
 #define RESTART_PAUSE_MS 250u
 #define RESTART_LATEST_MS 1000u
 #define HANDSHAKE_BYTES_MAX (256u * 1024)	/* threat D2: taken in before Finished */
-#define APPLICATION_READ_BYTES 2048
-#define RECORD_HEADER_BYTES 13		/* RFC 6347 4.1: type, version, epoch, sequence, length */
-#define RECORD_ALERT 21
-#define RECORD_HANDSHAKE 22
-
-/* What only a handshake, and what may still be said about it, needs: some 40 KB with OpenSSL's part. */
-struct tls {
-	SSL *ssl;
-	dp_dtls_send_fn send;
-	void *user;
-	unsigned mtu;
-	struct gw_sv in;           /* the datagram being read; consumed by the read BIO */
-	struct dp_fingerprint fps[DP_FINGERPRINTS_MAX];
-	unsigned n_fps;
-	uint64_t life_until_ms;    /* UINT64_MAX: clock not started */
-	uint64_t restart_at_ms;    /* client: when to send a new ClientHello after a restart */
-	uint64_t deaf_until_ms;    /* what comes before is not looked at */
-	unsigned restarts;
-	size_t handshake_bytes;
-	struct dp_srtp_keys local, remote;
-};
-
-/* What stays as long as the call. */
-struct dp_dtls {
-	SSL_CTX *ssl_ctx;          /* reference: keeps the certificate of the start */
-	struct tls *tls;           /* NULL: forgotten */
-	const char *why;
-	uint16_t profile;          /* enum dp_srtp_profile */
-	uint8_t state;             /* enum dp_dtls_state */
-	bool is_client, has_peer;
-	/* of the certificate that came, by each hash */
-	uint8_t peer256[32], peer384[48], peer512[64];
-};
 
 /* ---- BIOs: OpenSSL reads at most one datagram, and each write of it is one ------------------ */
 
@@ -53,8 +20,10 @@ static int bio_write(BIO *bio, const char *p, int len)
 {
 	struct dp_dtls *d = BIO_get_data(bio);
 
-	if (len > 0)
-		d->tls->send(d->tls->user, gw_sv(p, (size_t)len));
+	if (len <= 0)
+		return len;
+	dp_dtls_note_sent(d, gw_sv(p, (size_t)len));
+	d->tls->send(d->tls->user, gw_sv(p, (size_t)len));
 	return len;
 }
 
@@ -293,16 +262,14 @@ static enum gw_err export_keys(struct dp_dtls *d)
 	return GW_OK;
 }
 
-/*
- * A session that is up says next to nothing until its call ends: its record buffers, 33 KB, are given back and taken
- * again around each use. Without them SSL_read and SSL_shutdown must not be called.
- */
-static void rest(struct dp_dtls *d)
+void dp_dtls_rest(struct dp_dtls *d)
 {
+	if (d->tls->data)
+		return;
 	(void)SSL_free_buffers(d->tls->ssl);	/* refused while something lies in them: the next use tries again */
 }
 
-static bool wake(struct dp_dtls *d)
+bool dp_dtls_wake(struct dp_dtls *d)
 {
 	return SSL_alloc_buffers(d->tls->ssl) == 1;
 }
@@ -310,7 +277,7 @@ static bool wake(struct dp_dtls *d)
 /* RFC 8122 6.2: a certificate that does not match ends the association with bad_certificate. */
 static enum gw_err refuse_certificate(struct dp_dtls *d)
 {
-	if (d->tls && wake(d))
+	if (d->tls && dp_dtls_wake(d))
 		SSL_shutdown(d->tls->ssl);
 	ERR_clear_error();
 	return fail(d, GW_EAUTH, "certificate does not match a=fingerprint");
@@ -321,15 +288,13 @@ static enum gw_err verified(struct dp_dtls *d)
 	if (check_fingerprint(d, d->tls->fps, d->tls->n_fps))
 		return refuse_certificate(d);
 	d->state = DP_DTLS_UP;
-	rest(d);
+	dp_dtls_rest(d);
 	return GW_OK;
 }
 
 static enum gw_err finished(struct dp_dtls *d)
 {
-	enum gw_err err = export_keys(d);
-
-	if (err)
+	if (!d->tls->data && export_keys(d))
 		return fail(d, GW_EAUTH, "no common SRTP profile (use_srtp)");
 	if (note_certificate(d))
 		return fail(d, GW_ENOMEM, "out of memory");
@@ -417,29 +382,28 @@ enum gw_err dp_dtls_start(struct dp_dtls *d, uint64_t now_ms)
 	return d->is_client ? advance(d, now_ms) : GW_OK;
 }
 
-/* Records after Finished: no application data is expected, but alerts and late flights are. */
+void dp_dtls_closed_by_peer(struct dp_dtls *d, bool is_fatal)
+{
+	d->state = DP_DTLS_CLOSED;
+	d->why = is_fatal ? "fatal alert from the peer" : "closed by the peer";
+}
+
+/* Records after Finished: alerts, late flights, and what data channels carry. */
 static enum gw_err drain(struct dp_dtls *d)
 {
-	uint8_t junk[APPLICATION_READ_BYTES];
-	int r, e;
+	bool is_wanted;
+	int e;
 
-	if (!wake(d))
+	if (!dp_dtls_wake(d))
 		return GW_EBADMSG;	/* no memory: as if the datagram were lost */
-	r = SSL_read(d->tls->ssl, junk, sizeof(junk));
-	e = r > 0 ? SSL_ERROR_NONE : SSL_get_error(d->tls->ssl, r);
-	ERR_clear_error();
+	is_wanted = dp_dtls_read_data(d, &e);
 	if (d->state == DP_DTLS_UP)
-		rest(d);
-	if (r > 0)
-		return GW_EBADMSG;	/* data channels are not part of this transport */
-	if (e == SSL_ERROR_ZERO_RETURN) {
-		d->state = DP_DTLS_CLOSED;
-		d->why = "closed by the peer";
-	} else if (e == SSL_ERROR_SSL || e == SSL_ERROR_SYSCALL) {
-		d->state = DP_DTLS_CLOSED;	/* an authenticated fatal alert: clear ones are dropped */
-		d->why = "fatal alert from the peer";
-	}
-	return GW_OK;
+		dp_dtls_rest(d);
+	if (e == SSL_ERROR_ZERO_RETURN)
+		dp_dtls_closed_by_peer(d, false);
+	else if (e == SSL_ERROR_SSL || e == SSL_ERROR_SYSCALL)
+		dp_dtls_closed_by_peer(d, true);	/* an authenticated alert: clear ones are dropped */
+	return is_wanted ? GW_OK : GW_EBADMSG;
 }
 
 /*
@@ -450,12 +414,12 @@ static bool has_clear_alert(struct gw_sv d)
 {
 	const uint8_t *p = (const uint8_t *)d.p;
 
-	for (size_t at = 0; at + RECORD_HEADER_BYTES <= d.len;) {
+	for (size_t at = 0; at + DP_RECORD_HEADER_BYTES <= d.len;) {
 		bool is_clear = p[at + 3] == 0 && p[at + 4] == 0;	/* epoch */
 
-		if (is_clear && p[at] == RECORD_ALERT)
+		if (is_clear && p[at] == DP_RECORD_ALERT)
 			return true;
-		at += RECORD_HEADER_BYTES + ((size_t)p[at + 11] << 8 | p[at + 12]);
+		at += DP_RECORD_HEADER_BYTES + ((size_t)p[at + 11] << 8 | p[at + 12]);
 	}
 	return false;
 }
@@ -464,14 +428,14 @@ enum gw_err dp_dtls_input(struct dp_dtls *d, struct gw_sv datagram, uint64_t now
 {
 	enum gw_err err;
 
-	if (datagram.len < RECORD_HEADER_BYTES || (unsigned char)datagram.p[0] < 20 || (unsigned char)datagram.p[0] > 63)
+	if (datagram.len < DP_RECORD_HEADER_BYTES || (unsigned char)datagram.p[0] < 20 || (unsigned char)datagram.p[0] > 63)
 		return GW_EBADMSG;
 	switch ((enum dp_dtls_state)d->state) {
 	case DP_DTLS_NEW:
 	case DP_DTLS_HANDSHAKE:
 		if (d->is_client && d->state == DP_DTLS_NEW)
 			return GW_EBADMSG;	/* nothing asked yet */
-		if (!d->is_client && d->state == DP_DTLS_NEW && datagram.p[0] != RECORD_HANDSHAKE)
+		if (!d->is_client && d->state == DP_DTLS_NEW && datagram.p[0] != DP_RECORD_HANDSHAKE)
 			return GW_EBADMSG;	/* only a handshake record begins one */
 		if (now_ms < d->tls->deaf_until_ms || has_clear_alert(datagram))
 			return GW_EBADMSG;
@@ -482,6 +446,8 @@ enum gw_err dp_dtls_input(struct dp_dtls *d, struct gw_sv datagram, uint64_t now
 			d->tls->life_until_ms = now_ms + DP_DTLS_LIFE_MS;
 		d->tls->in = datagram;
 		err = advance(d, now_ms);
+		if (!err && d->state == DP_DTLS_UP && d->tls->data)
+			err = drain(d);	/* what came ahead of Finished, or with it */
 		break;
 	case DP_DTLS_HELD:
 	case DP_DTLS_UP:
@@ -575,7 +541,7 @@ void dp_dtls_forget(struct dp_dtls *d)
 
 void dp_dtls_close(struct dp_dtls *d)
 {
-	if (d->tls && (d->state == DP_DTLS_UP || d->state == DP_DTLS_HELD) && wake(d)) {
+	if (d->tls && (d->state == DP_DTLS_UP || d->state == DP_DTLS_HELD) && dp_dtls_wake(d)) {
 		SSL_shutdown(d->tls->ssl);
 		ERR_clear_error();
 	}

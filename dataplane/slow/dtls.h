@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * DTLS 1.2 for DTLS-SRTP (RFC 5764, RFC 6347, RFC 8122) over OpenSSL: datagrams in, datagrams out.
+ * DTLS 1.2 for DTLS-SRTP (RFC 5764, RFC 6347, RFC 8122) and for data channels (RFC 8261) over OpenSSL: datagrams in,
+ * datagrams out.
  * Service thread only. The caller lets in only datagrams from ICE-validated addresses (D1, D4).
  */
 #ifndef DP_DTLS_H
 #define DP_DTLS_H
 
+#include "dataplane/fast/record.h"
 #include "dataplane/fast/srtp.h"
 #include "proto/base/buf.h"
 #include "proto/base/log.h"
@@ -67,6 +69,22 @@ typedef void (*dp_dtls_send_fn)(void *user, struct gw_sv datagram);
 enum gw_err dp_dtls_new(struct dp_dtls **out, struct dp_dtls_ctx *ctx, bool is_client,
 	dp_dtls_send_fn send, void *user) GW_NODISCARD;
 void dp_dtls_free(struct dp_dtls *d);
+
+/**
+ * One record of application data, which for data channels is one SCTP packet (RFC 8261 5); read during the call. Called
+ * from inside input; must not call back into this dp_dtls.
+ */
+typedef void (*dp_dtls_data_fn)(void *user, struct gw_sv packet);
+/** The association carries data channels, and needs no SRTP profile. Before anything was sent or received. */
+void dp_dtls_set_data(struct dp_dtls *d, dp_dtls_data_fn data);
+/** Send a record of application data. GW_ESTATE (not up, or forgotten); GW_EINVAL (empty, or longer than a record); GW_EIO. */
+enum gw_err dp_dtls_write(struct dp_dtls *d, struct gw_sv packet) GW_NODISCARD;
+/**
+ * What the workers need to go on with the records of an association that is up and carries data; OpenSSL must write no more:
+ * dp_dtls_forget() it. The caller wipes them. GW_EUNSUPP (not AES-GCM); GW_ESTATE; GW_EIO.
+ */
+enum gw_err dp_dtls_record_keys(const struct dp_dtls *d, struct dp_record_keys *out) GW_NODISCARD;
+
 /** Change the role before anything was sent or received (actpass resolved). GW_ESTATE; GW_ENOMEM. */
 enum gw_err dp_dtls_set_role(struct dp_dtls *d, bool is_client) GW_NODISCARD;
 
@@ -110,6 +128,8 @@ enum gw_err dp_dtls_keys(const struct dp_dtls *d, struct dp_srtp_keys *local,
  * by anything that is protected with the new keys.
  */
 void dp_dtls_forget(struct dp_dtls *d);
+/** The peer said, by an alert that authenticated, that there will be no more. */
+void dp_dtls_closed_by_peer(struct dp_dtls *d, bool is_fatal);
 /** Send close_notify (best effort). */
 void dp_dtls_close(struct dp_dtls *d);
 

@@ -15,6 +15,51 @@ struct dp_dtls_ctx {
 	const struct gw_log *log;
 };
 
+/* What only a handshake, and what may still be said about it, needs: some 40 KB with OpenSSL's part. */
+struct tls {
+	SSL *ssl;
+	dp_dtls_send_fn send;
+	void *user;
+	unsigned mtu;
+	struct gw_sv in;           /* the datagram being read; consumed by the read BIO */
+	struct dp_fingerprint fps[DP_FINGERPRINTS_MAX];
+	unsigned n_fps;
+	uint64_t life_until_ms;    /* UINT64_MAX: clock not started */
+	uint64_t restart_at_ms;    /* client: when to send a new ClientHello after a restart */
+	uint64_t deaf_until_ms;    /* what comes before is not looked at */
+	unsigned restarts;
+	size_t handshake_bytes;
+	struct dp_srtp_keys local, remote;
+	/* of data channels */
+	dp_dtls_data_fn data;      /* NULL: DTLS-SRTP */
+	struct dp_record_numbers numbers;
+};
+
+/* What stays as long as the call. */
+struct dp_dtls {
+	SSL_CTX *ssl_ctx;          /* reference: keeps the certificate of the start */
+	struct tls *tls;           /* NULL: forgotten */
+	const char *why;
+	uint16_t profile;          /* enum dp_srtp_profile */
+	uint8_t state;             /* enum dp_dtls_state */
+	bool is_client, has_peer;
+	/* of the certificate that came, by each hash */
+	uint8_t peer256[32], peer384[48], peer512[64];
+};
+
+/*
+ * A session that is up says next to nothing until its call ends: its record buffers, 33 KB, are given back and taken
+ * again around each use. Without them SSL_read and SSL_shutdown must not be called. That of data channels keeps them.
+ */
+void dp_dtls_rest(struct dp_dtls *d);
+bool dp_dtls_wake(struct dp_dtls *d);
+
+/* dtls_data.c: what data channels need of an association. */
+/** Numbers of the records in a datagram that leaves. */
+void dp_dtls_note_sent(struct dp_dtls *d, struct gw_sv datagram);
+/** Give what the datagram in d->tls->in holds to the owner. @return false: there was data nobody wants */
+bool dp_dtls_read_data(struct dp_dtls *d, int *ssl_error);
+
 /** Digest of a certificate's DER form. */
 enum gw_err dp_fingerprint_of(const X509 *cert, enum dp_hash hash, struct dp_fingerprint *out);
 /** Key type and size allow-list: EC P-256/P-384/P-521, RSA 2048..8192, Ed25519 (threat D3). */

@@ -13,6 +13,7 @@ CASES = [
     (AGW, "max_contexts: 1000", "max_contexts: many", "max_contexts", "must be a number"),
     (AGW, "max_contexts: 1000", "max_contexts: 0", "max_contexts", "from 1 to"),
     (AGW, "hugepages: false", "hugepages: maybe", "hugepages", "true or false"),
+    (AGW, "max_data_associations: 1000", "max_data_associations: -1", "max_data_associations", "must be a number"),
     (AGW, "max_contexts: 1000", "max_context: 1000", "max_context", "unknown key"),
     (AGW, "max_contexts: 1000", "max_contexts: 1\nmax_contexts: 2", "max_contexts", "given twice"),
     (AGW, 'media_ports: "20000-29999"', 'media_ports: "29999-20000"', "media_ports", "FIRST-LAST"),

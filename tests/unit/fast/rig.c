@@ -81,7 +81,7 @@ struct dp_fast *gateway(uint16_t workers)
 		[ACCESS6] = { { .family = 6, .b = { 0x20, 1, 0xd, 0xb8, [15] = 0x10 } }, ethdev[0], 0 },
 	};
 	struct dp_fast_conf c = { .workers = workers, .lcores = lcores, .ethdevs = ethdev, .n_ethdevs = 2, .laddrs = l,
-		.n_laddrs = LADDRS, .max_flows = 64, .srtp = &dp_srtp_burst, .pool = pool,
+		.n_laddrs = LADDRS, .max_flows = 64, .srtp = &dp_srtp_burst, .records = &dp_record_burst, .pool = pool,
 		.nic_sums = rig_nic_sums };
 	struct dp_fast *f;
 
@@ -254,7 +254,7 @@ void rig_open(void)
 	if (rte_eal_init(n, eal) < 0)
 		abort();
 	pool = rte_pktmbuf_pool_create("test", 4095, 0, DP_MBUF_PRIV_BYTES, RTE_MBUF_DEFAULT_BUF_SIZE, 0);
-	if (!pool || dp_srtp_lib2_init() || dp_srtp_burst_start(&conf))
+	if (!pool || dp_srtp_lib2_init() || dp_srtp_burst_start(&conf) || dp_record_burst_start(WORKERS_MAX, RIG_RECORDS))
 		abort();
 	make_ports();
 }
@@ -265,6 +265,7 @@ int rig_close(int failed)
 
 	if (left)
 		fprintf(stderr, "%u packet buffers are left\n", left);
+	dp_record_burst_stop();
 	dp_srtp_burst_stop();
 	rte_eal_cleanup();
 	return failed || left;

@@ -30,6 +30,7 @@ enum { ACCESS, CORE, ACCESS6, LADDRS };	/* local addresses */
 #define HEADERS 42
 #define RTP_BYTES 172
 #define WORKERS_MAX 2
+#define RIG_RECORDS 8u		/* associations of data lines the workers can carry */
 
 extern bool rig_in_turn;
 extern unsigned rig_allocations;       /* while rig_in_turn */

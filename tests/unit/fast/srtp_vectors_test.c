@@ -172,7 +172,7 @@ static bool run_job(enum crypt_alg alg, const struct srtp_session_keys *k, struc
 	job->pkt = rte_pktmbuf_mtod(job->m, uint8_t *);
 	job->tag_bytes = k->tag_len;
 	if (has_device) {
-		assert_int_equal(crypt_dev_session_new(&job->dev_session, alg, k, is_protect), GW_OK);
+		assert_int_equal(crypt_dev_session_new(&job->dev_session, alg, k, CRYPT_RTP_AAD_BYTES, is_protect), GW_OK);
 		if (crypt_dev_run(0, alg, &job, 1, is_protect) == 0)
 			goto out;
 	}

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Data lines in relay mode (W2-DC-01, F-68): DTLS ends here on each leg, and each SCTP packet goes on as it is in the other
+ * leg's association. SCTP's own ends are the two peers; what does not pass is sent again by them.
+ *
+ * OpenSSL makes the handshakes, and carries the first packets. When both legs are up, with AES-GCM, and have nothing of a
+ * handshake to repeat, their record layers move to the workers, numbers going on, and OpenSSL's state is given back. Other
+ * suites stay with OpenSSL and the service core.
+ */
+#include <stdlib.h>
+
+#include <rte_cycles.h>
+
+#include "dataplane/ctx/ctx_int.h"
+
+struct dp_data_waiting {
+	uint16_t len;
+	char bytes[];
+};
+
+#define PACKET_MAX 2048u	/* of those that wait; what begins an association is small */
+
+static bool is_consented(const struct dp_stream *s)
+{
+	return !s->term->is_access || s->access->ice.consent == DP_ICE_CONSENT_VALID;
+}
+
+/* The gates of both sides, as the workers have them. */
+static bool may_pass(const struct dp_stream *from, const struct dp_stream *to)
+{
+	return dp_mode_receives(from->ctl.mode) && dp_mode_sends(to->ctl.mode) && is_consented(from) && is_consented(to);
+}
+
+static bool send(struct dp_stream *to, struct gw_sv packet)
+{
+	struct dp_data *d = to->access->data;
+
+	if (dp_dtls_write(to->access->dtls, packet))
+		return false;
+	d->tx_packets++;
+	d->tx_bytes += packet.len;
+	dp_stream_tables(to)->ctr[ctx_data_relayed]++;
+	return true;
+}
+
+/* The other side's handshake is not done: its first packets need not be sent again by those who are ready. */
+static bool hold(struct dp_stream *to, struct gw_sv packet)
+{
+	struct dp_data *d = to->access->data;
+	struct dp_data_waiting *w;
+
+	if (d->is_up || d->n_waiting == DP_DATA_WAITING || packet.len > PACKET_MAX || !(w = malloc(sizeof(*w) + packet.len)))
+		return false;
+	w->len = (uint16_t)packet.len;
+	memcpy(w->bytes, packet.p, packet.len);
+	d->waiting[d->n_waiting++] = w;
+	return true;
+}
+
+static void received(void *user, struct gw_sv packet)
+{
+	struct dp_stream *from = user, *to = dp_stream_peer(from);
+	struct dp_data *d = from->access->data;
+
+	d->rx_packets++;
+	d->rx_bytes += packet.len;
+	d->last_rx_tsc = rte_rdtsc();
+	if (to && may_pass(from, to) && (send(to, packet) || hold(to, packet)))
+		return;
+	d->drops++;
+	dp_stream_tables(from)->ctr[ctx_data_dropped]++;
+}
+
+static void drop_waiting(struct dp_data *d)
+{
+	for (unsigned i = 0; i < d->n_waiting; i++)
+		free(d->waiting[i]);
+	d->n_waiting = 0;
+}
+
+enum gw_err dp_data_open(struct dp_stream *s)
+{
+	s->access->data = calloc(1, sizeof(*s->access->data));
+	if (!s->access->data)
+		return GW_ENOMEM;
+	dp_dtls_set_data(s->access->dtls, received);
+	return GW_OK;
+}
+
+void dp_data_up(struct dp_ctx *c, struct dp_stream *s)
+{
+	struct dp_data *d = s->access->data;
+
+	d->is_up = true;
+	for (unsigned i = 0; i < d->n_waiting; i++)
+		if (!send(s, gw_sv(d->waiting[i]->bytes, d->waiting[i]->len)))
+			c->ctr[ctx_data_dropped]++;
+	drop_waiting(d);
+}
+
+void dp_data_close(struct dp_stream *s)
+{
+	if (!s->access->data)
+		return;
+	drop_waiting(s->access->data);
+	free(s->access->data);
+	s->access->data = NULL;
+}
+
+void dp_data_add_stats(const struct dp_data *d, struct dp_flow_stats *in, struct dp_flow_stats *out)
+{
+	in->rx_packets += d->rx_packets;
+	in->rx_bytes += d->rx_bytes;
+	in->drops += d->drops;
+	if (d->last_rx_tsc > in->last_rx_tsc)
+		in->last_rx_tsc = d->last_rx_tsc;
+	out->tx_packets += d->tx_packets;
+	out->tx_bytes += d->tx_bytes;
+}
+
+/* ---- the workers take over ------------------------------------------------------------------------------- */
+
+/*
+ * OpenSSL has nothing to say again. A client has the server's Finished; a server's own may be lost until something comes with
+ * the new keys, and a repeated one with a lower number than the records of a worker would be refused as a replay.
+ */
+static bool is_settled(const struct dp_stream *s)
+{
+	return s->records || dp_dtls_is_client(s->access->dtls) || s->access->data->rx_packets;
+}
+
+static struct dp_data_records *take_records(struct dp_ctx *c, const struct dp_stream *s)
+{
+	struct dp_data_records *r = calloc(1, sizeof(*r));
+	struct dp_record_keys keys;
+	enum gw_err err = r ? dp_dtls_record_keys(s->access->dtls, &keys) : GW_ENOMEM;
+
+	if (!err) {
+		err = c->c.records->session_new(&r->session, &keys);
+		explicit_bzero(&keys, sizeof(keys));
+	}
+	if (!err)
+		return r;
+	free(r);
+	return NULL;
+}
+
+static void release(struct dp_ctx *c, struct dp_data_records *r)
+{
+	if (!r)
+		return;
+	c->c.records->session_free(r->session);
+	free(r);
+}
+
+static void stay_slow(struct dp_ctx *c, struct dp_data *d)
+{
+	if (!d->is_slow)
+		c->ctr[ctx_data_slow]++;
+	d->is_slow = true;
+}
+
+/* Both or none: what one opens the other seals. One that has moved before, for another partner, stays where it is. */
+static bool move_pair(struct dp_ctx *c, struct dp_stream *a, struct dp_stream *b)
+{
+	struct dp_data_records *ra = a->records ? NULL : take_records(c, a), *rb = b->records ? NULL : take_records(c, b);
+
+	if ((!a->records && !ra) || (!b->records && !rb)) {
+		release(c, ra);
+		release(c, rb);
+		return false;
+	}
+	if (ra)
+		a->records = ra;
+	if (rb)
+		b->records = rb;
+	dp_dtls_forget(a->access->dtls);
+	dp_dtls_forget(b->access->dtls);
+	a->records->is_in_use = b->records->is_in_use = true;
+	c->ctr[ctx_data_fast] += (unsigned)(ra != NULL) + (rb != NULL);
+	return true;
+}
+
+static bool is_ready(const struct dp_stream *s)
+{
+	return s->access->data->is_up && dp_dtls_state(s->access->dtls) == DP_DTLS_UP;
+}
+
+void dp_data_progress(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
+{
+	struct dp_stream *to = dp_stream_peer(s);
+
+	if (!to || !is_ready(s) || !is_ready(to) || (s->records && s->records->is_in_use) || s->access->data->is_slow)
+		return;
+	/* one that has left OpenSSL cannot wait for the other by its help */
+	if (!s->records && !to->records && !(is_settled(s) && is_settled(to)))
+		return;
+	if (c->c.records && move_pair(c, s, to)) {
+		dp_publish(c, s, now_ms);
+		return;
+	}
+	stay_slow(c, s->access->data);
+	stay_slow(c, to->access->data);
+}
+
+bool dp_data_is_late(const struct dp_stream *s, struct gw_sv datagram)
+{
+	unsigned char type = datagram.len ? (unsigned char)datagram.p[0] : 0;
+
+	return s->records && s->records->is_in_use && (type == DP_RECORD_DATA || type == DP_RECORD_ALERT);
+}
+
+/* RFC 5246 7.2: level, description */
+bool dp_data_alert(struct dp_ctx *c, struct dp_stream *s, struct gw_sv alert)
+{
+	bool is_fatal = alert.len == 2 && alert.p[0] == 2;
+
+	if (alert.len == 2 && (is_fatal || alert.p[1] == 0) && dp_dtls_state(s->access->dtls) == DP_DTLS_UP) {
+		dp_dtls_closed_by_peer(s->access->dtls, is_fatal);
+		return true;
+	}
+	c->ctr[ctx_dtls_ignored]++;
+	return false;
+}
+
+void dp_data_detach(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
+{
+	struct dp_stream *to = dp_stream_peer(s);
+
+	if (is_consented(s))	/* F-65: else not even close_notify */
+		s->records->path = s->access->dtls_path;
+	s->records->is_in_use = false;
+	if (!to || !to->records)
+		return;
+	to->records->is_in_use = false;
+	dp_publish_one(c, to, now_ms);	/* the same worker: it has done this when it deletes the other flow */
+}
+
+void dp_data_stop(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
+{
+	if (!s->records || !s->records->is_in_use)
+		return;
+	dp_data_detach(c, s, now_ms);
+	dp_publish_one(c, s, now_ms);
+}
+
+void dp_data_records_free(struct dp_ctx *c, struct dp_stream *s)
+{
+	static const uint8_t close_notify[] = { 1, 0 };
+	struct dp_data_records *r = s->records;
+	struct rte_mbuf *m = r->path.remote.family ? rte_pktmbuf_alloc(c->c.pool) : NULL;
+
+	s->records = NULL;
+	if (m) {
+		memcpy(rte_pktmbuf_append(m, sizeof(close_notify)), close_notify, sizeof(close_notify));
+		if (c->c.records->seal_last(m, r->session, DP_RECORD_ALERT) == dp_drop_COUNT)
+			dp_tx_udp(c->c.fast, m, &r->path);
+		else
+			rte_pktmbuf_free(m);
+	}
+	release(c, r);
+}

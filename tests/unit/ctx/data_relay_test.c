@@ -1,0 +1,615 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Data lines in relay mode (W2-DC-01, iq.md F-68), by the service core and by the workers: two peers with OpenSSL's DTLS,
+ * the gateway's own contexts, flows and record engine between them; threats S2, S4, D2, D7 on the way.
+ */
+#include "tests/unit/ctx/data_rig.h"
+
+#define CHACHA "ECDHE-ECDSA-CHACHA20-POLY1305"
+#define AES_256 "ECDHE-ECDSA-AES256-GCM-SHA384"
+
+/* ---- by the service core ---------------------------------------------------------------------------------- */
+
+static void packets_pass_whole_both_ways_by_openssl_when_the_suite_is_another(void **state)
+{
+	(void)state;
+	data_open(CHACHA, 1);
+	data_connect();
+	assert_false(data_is_fast());
+	for (uint16_t n = 12; n <= 1200; n = (uint16_t)(n + 99)) {
+		data_send(&R.wic, n);
+		data_settle();
+		data_expect(&R.core, R.core.n_got, n);
+		data_send(&R.core, n);
+		data_settle();
+		data_expect(&R.wic, R.wic.n_got, n);
+	}
+	assert_int_equal(R.core.n_got, 1 + 13);
+	assert_int_equal(dp_ctx_counters(R.ctx)[ctx_data_slow], 2);
+	assert_int_equal(dp_ctx_counters(R.ctx)[ctx_data_fast], 0);
+	data_close();
+}
+
+/* SCTP begins as soon as one side is up: its INIT need not be lost. */
+static void first_packets_wait_for_the_other_handshake_but_no_more_than_a_few(void **state)
+{
+	(void)state;
+	data_open(NULL, 1);
+	data_add_access();
+	data_check();
+	data_settle();
+	assert_int_equal(dp_dtls_start(R.wic.d, R.now), GW_OK);
+	data_settle();
+	assert_int_equal(R.told_up, 1);
+	data_add_core("active");
+	R.core.keeps_out = true;	/* its handshake takes a while */
+	data_settle();
+	for (uint16_t i = 0; i < DP_DATA_WAITING + 3; i++)
+		data_send(&R.wic, (uint16_t)(100 + i));
+	data_settle();
+	assert_int_equal(dp_ctx_counters(R.ctx)[ctx_data_dropped], 3);
+	data_release(&R.core);
+	assert_int_equal(R.told_up, 2);
+	assert_int_equal(R.core.n_got, DP_DATA_WAITING);
+	for (unsigned i = 0; i < DP_DATA_WAITING; i++)
+		assert_int_equal(R.core.got[i].len, 100 + i);
+	data_close();
+}
+
+static void what_waits_is_freed_with_its_leg(void **state)
+{
+	(void)state;
+	data_open(NULL, 1);
+	data_add_access();
+	data_add_core("active");
+	R.core.keeps_out = true;
+	data_check();
+	data_settle();
+	assert_int_equal(dp_dtls_start(R.wic.d, R.now), GW_OK);
+	data_settle();
+	data_send(&R.wic, 100);
+	data_settle();
+	assert_int_equal(R.core.stream->access->data->n_waiting, 1);
+	data_close();	/* the sanitizer looks */
+}
+
+static void gate_of_either_side_closes_its_direction(const char *suite)
+{
+	unsigned at_core, at_wic;
+
+	data_open(suite, 1);
+	data_connect();
+	at_core = R.core.n_got;
+	at_wic = R.wic.n_got;
+	data_set_mode(DATA_ACCESS, IQ_MODE_SEND_ONLY);
+	data_send(&R.wic, 200);
+	data_send(&R.core, 201);
+	data_settle();
+	assert_int_equal(R.core.n_got, at_core);
+	data_expect(&R.wic, at_wic + 1, 201);
+	data_set_mode(DATA_ACCESS, IQ_MODE_INACTIVE);
+	data_send(&R.core, 202);
+	data_settle();
+	assert_int_equal(R.wic.n_got, at_wic + 1);
+	data_set_mode(DATA_ACCESS, IQ_MODE_SEND_RECEIVE);
+	data_set_mode(DATA_CORE, IQ_MODE_RECEIVE_ONLY);
+	data_send(&R.wic, 203);
+	data_send(&R.core, 204);
+	data_settle();
+	assert_int_equal(R.core.n_got, at_core);
+	data_expect(&R.wic, at_wic + 2, 204);
+	data_set_mode(DATA_CORE, IQ_MODE_SEND_RECEIVE);
+	data_send(&R.wic, 205);
+	data_settle();
+	data_expect(&R.core, at_core + 1, 205);
+	data_close();
+}
+
+static void gates_close_what_the_service_core_carries(void **state)
+{
+	(void)state;
+	gate_of_either_side_closes_its_direction(CHACHA);
+}
+
+static void gates_close_what_the_workers_carry(void **state)
+{
+	(void)state;
+	gate_of_either_side_closes_its_direction(NULL);
+}
+
+static void statistics_are_of_packets_without_dtls(const char *suite)
+{
+	struct dp_flow_stats in, out;
+
+	data_open(suite, 1);
+	data_connect();
+	data_send(&R.wic, 500);
+	data_settle();
+	dp_stream_stats(R.ctx, R.wic.stream, &in, &out);
+	assert_int_equal(in.rx_packets, 2);
+	assert_int_equal(in.rx_bytes, 600);
+	assert_int_equal(out.tx_packets, 1);
+	assert_int_equal(out.tx_bytes, 101);
+	assert_true(in.last_rx_tsc != 0);
+	dp_stream_stats(R.ctx, R.core.stream, &in, &out);
+	assert_int_equal(in.rx_packets, 1);
+	assert_int_equal(in.rx_bytes, 101);
+	assert_int_equal(out.tx_packets, 2);
+	assert_int_equal(out.tx_bytes, 600);
+	data_close();
+}
+
+static void statistics_hold_by_either_way(void **state)
+{
+	(void)state;
+	statistics_are_of_packets_without_dtls(CHACHA);
+	statistics_are_of_packets_without_dtls(NULL);
+}
+
+/* ---- who may speak ----------------------------------------------------------------------------------------- */
+
+static void without_ice_dtls_is_taken_from_the_address_of_remote_only(void **state)
+{
+	static const uint8_t hello[] = { 22, 0xfe, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1 };
+	struct gw_addr other_port = core_peer, other_host = core_peer;
+
+	(void)state;
+	data_open(NULL, 1);
+	data_add_access();
+	data_add_core("passive");
+	other_port.port++;
+	other_host.b[3] ^= 3;
+	data_inject(&R.core, &other_port, hello, sizeof(hello));
+	data_inject(&R.core, &other_host, hello, sizeof(hello));
+	data_settle();
+	assert_int_equal(drops(R.fast, DP_DROP_SOURCE), 2);
+	assert_int_equal(R.core.datagrams, 0);
+	data_close();
+}
+
+static void core_side_can_be_the_server(void **state)
+{
+	(void)state;
+	data_open(NULL, 1);
+	data_add_access();
+	data_add_core("passive");
+	assert_int_equal(dp_dtls_set_role(R.core.d, true), GW_OK);
+	data_check();
+	data_settle();
+	assert_int_equal(dp_dtls_start(R.wic.d, R.now), GW_OK);
+	assert_int_equal(dp_dtls_start(R.core.d, R.now), GW_OK);
+	data_settle();
+	assert_int_equal(R.told_up, 2);
+	data_send(&R.core, 70);
+	data_settle();
+	data_expect(&R.wic, 1, 70);
+	data_send(&R.wic, 71);
+	data_settle();
+	data_expect(&R.core, 1, 71);
+	assert_true(data_is_fast());
+	data_close();
+}
+
+static void rtp_and_stun_have_no_business_on_a_data_line_of_the_core(void **state)
+{
+	static const uint8_t rtp[12] = { 0x80 }, stun[20] = { 0, 1 };
+
+	(void)state;
+	data_open(NULL, 1);
+	data_connect();
+	data_inject(&R.core, &core_peer, rtp, sizeof(rtp));
+	data_inject(&R.core, &core_peer, stun, sizeof(stun));
+	data_inject(&R.wic, &peer, rtp, sizeof(rtp));
+	data_settle();
+	assert_int_equal(drops(R.fast, DP_DROP_CLASS), 3);
+	data_close();
+}
+
+/* ---- by the workers ---------------------------------------------------------------------------------------- */
+
+static void workers_carry_it(const char *suite, uint16_t workers)
+{
+	uint64_t relayed;
+
+	data_open(suite, workers);
+	data_connect();
+	assert_true(data_is_fast());
+	assert_int_equal(dp_ctx_counters(R.ctx)[ctx_data_fast], 2);
+	relayed = dp_ctx_counters(R.ctx)[ctx_data_relayed];
+	rig_allocations = 0;
+	for (uint16_t n = 1; n <= 1200; n = (uint16_t)(n + 53)) {
+		data_send(&R.wic, n);
+		data_send(&R.core, (uint16_t)(n + 1));
+		data_settle();
+		data_expect(&R.core, R.core.n_got, n);
+		data_expect(&R.wic, R.wic.n_got, (uint16_t)(n + 1));
+	}
+#ifdef RIG_COUNTS
+	assert_int_equal(rig_allocations, 0);
+#endif
+	assert_int_equal(dp_ctx_counters(R.ctx)[ctx_data_relayed], relayed);
+	data_close();
+}
+
+static void workers_open_and_seal_what_openssl_seals_and_opens(void **state)
+{
+	(void)state;
+	workers_carry_it(NULL, 1);
+	workers_carry_it(AES_256, 1);
+	workers_carry_it(NULL, 2);
+}
+
+/* While OpenSSL gives the records away there are some under way: in the ring to the service core, and on the wire. */
+static void nothing_is_lost_or_doubled_while_the_workers_take_over(void **state)
+{
+	(void)state;
+	data_open(NULL, 1);
+	data_add_access();
+	data_add_core("active");
+	data_check();
+	data_settle();
+	assert_int_equal(dp_dtls_start(R.wic.d, R.now), GW_OK);
+	data_settle();
+	for (uint16_t i = 0; i < 20; i++) {
+		data_send(&R.wic, (uint16_t)(300 + i));
+		data_send(&R.core, (uint16_t)(400 + i));
+		poll_all(R.fast);	/* all of it is punted: nobody has keys yet */
+	}
+	assert_false(data_is_fast());
+	data_settle();
+	assert_true(data_is_fast());
+	assert_int_equal(R.core.n_got, 20);
+	assert_int_equal(R.wic.n_got, 20);
+	for (unsigned i = 0; i < 20; i++) {
+		assert_int_equal(R.core.got[i].len, 300 + i);
+		assert_int_equal(R.wic.got[i].len, 400 + i);
+	}
+	data_close();
+}
+
+/* A server's Finished can be lost; what a worker sealed must not make the repeated one a replay. */
+static void workers_wait_for_a_sign_that_the_last_flight_has_arrived(void **state)
+{
+	(void)state;
+	data_open(NULL, 1);
+	data_add_access();
+	data_add_core("active");
+	data_check();
+	data_settle();
+	assert_int_equal(dp_dtls_start(R.wic.d, R.now), GW_OK);
+	data_settle();
+	data_send(&R.core, 60);
+	data_settle();
+	assert_false(data_is_fast());	/* the WIC has sent nothing with its keys */
+	data_expect(&R.wic, 1, 60);
+	data_send(&R.wic, 61);
+	data_settle();
+	assert_true(data_is_fast());
+	data_expect(&R.core, 1, 61);
+	data_close();
+}
+
+/* ---- records that are no good (threat D7 and RFC 6347 4.1.2.6) --------------------------------------------- */
+
+static uint8_t rec[2048];
+static size_t rec_len;
+
+/* The WIC's next record, which does not leave. */
+static void catch_record(uint16_t n)
+{
+	R.wic.keeps_out = true;
+	data_send(&R.wic, n);
+	R.wic.keeps_out = false;
+	rec_len = R.wic.out[0]->data_len;
+	memcpy(rec, rte_pktmbuf_mtod(R.wic.out[0], void *), rec_len);
+	rte_pktmbuf_free(R.wic.out[0]);
+	R.wic.n_out = 0;
+}
+
+static void replayed_records_are_dropped_in_one_burst_and_in_another(void **state)
+{
+	(void)state;
+	data_open(NULL, 1);
+	data_connect();
+	catch_record(80);
+	for (unsigned i = 0; i < 3; i++)
+		data_inject(&R.wic, &peer, rec, rec_len);
+	data_settle();
+	data_inject(&R.wic, &peer, rec, rec_len);
+	data_settle();
+	data_expect(&R.core, 2, 80);
+	assert_int_equal(drops(R.fast, DP_DROP_DTLS_REPLAY), 3);
+	data_close();
+}
+
+/* What OpenSSL opened before the workers took over they do not open again. */
+static void records_from_before_the_workers_are_replays_too(void **state)
+{
+	(void)state;
+	data_open(NULL, 1);
+	data_add_access();
+	data_add_core("active");
+	data_check();
+	data_settle();
+	assert_int_equal(dp_dtls_start(R.wic.d, R.now), GW_OK);
+	data_settle();
+	catch_record(90);
+	data_inject(&R.wic, &peer, rec, rec_len);
+	data_settle();
+	assert_true(data_is_fast());
+	data_expect(&R.core, 1, 90);
+	data_inject(&R.wic, &peer, rec, rec_len);
+	data_settle();
+	assert_int_equal(R.core.n_got, 1);
+	assert_int_equal(drops(R.fast, DP_DROP_DTLS_REPLAY), 1);
+	data_close();
+}
+
+static void records_out_of_order_pass_within_the_window(void **state)
+{
+	(void)state;
+	data_open(NULL, 1);
+	data_connect();
+	R.wic.keeps_out = true;
+	for (uint16_t i = 0; i < 10; i++)
+		data_send(&R.wic, (uint16_t)(600 + i));
+	R.wic.keeps_out = false;
+	while (R.wic.n_out) {	/* the last one first */
+		struct rte_mbuf *m = R.wic.out[--R.wic.n_out];
+
+		data_inject(&R.wic, &peer, rte_pktmbuf_mtod(m, void *), m->data_len);
+		rte_pktmbuf_free(m);
+		data_settle();
+	}
+	assert_int_equal(R.core.n_got, 11);
+	data_expect(&R.core, 11, 600);
+	data_close();
+}
+
+/* Every byte of a record, and records too short to be one. */
+static void records_that_are_broken_in_any_byte_pass_nothing(void **state)
+{
+	unsigned before;
+
+	(void)state;
+	data_open(NULL, 1);
+	data_connect();
+	catch_record(40);
+	before = R.core.datagrams;
+	for (size_t i = 0; i < rec_len; i++) {
+		rec[i] ^= 1;
+		data_inject(&R.wic, &peer, rec, rec_len);
+		data_settle();
+		rec[i] ^= 1;
+	}
+	for (size_t n = 0; n < 13 + 24 + 1; n++) {
+		uint8_t shortened[64];
+
+		memcpy(shortened, rec, n);
+		if (n > 12)
+			shortened[12] = (uint8_t)(n - 13);
+		if (n)
+			data_inject(&R.wic, &peer, shortened, n);
+		data_settle();
+	}
+	assert_int_equal(R.core.datagrams, before);
+	assert_true(drops(R.fast, DP_DROP_DTLS_AUTH) >= 8 + 40 + 16);
+	assert_true(drops(R.fast, DP_DROP_DTLS_RECORD) >= 24);
+	data_inject(&R.wic, &peer, rec, rec_len);	/* and it is still good */
+	data_settle();
+	data_expect(&R.core, 2, 40);
+	data_close();
+}
+
+/* Several records of one datagram: each goes on by itself; a bad one ends it. */
+static void datagrams_of_several_records_are_taken_apart(void **state)
+{
+	uint8_t all[2048];
+	size_t n = 0;
+
+	(void)state;
+	data_open(NULL, 1);
+	data_connect();
+	for (uint16_t i = 0; i < 5; i++) {
+		catch_record((uint16_t)(30 + i));
+		memcpy(all + n, rec, rec_len);
+		n += rec_len;
+	}
+	data_inject(&R.wic, &peer, all, n);
+	data_settle();
+	assert_int_equal(R.core.n_got, 6);
+	data_expect(&R.core, 6, 34);
+	catch_record(50);
+	memcpy(all, rec, rec_len);
+	n = rec_len;
+	catch_record(51);
+	memcpy(all + n, rec, rec_len);
+	all[n + 30] ^= 1;
+	memcpy(all + n + rec_len, all, 20);	/* and junk */
+	data_inject(&R.wic, &peer, all, n + rec_len + 20);
+	data_settle();
+	data_expect(&R.core, 7, 50);
+	data_close();
+}
+
+static void records_from_elsewhere_are_dropped_unopened(void **state)
+{
+	struct gw_addr other = peer;
+
+	(void)state;
+	data_open(NULL, 1);
+	data_connect();
+	catch_record(80);
+	other.port++;
+	data_inject(&R.wic, &other, rec, rec_len);
+	data_settle();
+	assert_int_equal(R.core.n_got, 1);
+	assert_int_equal(drops(R.fast, DP_DROP_SOURCE), 1);
+	data_close();
+}
+
+/* Threat D2: clear records of a handshake, of any claimed size, after it is over. */
+static void junk_handshakes_cost_an_association_nothing(void **state)
+{
+	uint8_t junk[64] = { 22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 51, 1, 0xff, 0xff, 0xff };
+
+	(void)state;
+	data_open(NULL, 1);
+	data_connect();
+	for (unsigned i = 0; i < 500; i++) {
+		junk[10] = (uint8_t)i;
+		data_inject(&R.wic, &peer, junk, sizeof(junk));
+		data_settle();
+	}
+	data_send(&R.wic, 77);
+	data_settle();
+	data_expect(&R.core, 2, 77);
+	assert_true(data_is_fast());
+	data_close();
+}
+
+static void what_does_not_fit_the_mtu_of_the_other_side_is_counted(void **state)
+{
+	(void)state;
+	data_open(NULL, 1);
+	data_connect();
+	data_send(&R.wic, 1500 - 28 - 37);
+	data_settle();
+	data_expect(&R.core, 2, 1500 - 28 - 37);
+	data_send(&R.wic, 1500 - 28 - 37 + 1);
+	data_settle();
+	assert_int_equal(R.core.n_got, 2);
+	assert_int_equal(drops(R.fast, DP_DROP_MTU), 1);
+	data_close();
+}
+
+/* ---- the end (threat S4) ------------------------------------------------------------------------------------ */
+
+static void close_notify_of_a_peer_is_told_and_stops_the_relay(void **state)
+{
+	(void)state;
+	data_open(NULL, 1);
+	data_connect();
+	dp_dtls_close(R.wic.d);
+	data_settle();
+	assert_int_equal(R.told_closed, 1);
+	assert_false(data_is_fast());
+	data_send(&R.core, 88);
+	data_settle();
+	assert_int_equal(R.wic.n_got, 1);
+	assert_int_equal(R.told_closed, 1);
+	data_close();
+}
+
+/* Under the worker's numbers, so that the peer believes it. */
+static void close_notify_of_ours_is_believed_after_the_workers_sealed(void **state)
+{
+	(void)state;
+	data_open(NULL, 1);
+	data_connect();
+	for (uint16_t i = 0; i < 30; i++)
+		data_send(&R.core, 100);
+	data_settle();
+	assert_int_equal(R.wic.n_got, 31);
+	data_subtract(DATA_ACCESS);
+	assert_int_equal(dp_dtls_state(R.wic.d), DP_DTLS_CLOSED);
+	assert_int_equal(dp_dtls_state(R.core.d), DP_DTLS_UP);
+	data_subtract(DATA_CORE);
+	assert_int_equal(dp_dtls_state(R.core.d), DP_DTLS_CLOSED);
+	data_close();
+}
+
+static void teardown_with_packets_under_way_leaves_nothing(void **state)
+{
+	(void)state;
+	for (unsigned order = 0; order < 2; order++) {
+		data_open(NULL, 2);
+		data_connect();
+		for (uint16_t i = 0; i < 20; i++) {
+			data_send(&R.wic, 900);
+			data_send(&R.core, 900);
+		}
+		dp_ctx_subtract(R.ctx, (order ? &R.wic : &R.core)->stream->term, R.now);
+		(order ? &R.wic : &R.core)->stream = NULL;
+		poll_all(R.fast);
+		data_send(&R.wic, 100);
+		data_send(&R.core, 100);
+		data_close();
+	}
+}
+
+/* The core changes, the WIC stays: its numbers go on, with another partner. */
+static void a_leg_that_stays_gets_a_new_partner(void **state)
+{
+	(void)state;
+	data_open(NULL, 1);
+	data_connect();
+	data_subtract(DATA_CORE);
+	data_renew(&R.core, false);	/* another peer at the same place */
+	R.core.n_got = 0;
+	data_add_core("active");
+	data_settle();
+	assert_true(data_is_fast());
+	data_send(&R.wic, 55);
+	data_settle();
+	data_expect(&R.core, 1, 55);
+	data_send(&R.core, 56);
+	data_settle();
+	data_expect(&R.wic, R.wic.n_got, 56);
+	data_close();
+}
+
+/* More associations than the workers have room for: OpenSSL goes on. */
+static void without_a_session_left_the_service_core_carries_it(void **state)
+{
+	struct dp_record_session *taken[RIG_RECORDS];
+	struct dp_record_keys keys = { .key_bytes = 16 };
+
+	(void)state;
+	for (unsigned i = 0; i < RIG_RECORDS - 1; i++)
+		assert_int_equal(dp_record_burst.session_new(&taken[i], &keys), GW_OK);
+	data_open(NULL, 1);
+	data_connect();
+	assert_false(data_is_fast());
+	assert_int_equal(dp_ctx_counters(R.ctx)[ctx_data_slow], 2);
+	data_send(&R.wic, 44);
+	data_settle();
+	data_expect(&R.core, 2, 44);
+	data_close();
+	for (unsigned i = 0; i < RIG_RECORDS - 1; i++)
+		dp_record_burst.session_free(taken[i]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(packets_pass_whole_both_ways_by_openssl_when_the_suite_is_another),
+		cmocka_unit_test(first_packets_wait_for_the_other_handshake_but_no_more_than_a_few),
+		cmocka_unit_test(what_waits_is_freed_with_its_leg),
+		cmocka_unit_test(gates_close_what_the_service_core_carries),
+		cmocka_unit_test(gates_close_what_the_workers_carry),
+		cmocka_unit_test(statistics_hold_by_either_way),
+		cmocka_unit_test(without_ice_dtls_is_taken_from_the_address_of_remote_only),
+		cmocka_unit_test(core_side_can_be_the_server),
+		cmocka_unit_test(rtp_and_stun_have_no_business_on_a_data_line_of_the_core),
+		cmocka_unit_test(workers_open_and_seal_what_openssl_seals_and_opens),
+		cmocka_unit_test(nothing_is_lost_or_doubled_while_the_workers_take_over),
+		cmocka_unit_test(workers_wait_for_a_sign_that_the_last_flight_has_arrived),
+		cmocka_unit_test(replayed_records_are_dropped_in_one_burst_and_in_another),
+		cmocka_unit_test(records_from_before_the_workers_are_replays_too),
+		cmocka_unit_test(records_out_of_order_pass_within_the_window),
+		cmocka_unit_test(records_that_are_broken_in_any_byte_pass_nothing),
+		cmocka_unit_test(datagrams_of_several_records_are_taken_apart),
+		cmocka_unit_test(records_from_elsewhere_are_dropped_unopened),
+		cmocka_unit_test(junk_handshakes_cost_an_association_nothing),
+		cmocka_unit_test(what_does_not_fit_the_mtu_of_the_other_side_is_counted),
+		cmocka_unit_test(close_notify_of_a_peer_is_told_and_stops_the_relay),
+		cmocka_unit_test(close_notify_of_ours_is_believed_after_the_workers_sealed),
+		cmocka_unit_test(teardown_with_packets_under_way_leaves_nothing),
+		cmocka_unit_test(a_leg_that_stays_gets_a_new_partner),
+		cmocka_unit_test(without_a_session_left_the_service_core_carries_it),
+	};
+
+	rig_open();
+	return rig_close(cmocka_run_group_tests(tests, NULL, NULL));
+}
