@@ -123,6 +123,11 @@ enum gw_err dp_flow_stats_read(const struct dp_fast *f, dp_flow_id id, struct dp
 	return GW_OK;
 }
 
+void dp_punt_again(struct dp_fast *f, struct rte_mbuf *m)
+{
+	(void)f, (void)m;
+}
+
 void dp_tx_udp(struct dp_fast *f, struct rte_mbuf *m, const struct dp_path *path)
 {
 	(void)f, (void)m, (void)path;

@@ -337,7 +337,7 @@ void data_open(const char *suite, uint16_t workers)
 	R.core.dev = CORE;
 	end_open(&R.wic, suite, true);
 	end_open(&R.core, suite, false);
-	assert_int_equal(dp_ctx_create(R.ctx, R.now, &R.cx), GW_OK);
+	assert_int_equal(dp_ctx_create(R.ctx, R.now, false, &R.cx), GW_OK);
 }
 
 void data_connect(void)
