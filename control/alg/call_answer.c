@@ -161,11 +161,21 @@ void cp_call_keep(struct cp_call *c, const struct sip_msg *m)
 	}
 }
 
-static void configure(struct cp_call *c, const struct sip_msg *m)
+static void configure(struct cp_call *c, struct sip_msg *m)
 {
+	enum gw_err err;
+
 	cp_call_keep(c, m);
-	if (cp_media_configure(c, gate_of(c, m->status, m->to_tag), STEP_MODIFY))
+	err = cp_media_configure(c, gate_of(c, m->status, m->to_tag), STEP_MODIFY);
+	if (c->far_node && err == GW_OK) {
+		cp_call_relay_waiting(c);
+	} else if (c->far_node) {
+		cp_call_drop_waiting(c);
+		c->ex.is_applied = false;
+		cp_call_refuse_answer(c, m, CP_FAR_MEDIA);
+	} else if (err) {
 		cp_call_release(c, 503, "media gateway lost");
+	}
 }
 
 static bool is_same_answer(const struct cp_call *c, const struct sip_msg *m)

@@ -12,6 +12,7 @@
 #define CP_FORKS_MAX 8
 #define CP_LINES_MAX 4
 #define CP_GATEWAY_FAR UINT_MAX
+#define CP_FAR_MEDIA "the media of this call are at another node and stay as they are"
 
 enum cp_call_state { CALL_RESERVING, CALL_INVITING, CALL_UP };
 
@@ -76,6 +77,7 @@ struct cp_call {
 	unsigned gateway;            /* CP_GATEWAY_FAR: of another node, named below */
 	uint64_t gateways_tried;     /* bit mask: they would not have it */
 	char *far_node, *far_gateway; /* who controls the gateway of a call taken over; NULL: we do */
+	uint64_t told_hash;          /* of what the gateway knows of both parties; directions apart */
 	uint32_t context;
 	char *term_access, *term_core;
 	struct cp_media_line lines[CP_LINES_MAX];
@@ -261,7 +263,10 @@ enum gw_err cp_media_reserved(struct cp_call *c, const struct iq_txn *reply);
 enum gw_err cp_media_write_offer(struct cp_call *c, struct gw_buf *out);
 enum gw_err cp_media_answer(struct cp_call *c, struct gw_sv sdp, const char **why);
 enum gw_err cp_media_write_answer(struct cp_call *c, struct gw_buf *out);
-/** Modify with what the exchange has agreed; directions the gate does not name stay closed. */
+/**
+ * Modify with what the exchange has agreed; directions the gate does not name stay closed. Of a call whose gateway is another
+ * node's: nothing is sent. GW_OK: the gateway knows all but the directions already; GW_EUNSUPP: it would have to be told.
+ */
 enum gw_err cp_media_configure(struct cp_call *c, enum cp_gate gate, unsigned step);
 /** The line with this index, made when new; NULL: no memory, or too many. */
 struct cp_media_line *cp_call_line(struct cp_call *c, unsigned index);

@@ -478,6 +478,39 @@ static enum gw_err configure_line(struct cp_call *c, unsigned i, enum cp_gate ga
 	return keep(c, sdp_iq_access_remote(s, &w2->lines[i], &b), &b, &access->remote);
 }
 
+/*
+ * Of one Remote, what a gateway has to be told anew when it changes: codecs, the core's address, ICE credentials and fingerprint
+ * of the WIC. Not its candidates and where it says to be: checks tell that. Not the role: the association is there.
+ */
+static uint64_t hash_remote(uint64_t h, struct gw_sv text, bool is_access)
+{
+	struct gw_sv line, word, rest;
+
+	while (gw_sv_line(&text, &line)) {
+		if (gw_sv_starts(line, GW_SV("a=setup:")) || (is_access &&
+			(gw_sv_starts(line, GW_SV("c=")) || gw_sv_starts(line, GW_SV("a=candidate:")))))
+			continue;
+		if (is_access && gw_sv_starts(line, GW_SV("m="))) {
+			gw_sv_cut(line, ' ', &word, &rest);
+			h = gw_sv_hash_stable(h, word);
+			gw_sv_cut(rest, ' ', &word, &line);	/* the port */
+		}
+		h = gw_sv_hash_stable(h, line);
+	}
+	return h;
+}
+
+static uint64_t hash_streams(const struct iq_stream *access, const struct iq_stream *core, unsigned n)
+{
+	uint64_t h = GW_HASH_STABLE_INIT;
+
+	for (unsigned i = 0; i < n; i++) {
+		h = hash_remote(h, access[i].has_remote ? access[i].remote : GW_SV("a=none"), true);
+		h = hash_remote(h, core[i].has_remote ? core[i].remote : GW_SV("a=none"), false);
+	}
+	return h;
+}
+
 enum gw_err cp_media_configure(struct cp_call *c, enum cp_gate gate, unsigned step)
 {
 	struct iq_stream sa[CP_LINES_MAX], sc[CP_LINES_MAX];
@@ -497,6 +530,9 @@ enum gw_err cp_media_configure(struct cp_call *c, enum cp_gate gate, unsigned st
 			return err;
 		n++;
 	}
+	if (c->far_node)
+		return hash_streams(sa, sc, n) == c->told_hash ? GW_OK : GW_EUNSUPP;
+	c->told_hash = hash_streams(sa, sc, n);
 	cmds[0].n_streams = cmds[1].n_streams = n;
 	CP_TRACE_IQ(CP_TRACE_OUT, c->call_id, cp_call_user(c), "Modify, Modify");
 	return cp_iq_request(c->alg->iq, c->gateway, &a, c->id, step);

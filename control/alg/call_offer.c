@@ -248,8 +248,8 @@ void cp_call_reoffer(struct cp_call *c, struct cp_uas *u, struct sip_msg *m, enu
 		cp_sip_refuse(u, 491, NULL);	/* W2-SIP-33 */
 		return;
 	}
-	if (c->far_node) {
-		cp_sip_refuse(u, 488, "the media of this call stays at another node as it is");
+	if (c->far_node && !cp_has_sdp(m)) {	/* what the other side would offer may be anything */
+		cp_sip_refuse(u, 488, CP_FAR_MEDIA);
 		return;
 	}
 	if (!cp_has_sdp(m) && (why = delayed_refusal(m))) {
@@ -272,6 +272,6 @@ void cp_call_reoffer(struct cp_call *c, struct cp_uas *u, struct sip_msg *m, enu
 	cp_call_keep(c, m);
 	if (c->ex.is_delayed || cp_media_is_reserved(c))
 		cp_call_send_offer(c);
-	else if (!c->waiting || cp_media_reserve(c))	/* a line more than before */
+	else if (!c->waiting || c->far_node || cp_media_reserve(c))	/* a line more than before */
 		cp_call_not_reserved(c);
 }

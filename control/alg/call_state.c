@@ -19,7 +19,7 @@
 enum tag { TAG_ID = 1, TAG_ORIGIN, TAG_BINDING, TAG_CALL_ID, TAG_ICID, TAG_GATEWAY, TAG_CONTEXT, TAG_TERM_ACCESS,
 	TAG_TERM_CORE, TAG_LOCAL_ACCESS, TAG_LOCAL_CORE, TAG_ICE_LITE, TAG_ICE_OK, TAG_DTLS_UP, TAG_START_S,
 	TAG_ANSWER_S, TAG_WATCHED, TAG_FAR_IOI, TAG_LINE, TAG_NODE, TAG_SESSION_END_S, TAG_WIC_SETUP,
-	TAG_EMERGENCY,
+	TAG_EMERGENCY, TAG_TOLD_HASH,
 	TAG_O_W2 = 30, TAG_O_CORE = 40, TAG_W2 = 50, TAG_CORE = 60 };
 enum half_tag { HALF_TARGET, HALF_IDENTITY, HALF_TAG, HALF_ROUTE, HALF_CSEQ };
 enum origin_tag { ORIGIN_ID, ORIGIN_VERSION, ORIGIN_HASH };
@@ -81,6 +81,7 @@ static void put_call(struct gw_buf *b, const struct cp_call *c)
 	cp_record_put_u64(b, TAG_ICE_OK, c->ice_ok);
 	cp_record_put_u64(b, TAG_DTLS_UP, c->dtls_up);
 	cp_record_put_u64(b, TAG_EMERGENCY, c->is_emergency);
+	cp_record_put_u64(b, TAG_TOLD_HASH, c->told_hash);
 	cp_record_put_u64(b, TAG_WATCHED, gw_timer_armed(&c->ice_timer));
 	cp_record_put_u64(b, TAG_START_S, wall_of(c, c->start_ms));
 	cp_record_put_u64(b, TAG_ANSWER_S, wall_of(c, c->answer_ms));
@@ -221,6 +222,8 @@ static void read_number(struct cp_call *c, unsigned tag, uint64_t n)
 		c->ice_ok = n != 0;
 	else if (tag == TAG_DTLS_UP)
 		c->dtls_up = n != 0;
+	else if (tag == TAG_TOLD_HASH)
+		c->told_hash = n;
 	else if (tag == TAG_EMERGENCY)
 		c->is_emergency = n != 0;
 	else if (tag == TAG_START_S)

@@ -258,6 +258,13 @@ uint64_t gw_sv_hash(struct gw_sv s)
 	return mix(h ^ hash_seed << 1);
 }
 
+uint64_t gw_sv_hash_stable(uint64_t before, struct gw_sv s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		before = (before ^ (unsigned char)s.p[i]) * 0x100000001b3ull;
+	return before;
+}
+
 uint64_t gw_sv_ihash(struct gw_sv s)
 {
 	uint64_t h = hash_seed ^ s.len;

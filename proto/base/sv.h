@@ -84,6 +84,9 @@ bool gw_sv_eq_const_time(struct gw_sv a, struct gw_sv b);
 /** 64-bit hash with a process seed against crafted collisions (see gw_hash_seed). */
 uint64_t gw_sv_hash(struct gw_sv s);
 uint64_t gw_sv_ihash(struct gw_sv s);
+#define GW_HASH_STABLE_INIT 0xcbf29ce484222325ull
+/** FNV-1a of what was hashed before and s: the same in every process, for what is stored; no defence against collisions. */
+uint64_t gw_sv_hash_stable(uint64_t before, struct gw_sv s);
 /** Set the seed of the hashes; call once at start, before any map exists. */
 void gw_hash_seed(uint64_t seed);
 

@@ -263,16 +263,6 @@ static const struct gw_addr *first_addr(const struct sdp_write *w)
 	return NULL;
 }
 
-/* FNV-1a: the same in every process, for it is kept over a restart; gw_sv_hash has a seed. */
-static uint64_t text_hash(struct gw_sv s)
-{
-	uint64_t h = 0xcbf29ce484222325ull;
-
-	for (size_t i = 0; i < s.len; i++)
-		h = (h ^ (unsigned char)s.p[i]) * 0x100000001b3ull;
-	return h;
-}
-
 enum gw_err sdp_write_leg(const struct sdp_write *w, struct sdp_origin *origin, struct gw_buf *out)
 {
 	static const struct gw_addr none = { .family = 4 };
@@ -286,7 +276,7 @@ enum gw_err sdp_write_leg(const struct sdp_write *w, struct sdp_origin *origin, 
 		put_line(&b, w, i);
 	if (b.overflow)
 		return GW_ENOSPC;
-	hash = text_hash(gw_buf_sv(&b));
+	hash = gw_sv_hash_stable(GW_HASH_STABLE_INIT, gw_buf_sv(&b));
 	if (origin->version == 0 || origin->last_hash != hash)
 		origin->version++;
 	origin->last_hash = hash;

@@ -126,9 +126,6 @@ def _(redis, a, b):
     a.metric("calls", 0)
     check(b.metrics()["calls"] == 1 and a.metrics()["iq_contexts_lent"] == 1, (a.metrics(), b.metrics()))
     check([x[0] for x in a.mg.seen].count("sub") == 0, a.mg.seen)
-    w2.send(request("INVITE", CORE_URI, cid="c1", cseq=2, to=f"<{BOB}>;tag=ct", body=WIC_SDP % "actpass"))
-    w2.get(488)                         # its media stays as it is
-    w2.send(request("ACK", CORE_URI, cid="c1", cseq=2, to=f"<{BOB}>;tag=ct", contact=""))
     w2.send(request("BYE", CORE_URI, cid="c1", cseq=3, to=f"<{BOB}>;tag=ct", contact=""))
     bye = a.core.get("BYE")
     check(bye.header("CSeq") == "3 BYE" and bye.header("Route") == RR, bye)
@@ -137,6 +134,59 @@ def _(redis, a, b):
     a.mg.wait("sub")
     a.metric("iq_contexts", 0)
     check(a.metrics()["iq_contexts_lent"] == 0 and b.metrics()["iq_contexts"] == 0 and b.metrics()["calls"] == 0)
+
+
+def reoffer(a, b, w, cseq, sdp, answer=CORE_SDP):
+    """@return the INVITE at the core; answered there"""
+    w.send(request("INVITE", CORE_URI, cid="c1", cseq=cseq, to=f"<{BOB}>;tag=ct", body=sdp))
+    i = a.core.get("INVITE")
+    a.core.send(response(i, 200, "OK", f"Contact: <{CORE_URI};x=1>", body=answer), b.ip)
+    return i
+
+
+@nodes("a call whose node has died is refreshed, held and resumed by both sides; what its gateway would have to be told gets 488")
+def _(redis, a, b):
+    w = a.register()
+    call_out(a, w, "c1")
+    a.p.kill()
+    a.p.wait(10)
+    w2 = b.register(cseq=2)
+    b.metric("calls", 1)
+    a.mg.seen.clear()
+    same = WIC_SDP % "actpass"
+    for cseq, direction, back in ((2, "sendrecv", "sendrecv"), (3, "sendonly", "recvonly"), (4, "sendrecv", "sendrecv")):
+        i = reoffer(a, b, w2, cseq, f"{same}a={direction}\n", f"{CORE_SDP}a={back}\n")
+        check(direction == "sendrecv" or f"a={direction}" in i.body, i)
+        r = w2.get(200)
+        check("a=fingerprint" in r.body and (back == "sendrecv" or f"a={back}" in r.body), r)
+        w2.send(request("ACK", CORE_URI, cid="c1", cseq=cseq, to=f"<{BOB}>;tag=ct", contact=""))
+        a.core.get("ACK")
+    a.core.send(request("INVITE", "sip:alice@abc.invalid;transport=ws", via=a.core.via, frm=OF_CALL[0], to=OF_CALL[1], cid="c1",
+                        cseq=7, contact=f"<{CORE_URI}>", extra=f"Route: {w.path}", body=CORE_SDP + "a=sendonly\n"), B)
+    i = w2.get("INVITE")
+    check("a=sendonly" in i.body, i)
+    w2.send(response(i, 200, "OK", "Contact: <sip:alice@abc.invalid;transport=ws>",
+                     body=WIC_SDP % "active" + "a=recvonly\n"))
+    check("a=recvonly" in a.core.get(200).body)
+    a.core.send(request("ACK", "sip:alice@abc.invalid;transport=ws", via=a.core.via, frm=OF_CALL[0], to=OF_CALL[1], cid="c1",
+                        cseq=7, extra=f"Route: {w.path}"), B)
+    w2.get("ACK")
+    for cseq, sdp, answer in ((5, same.replace("ufrag:", "ufrag:new"), CORE_SDP), (6, same, CORE_SDP.replace("30100", "30200"))):
+        reoffer(a, b, w2, cseq, sdp, answer)
+        a.core.get("ACK")               # the core's answer is taken, and nothing has changed for it
+        r = w2.get(488)
+        check("another node" in r.header("Warning"), r)
+        w2.send(request("ACK", CORE_URI, cid="c1", cseq=cseq, to=f"<{BOB}>;tag=ct", contact=""))
+    check(not a.mg.seen and b.metrics()["calls"] == 1, a.mg.seen)
+    a.mg.method = "Disconnected, Reason = 900"
+    a.lines = []
+    a.reader.join(10)
+    a.start()
+    a.mg.wait("census")
+    w2.send(request("BYE", CORE_URI, cid="c1", cseq=9, to=f"<{BOB}>;tag=ct", contact=""))
+    a.core.send(response(a.core.get("BYE"), 200), B)
+    w2.get(200)
+    until(lambda: not a.mg.live, "the context is given back")
 
 
 @nodes("the core hangs up a call that has moved: the node it knows passes the BYE on")
