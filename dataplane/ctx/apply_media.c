@@ -38,9 +38,10 @@ static enum gw_err read_fingerprints(struct dp_plan *p, struct dp_stream_plan *s
 static enum gw_err read_description(struct dp_plan *p, struct sdp_model *m, struct gw_sv text, const char *not_one)
 {
 	struct gw_diag diag;
+	enum gw_err err = sdp_model_read(m, p->arena, text, SDP_IQ, &diag);
 
-	if (sdp_model_read(m, p->arena, text, SDP_IQ, &diag))
-		return dp_plan_refuse(p, 474, diag.what);
+	if (err)
+		return err == GW_ENOMEM ? dp_plan_refuse(p, 510, "no memory") : dp_plan_refuse(p, 474, diag.what);
 	return m->n_lines == 1 ? GW_OK : dp_plan_refuse(p, 474, not_one);
 }
 

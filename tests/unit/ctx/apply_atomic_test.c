@@ -22,6 +22,10 @@ void *__wrap_malloc(size_t n);
 void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *p, size_t n);
 void __wrap_free(void *p);
+void *__real_gw_arena_alloc(struct gw_arena *a, size_t size);
+void *__real_gw_arena_calloc(struct gw_arena *a, size_t n, size_t size);
+void *__wrap_gw_arena_alloc(struct gw_arena *a, size_t size);
+void *__wrap_gw_arena_calloc(struct gw_arena *a, size_t n, size_t size);
 
 static unsigned fail_at, n_allocs;
 static long n_live;
@@ -58,6 +62,17 @@ void __wrap_free(void *p)
 {
 	n_live -= p != NULL;
 	__real_free(p);
+}
+
+/* An arena may have what it needs already: its allocations count for themselves. */
+void *__wrap_gw_arena_alloc(struct gw_arena *a, size_t size)
+{
+	return fails() ? NULL : __real_gw_arena_alloc(a, size);
+}
+
+void *__wrap_gw_arena_calloc(struct gw_arena *a, size_t n, size_t size)
+{
+	return fails() ? NULL : __real_gw_arena_calloc(a, n, size);
 }
 
 /* ---- stand-ins for workers and neighbours --------------------------------------------------------------------- */
@@ -381,6 +396,7 @@ static unsigned each_allocation_fails(struct rig *r, const char *text, struct dp
 		}
 		if (err == GW_OK)	/* one it can do without */
 			return n;
+		assert_in_range(strlen(out.text), 1, 200);	/* a text there is */
 		if (strcmp(before, describe(r)) != 0)
 			fail_msg("allocation %u, code %u %s: before\n%s\nafter\n%s", n, out.code, out.text, before, describe(r));
 	}
