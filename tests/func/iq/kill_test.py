@@ -5,42 +5,87 @@ contexts are at their base line."""
 from pair import *
 
 CONTACT = f"Contact: <{CORE_URI}>"
+TO = f"<{BOB}>;tag=ct"
+MEMORY_MB = 8       # what one who lives may have grown by in the end
 
 
-def reserved(t, w, i, cid):
+def offered(t, w, cid):
+    """Add is on its way."""
+    w.send(request("INVITE", BOB, cid=cid, body=WIC % "actpass"))
+
+
+def reserved(t, w, cid):
     """Add is done, the core has the INVITE."""
+    return t.invite(w, cid)
 
 
-def early(t, w, i, cid):
+def ringing(t, w, cid):
+    i = reserved(t, w, cid)
+    t.core.send(response(i, 180, "Ringing", CONTACT))
+    w.get(180)
+    return i
+
+
+def early(t, w, cid):
+    i = reserved(t, w, cid)
     t.core.send(response(i, 183, "Progress", CONTACT, body=CORE))
     w.get(183)
+    return i
 
 
-def answered(t, w, i, cid):
-    early(t, w, i, cid)
+def answering(t, w, cid):
+    """The second Modify is on its way, or not even that."""
+    i = early(t, w, cid)
+    t.core.send(response(i, 200, "OK", CONTACT, body=CORE))
+
+
+def answered(t, w, cid):
+    answering(t, w, cid)
+    w.get(200)
+
+
+def acknowledged(t, w, cid):
+    answered(t, w, cid)
+    w.send(request("ACK", CORE_URI, cid=cid, to=TO))
+    t.core.get("ACK")
+
+
+def reoffered(t, w, cid):
+    """A second offer is at the core."""
+    acknowledged(t, w, cid)
+    w.send(request("INVITE", CORE_URI, cid=cid, cseq=2, to=TO, body=WIC % "actpass"))
+    return t.core.get("INVITE")
+
+
+def reanswered(t, w, cid):
+    i = reoffered(t, w, cid)
     t.core.send(response(i, 200, "OK", CONTACT, body=CORE))
     w.get(200)
 
 
-def acknowledged(t, w, i, cid):
-    answered(t, w, i, cid)
-    w.send(request("ACK", CORE_URI, cid=cid, to=f"<{BOB}>;tag=ct"))
+def renewed(t, w, cid):
+    reanswered(t, w, cid)
+    w.send(request("ACK", CORE_URI, cid=cid, cseq=2, to=TO))
     t.core.get("ACK")
 
 
-def leaving(t, w, i, cid):
+def leaving(t, w, cid):
     """BYE is at the core, Subtract on its way or there."""
-    acknowledged(t, w, i, cid)
-    w.send(request("BYE", CORE_URI, cid=cid, cseq=2, to=f"<{BOB}>;tag=ct"))
+    renewed(t, w, cid)
+    w.send(request("BYE", CORE_URI, cid=cid, cseq=3, to=TO))
     t.core.get("BYE")
 
 
-def over(t, w, i, cid):
-    acknowledged(t, w, i, cid)
-    hang_up(t, w, cid)
+def over(t, w, cid):
+    renewed(t, w, cid)
+    hang_up(t, w, cid, 3)
 
 
-STEPS = (reserved, early, answered, acknowledged, leaving, over)
+STEPS = (offered, reserved, ringing, early, answering, answered, acknowledged, reoffered, reanswered, renewed, leaving, over)
+
+
+def memory_mb(pid):
+    return int(re.search(r"VmRSS:\s+(\d+)", open(f"/proc/{pid}/status").read())[1]) / 1024
 
 
 def at_base_line(t):
@@ -55,29 +100,35 @@ def agree(t):
     until(lambda: t.metrics()["iq_contexts"] == (t.mg.ask("summary") or {}).get("contexts"), "both ends agree", 20)
 
 
-@case("the controller is killed at each of six steps of a call", **pair("udp", control={"audit_s": 1}))
+@case("the controller is killed at each of twelve steps of a call", **pair("udp", control={"audit_s": 1}))
 def _(t):
+    before = None
     for step in STEPS:
         w = t.register()
-        step(t, w, t.invite(w, step.__name__), step.__name__)
+        step(t, w, step.__name__)
         t.restart()
         agree(t)
         if t.metrics()["iq_contexts"]:      # answered, and kept
-            hang_up(t, t.register(), step.__name__)
+            hang_up(t, t.register(), step.__name__, 9)
         at_base_line(t)
+        before = before or memory_mb(t.mg.p.pid)
+    check(memory_mb(t.mg.p.pid) < before + MEMORY_MB, f"eimsagw has grown from {before} to {memory_mb(t.mg.p.pid)} MB")
 
 
-@case("the gateway is killed at each of six steps of a call", **pair("udp", control={"audit_s": 1}))
+@case("the gateway is killed at each of twelve steps of a call", **pair("udp", control={"audit_s": 1}))
 def _(t):
+    before = None
     for step in STEPS:
         w = t.register()
-        step(t, w, t.invite(w, step.__name__), step.__name__)
+        step(t, w, step.__name__)
         t.mg.kill()
         t.mg.start()
         t.mg.wait_for("summary", "registered", 1, 20)
         agree(t)
         t.metric("calls", 0, 20)
         at_base_line(t)
+        before = before or t.rss_mb()
+    check(t.rss_mb() < before + MEMORY_MB, f"epcscf has grown from {before} to {t.rss_mb()} MB")
 
 
 run()

@@ -106,8 +106,8 @@ def call(t, w, cid):
     return i
 
 
-def hang_up(t, w, cid):
-    w.send(request("BYE", CORE_URI, cid=cid, cseq=2, to=f"<{BOB}>;tag=ct"))
+def hang_up(t, w, cid, cseq=2):
+    w.send(request("BYE", CORE_URI, cid=cid, cseq=cseq, to=f"<{BOB}>;tag=ct"))
     b = t.core.get("BYE")
     t.core.send(response(b, 200, "OK"))
     w.get(200)
