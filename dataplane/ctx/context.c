@@ -11,12 +11,17 @@
 
 const struct gw_ctr_info dp_ctx_ctr_info[dp_ctx_ctr_COUNT] = GW_CTR_INFO(dp_ctx_ctr, DP_CTX_CTR_LIST);
 
+void dp_ctx_random_bytes(void *dst, size_t n)
+{
+	if (RAND_bytes(dst, (int)n) != 1)
+		abort();	/* no randomness: no secrets, no service */
+}
+
 uint32_t dp_ctx_random(void)
 {
 	uint32_t v;
 
-	if (RAND_bytes((unsigned char *)&v, sizeof(v)) != 1)
-		abort();	/* no randomness: no secrets, no service */
+	dp_ctx_random_bytes(&v, sizeof(v));
 	return v;
 }
 

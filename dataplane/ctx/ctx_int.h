@@ -54,6 +54,7 @@ static inline struct dp_control dp_control_default(void)
 }
 
 uint32_t dp_ctx_random(void);
+void dp_ctx_random_bytes(void *dst, size_t n);
 /** Never 0, never that of an object in use. */
 uint32_t dp_ctx_generation(struct dp_ctx *c);
 

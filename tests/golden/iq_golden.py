@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Golden Iq dialogues: a controller plays NAME.h248 at eimsagw, the answers (with what is random made
 plain) are compared with NAME.expect. --update writes them; the diff is then reviewed.
-A block is a message, or begins with a line of its own:
+Files pNN-NAME are the procedures of TS 23.334, one each, as documents: long tokens, an item a line.
+Lines with # in front say what a block is about. A block is a message, or begins with a line of its own:
   @second, @foreign   the message comes from the other controller, from a socket nobody configured
   @notify S           a request of the gateway comes within S seconds and is answered
   @silence S          nothing comes for S seconds
@@ -18,7 +19,7 @@ UPDATE = "--update" in sys.argv
 PREFIX = f"w2gwgold{os.getpid()}"
 
 
-def config(port, alg, second):
+def config(port, alg, second, tokens):
     return f"""
 eal: {{lcores: "0,1", memory_mb: 128, file_prefix: "{PREFIX}"}}
 max_contexts: 4
@@ -26,7 +27,7 @@ ports: [{{name: p0, device: net_null0}}, {{name: p1, device: net_null1}}]
 realms:
   - {{name: access, port: p0, addresses: ["192.0.2.10/24", "2001:db8:1::10/64"], media_ports: "20000-20007"}}
   - {{name: core, port: p1, addresses: ["10.20.0.10/24"], media_ports: "30000-30099"}}
-iq: {{bind: "127.0.0.1:{port}", mid: "[192.0.2.10]:2944", controllers: ["127.0.0.1:{alg}", "127.0.0.1:{second}"]}}
+iq: {{bind: "127.0.0.1:{port}", mid: "[192.0.2.10]:2944", controllers: ["127.0.0.1:{alg}", "127.0.0.1:{second}"], tokens: {tokens}}}
 """
 
 
@@ -43,7 +44,7 @@ class Masks:
         return self.names[value]
 
     def hide(self, text):
-        text = re.sub(r"\bC=(\d{3,})", lambda m: "C=" + self.name("ctx", m[1]), text)
+        text = re.sub(r"\b(C|Context)=(\d{3,})", lambda m: m[1] + "=" + self.name("ctx", m[2]), text)
         text = re.sub(r"(ip/1/\w+/)(\d+)", lambda m: m[1] + self.name("term", m[2]), text)
         text = re.sub(r"(m=(?:audio|video|application) )(\d+)", lambda m: m[1] + self.name("port", m[2]), text)
         text = re.sub(r"(typ host)", r"\1", re.sub(r"(UDP 2130706431 \S+ )(\d+)", lambda m: m[1] + self.name("port", m[2]), text))
@@ -51,7 +52,7 @@ class Masks:
         text = re.sub(r"(ice-pwd:)\S+", r"\1<pwd>", text)
         text = re.sub(r"(fingerprint:sha-256 )(\S+)", lambda m: m[1] + self.name("fp", m[2]), text)
         text = re.sub(r"x{99,}", "<xs>", text)
-        text = re.sub(r"K\{[\d,-]+\}", "K{<tids>}", text)
+        text = re.sub(r"\b(K|TransactionResponseAck)\{[\d,-]+\}", r"\1{<tids>}", text)
         return re.sub(r"nt/dur=\d+", "nt/dur=<ms>", text)
 
     def show(self, text):
@@ -86,16 +87,15 @@ def unasked(s, seconds, peer):
     """What the gateway sends of its own accord within that time, acknowledged; None: nothing."""
     s.settimeout(seconds)
     try:
-        d = s.recvfrom(65535)[0].decode()
+        d = EARLY.pop(0) if EARLY else s.recvfrom(65535)[0].decode()
     except socket.timeout:
         return None
     finally:
         s.settimeout(10)
-    tid, kind, term = re.search(r"T=(\d+)\{C=[^{]+\{(N|SC)=([^{]+)", d).groups()
-    ctx = re.search(r"C=([^{]+)", d)[1]
-    body = "SC=ROOT{SV{V=3}}" if kind == "SC" and term == "ROOT" else f"{kind}={term}"
-    s.sendto(f"!/{1 if kind == 'SC' else 3} [192.0.2.1]:2944 P={tid}{{C={ctx}{{{body}}}}}".encode(), peer)
-    return re.sub(r"\bT=\d+", "T=<tid>", d)
+    tid, ctx, kind, term = re.search(r"T(?:ransaction)?=(\d+)\{C(?:ontext)?=([^{]+)\{(N|SC|Notify|ServiceChange)=([^{]+)", d).groups()
+    body = "SC=ROOT{SV{V=3}}" if kind[0] == "S" and term == "ROOT" else f"{kind}={term}"
+    s.sendto(f"!/{1 if kind[0] == 'S' else 3} [192.0.2.1]:2944 P={tid}{{C={ctx}{{{body}}}}}".encode(), peer)
+    return re.sub(r"\b(T|Transaction)=\d+", r"\1=<tid>", d)
 
 
 def block_played(block, s, second, foreign, peer, masks, process):
@@ -125,14 +125,38 @@ def block_played(block, s, second, foreign, peer, masks, process):
     return masks.hide(exchange(s, peer, masks.show(block)))
 
 
+EARLY = []
+
+
 def exchange(s, peer, text):
     s.sendto(text.encode(), peer)
     while True:
         d = s.recvfrom(65535)[0].decode()
-        m = re.search(r"\bT=(\d+)\{C=-\{SC=", d)
+        m = re.search(r"\bT(?:ransaction)?=(\d+)\{C(?:ontext)?=-\{S(?:C|erviceChange)=", d)
+        if not m and re.search(r"\{(N|Notify)=", d) and not re.search(r"\b(P|Reply)=", d):
+            EARLY.append(d)         # was on its way: for the @notify that follows
+            continue
         if not m:
             return d
         s.sendto(f"!/1 [192.0.2.1]:2944 P={m[1]}{{C=-{{SC=ROOT{{SV{{V=3}}}}}}}}".encode(), peer)
+
+
+def as_document(text):
+    """An item a line, as deep as its braces; descriptions and quoted strings as they are."""
+    out, depth, at = "", 0, 0
+    for m in re.finditer(r'(?:Local|Remote)\{\s[^}]*\}|"[^"]*"|\[[^\]]*\]|[{},]', text):
+        out, token, at = out + text[at:m.start()], m[0], m.end()
+        if token == "{" and text[at:at + 1] == "}":
+            out += token
+        elif token in "{,":
+            depth += token == "{"
+            out += token + "\n" + " " * depth
+        elif token == "}" and text[m.start() - 1] == "{":
+            out += token
+        else:
+            depth -= token == "}"
+            out += token
+    return out + text[at:]
 
 
 def play(path):
@@ -145,24 +169,28 @@ def play(path):
     port = free.getsockname()[1]
     free.close()
     masks, out = Masks(), []
+    EARLY.clear()
+    is_document = re.match(r"p\d\d-", os.path.basename(path))
+    shown = as_document if is_document else str
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as f:
-        f.write(config(port, s.getsockname()[1], second.getsockname()[1]))
+        f.write(config(port, s.getsockname()[1], second.getsockname()[1],
+                       "long" if is_document else "short"))
         f.flush()
         p = subprocess.Popen([AGW, "-c", f.name], stderr=subprocess.DEVNULL)
         try:
             d, peer = s.recvfrom(65535)
-            out.append("<< " + re.sub(r"T=\d+", "T=<tid>", d.decode()))
-            tid = re.search(r"T=(\d+)", d.decode())[1]
+            tid = re.search(r"T(?:ransaction)?=(\d+)", d.decode())[1]
+            out.append("<< " + shown(d.decode().replace("=" + tid, "=<tid>", 1)))
             s.sendto(f"!/1 [192.0.2.1]:2944 P={tid}{{C=-{{SC=ROOT{{SV{{V=3,PF=ThreeGIq/2}}}}}}}}".encode(), peer)
             for block in open(path).read().split("\n----\n"):
-                block = block.strip()
-                out.append(">> " + block)
+                about, block = re.match(r"((?:#[^\n]*\n)*)(.*)", block.strip(), re.S).groups()
+                out.append(about + ">> " + block)
                 block = block.replace("<second>", str(second.getsockname()[1]))
                 try:
                     got = block_played(block, s, second, foreign, peer, masks, p)
                 except socket.timeout:
                     got = "no answer"
-                out.append("<< " + got.replace("\r\n", "\n").replace("\t", "<tab>"))
+                out.append("<< " + shown(got).replace("\r\n", "\n").replace("\t", "<tab>"))
         finally:
             p.terminate()
             rc = p.wait(20)
