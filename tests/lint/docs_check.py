@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""docs/counters.md and docs/iq-names.md are generated from lists in the sources (--update writes them); docs/config.md names every
+"""docs/counters.md, docs/iq-names.md and docs/iq-profile.md are generated from lists in the sources (--update writes them); docs/config.md names every
 key of the annotated configurations, and no other."""
-import os, re, sys
+import glob, os, re, sys
 
 ROOT = sys.argv[1]
 LISTS = [("epcscf: counters", "control/app/metrics.h", "CP_CTR_LIST"),
@@ -53,6 +53,45 @@ def names():
     return "\n".join(out)
 
 
+PACKAGES = {"hangterm": "H.248.36", "g": "H.248.1 E.1", "tlsbsc": "H.248.90", "adid": "H.248.40", "ostuncc": "H.248.50", "stuncf": "H.248.50",
+            "mgastuns": "H.248.50", "xwrtc": "private", "it": "H.248.14", "ocp": "H.248.11", "chp": "H.248.10", "ipra": "H.248.41 Am.1",
+            "tcpbcc": "H.248.89", "sctpbcc": "H.248.97", "ecnrous": "H.248.82", "nt": "H.248.1 E.11", "rtp": "H.248.1 E.12",
+            "ipnapt": "H.248.37", "ipdc": "H.248.41", "gm": "H.248.43", "tman": "H.248.53", "ds": "H.248.52", "rtcph": "H.248.57",
+            "seplink": "H.248.92", "mgcbla": "H.248.78", "mgcinfo": "H.248.45", "mgroup": "H.248.96", "root": "H.248.1 E.2"}
+
+
+def profile():
+    """A row a package: what of it either end does, by what its sources name."""
+    def sources(*folders):
+        return "".join(open(f).read() for d in folders for f in glob.glob(os.path.join(ROOT, d, "*.c")))
+
+    rows = re.findall(r'X\((\w+), (\w+), \w+, (\w+), "[^"]*", "([^"]*)/([^"]*)", "[^"]*"\)', open(os.path.join(ROOT, "proto/iq/names.h")).read())
+    fields = dict(re.findall(r"X\((\w+), (\w+)\)", open(os.path.join(ROOT, "proto/iq/iq.h")).read()))
+    agw = sources("dataplane/ctx")
+    undone = set(re.findall(r"IQ_\w+", re.search(r"undone\[\] = \{(.*?)\};", agw, re.S)[1]))
+    # an audit tells them all, a plan does them
+    plan = sources("dataplane/ctx").replace(open(os.path.join(ROOT, "dataplane/ctx/iq_audit.c")).read(), "")
+    listed = dict(re.findall(r'GW_SV_INIT\("(\w+)-(\d+)"\)', agw))
+
+    def does(text, id):
+        return bool(re.search(rf"\bIQ_{id}\b", text) and f"IQ_{id}" not in undone) or \
+            bool(id in fields and f"IQ_{id}" not in undone and re.search(rf"(?:->|\.){fields[id]}\b", plan if text is agw else text))
+
+    alg = sources("control/alg", "control/iq")
+    out = ["# Profile of Iq", "", "What each end does of the packages of TS 29.334. Generated from the sources by `tests/lint/docs_check.py --update`.",
+           "eimsagw lists the packages it has a version of when ROOT is audited; what it does not do it refuses: 440 package, 445 and 450", "properties, "
+           "451 and 512 events, 452 and 513 signals. epcscf orders what is said here and understands the rest; a gateway that",
+           "does not list a package is not asked for it where it is optional. [iq-names.md](iq-names.md) has the values and parameters.", "",
+           "| package | defined in | eimsagw | what eimsagw does | what it does not | what epcscf uses |", "|---|---|---|---|---|---|"]
+    for pkg in dict.fromkeys(r[3] for r in rows):
+        own = [(id, kind, name) for id, kind, _, p, name in rows if p == pkg]
+        done = [n for id, _, n in own if does(agw, id)] if pkg in listed else []
+        cells = [", ".join(f"`{n}`" for n in x) for x in (done, [n for _, _, n in own if n not in done],
+                                                          [n for id, _, n in own if does(alg, id)])]
+        out.append(f"| `{pkg}` | {PACKAGES.get(pkg, '')} | {'version ' + listed[pkg] if pkg in listed else 'not supported'} | {' | '.join(cells)} |")
+    return "\n".join(out + [""])
+
+
 def keys(path):
     stack, found = [], set()
     for line in open(path):
@@ -66,7 +105,7 @@ def keys(path):
 
 
 bad = []
-for name, made in (("counters", counters()), ("iq-names", names())):
+for name, made in (("counters", counters()), ("iq-names", names()), ("iq-profile", profile())):
     path = os.path.join(ROOT, f"docs/{name}.md")
     if "--update" in sys.argv:
         open(path, "w").write(made)
