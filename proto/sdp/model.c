@@ -303,7 +303,6 @@ static void read_line(const struct sdp_model *mo, struct sdp_line *l, enum sdp_m
 	l->is_rtp = gw_sv_find(m->proto, GW_SV("RTP/")) < m->proto.len;
 	l->is_data = sdp_is_data(m);
 	l->is_secure = gw_sv_find(m->proto, GW_SV("RTP/SAVP")) < m->proto.len;
-	l->is_data = gw_sv_eq(m->kind, GW_SV("application")) && gw_sv_eq(m->proto, GW_SV("UDP/DTLS/SCTP"));
 	l->is_bundle_only = sdp_attr_find(s, m, GW_SV("bundle-only")) != NULL;
 	l->is_rejected = gw_sv_eq(m->port, GW_SV("0")) && !l->is_bundle_only;
 	l->mid = text_of(s, m, "mid");

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """A second independent stack makes the same call: SIP over WebSocket of our own script, media by aiortc."""
 import asyncio
+import os
 import time
 
 from .call import HEARD
 from .gateway import ACCESS_V4, W2_PORT
+from .scenario_data import ECHO, js
 from .scenarios import check
-from .wsclient import Client
+from .wsclient import Call, Client
 
+SIZES = (1, 1200, 16384, 65536)
 URL = f"wss://{ACCESS_V4}:{W2_PORT}/w2"
 
 
@@ -32,6 +35,36 @@ async def talk(lab):
         await client.close()
 
 
+async def data(lab):
+    """It calls a browser with sound and a data channel, where every message comes back."""
+    alice, client = lab.browser("alice"), Client(URL, "web1")
+    js(alice, ECHO)
+    await client.connect()
+    try:
+        check(await client.register() == 200, "REGISTER")
+        call = Call(client, 1000)
+        channel, back, sent = call.pc.createDataChannel("echo"), asyncio.Queue(), [os.urandom(n) for n in SIZES]
+        channel.on("message", back.put_nowait)
+
+        def answer():
+            alice.wait("s.call.state === 'ringing' && s.call.direction === 'in'", 15)
+            js(alice, "phone.answer().then(() => dc.listen())")
+
+        await asyncio.gather(call.invite("alice", 20), asyncio.to_thread(answer))
+        for _ in range(150):
+            if channel.readyState == "open":
+                break
+            await asyncio.sleep(0.1)
+        check(channel.readyState == "open", f"the channel is {channel.readyState}")
+        for message in sent:
+            channel.send(message)
+        for message in sent:
+            check(await asyncio.wait_for(back.get(), 10) == message, f"{len(message)} bytes are not what they were")
+        check(await call.bye() == 200, "BYE")
+    finally:
+        await client.close()
+
+
 def run(setting):
     case = setting.cases.case
     with setting.lab() as lab:
@@ -42,5 +75,7 @@ def run(setting):
         with case("the_phone_heard_aiortc"):
             share, seconds = lab.phones["bob"].heard(1000, began)
             check(share >= HEARD, f"{share:.0%} of {seconds} s")
+        with case("aiortc_and_chromium_exchange_messages_over_a_data_channel"):
+            asyncio.run(data(lab))
         with case("nothing_is_left"):
             lab.wait_idle()

@@ -16,6 +16,7 @@ GROUPS = {
     "signin": ("scenario_signin", 300, ()),
     "calls": ("scenario_calls", 180, ()),
     "video": ("scenario_video", 180, ()),
+    "data": ("scenario_data", 180, ()),
     "sipjs": ("scenario_sipjs", 500, ("snippets",)),
     "long": ("scenario_long", 240, ()),
     "matrix": ("scenario_matrix", 300, ()),
