@@ -47,6 +47,7 @@ static void on_hup(uv_signal_t *h, int sig)
 
 	(void)sig;
 	cp_log_reopen();
+	cp_alg_reopen_records(p->sip.alg);
 	cp_token_reload(p->sip.tokens);
 	if (cp_transport_reload_tls(p->sip.transport))
 		GW_LOG_ERROR(&p->log, "tls.reload_failed", "the old certificate stays");

@@ -166,7 +166,12 @@ enum gw_err cp_alg_new(struct cp_alg **out, struct cp_sip *s)
 	gw_list_init(&a->calls);
 	cp_random(&a->next_id, 6);	/* calls of several nodes meet: no two have the same id */
 	*out = a;
-	return GW_OK;
+	return s->conf->records.file[0] ? cp_cdr_file_open(&a->cdr, s->conf->records.file, s->loop, s->log) : GW_OK;
+}
+
+void cp_alg_reopen_records(struct cp_alg *a)
+{
+	cp_cdr_file_reopen(a->cdr);
 }
 
 void cp_alg_set_iq(struct cp_alg *a, struct cp_iq *iq)
@@ -190,8 +195,11 @@ void cp_alg_free(struct cp_alg *a)
 
 		c->context = 0;		/* media goes on until consent ends it, or a controller clears it */
 		cp_call_detach(c, "");
+		c->lives_on = c->is_answered && a->s->conf->state.backend != CP_STATE_NONE;
 		cp_call_end(c, "control process stops");
 	}
+	cp_call_record_flush(a);
+	cp_cdr_file_close(a->cdr);
 	cp_lent_free(a);
 	gw_map_free(&a->by_id);
 	free(a);

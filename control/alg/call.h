@@ -20,6 +20,8 @@ enum gw_err cp_alg_restore(struct cp_alg *a) GW_NODISCARD;
 /** Iq and transports are there: release the restored calls that cannot go on. */
 void cp_alg_settle(struct cp_alg *a);
 void cp_alg_set_iq(struct cp_alg *a, struct cp_iq *iq);
+/** The file of call records was rotated away. */
+void cp_alg_reopen_records(struct cp_alg *a);
 /** Iq events; user is the cp_alg. */
 extern const struct cp_iq_ops cp_alg_iq_ops;
 

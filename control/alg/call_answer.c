@@ -97,6 +97,8 @@ void cp_call_relay(struct cp_call *c, struct sip_msg *m, struct gw_sv descriptio
 
 	if (is_final && c->origin == CP_SIDE_W2 && !c->is_answered)
 		cp_call_learn_ioi(c, m);	/* the WIC is not told */
+	if (!is_final && m->status > 100 && !c->ring_ms)
+		c->ring_ms = cp_loop_now(c->alg->s->loop);
 	cp_core_edit_response(c->alg->s, m, u ? u->side : c->origin);
 	if (description.len)
 		sip_msg_set_body(m, GW_SV("application/sdp"), description);
@@ -114,8 +116,10 @@ void cp_call_relay(struct cp_call *c, struct sip_msg *m, struct gw_sv descriptio
 	cp_sip_respond(u, m);
 	if (is_final && is_invite && m->status < 300)
 		answered(c);
-	if (is_final && m->status < 300 && c->is_answered)
+	if (is_final && m->status < 300 && c->is_answered) {
+		cp_call_record_codecs(c);
 		cp_call_refreshed(c, m);
+	}
 	if (is_final)
 		cp_call_save(c);
 }

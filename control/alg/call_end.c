@@ -236,6 +236,7 @@ void cp_call_end(struct cp_call *c, const char *why)
 	let_go(c, reason);
 	if (u)
 		cp_sip_refuse(u, 487, NULL);	/* RFC 3261 15.1.2: a BYE ends what was pending */
+	cp_call_record_end(c, why);
 	cp_media_subtract(c);
 	cp_call_forget(c);
 	CP_GAUGE_ADD(sip_dialogs, c->is_answered ? -1 : 0);

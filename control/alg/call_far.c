@@ -299,6 +299,7 @@ void cp_alg_hand_over(struct cp_alg *a, const struct cp_binding *b, struct gw_sv
 		else if (c->context)
 			cp_lent_add(a, c->gateway, c->context, node);
 		c->context = 0;		/* at its gateway it stays, and counts there */
+		c->lives_on = true;
 		cp_call_end(c, "taken over by another node");
 	}
 }

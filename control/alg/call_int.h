@@ -4,6 +4,7 @@
 #define CP_CALL_INT_H
 
 #include "control/alg/call.h"
+#include "control/app/cdr_file.h"
 #include "control/sip/reg.h"
 #include "proto/sdp/iq_sdp.h"
 
@@ -95,7 +96,10 @@ struct cp_call {
 	struct gw_arena waiting_arena;
 	struct gw_timer ice_timer, grace;
 	struct gw_timer session;     /* RFC 4028: armed while both sides refresh the session */
-	uint64_t start_ms, answer_ms;
+	uint64_t start_ms, ring_ms, answer_ms, ice_ms, dtls_ms;   /* 0: not yet */
+	char *called;                /* Request-URI of the INVITE; NULL: before a restart */
+	char *codecs;                /* "audio/opus video/VP8", as agreed last; for the record */
+	bool lives_on;               /* after this object: at another node, or in the store */
 };
 
 /* For the trace: whose call it is. */
@@ -111,6 +115,8 @@ struct cp_alg {
 	struct gw_map by_id;
 	struct gw_map lent;          /* gateway and context -> struct lent of call_far.c */
 	uint64_t next_id;
+	struct cp_cdr_file *cdr;     /* NULL: no records */
+	struct gw_map ended;         /* id -> struct ended of call_record.c */
 };
 
 static inline enum cp_side cp_other(enum cp_side s)
@@ -171,6 +177,16 @@ void cp_call_hang_up(struct cp_call *c, const struct sip_msg *ok, const char *re
 void cp_call_detach(struct cp_call *c, const char *reason);
 void cp_call_on_ice_timer(struct gw_timer *timer, uint64_t now_ms);
 void cp_call_on_grace(struct gw_timer *timer, uint64_t now_ms);
+
+/* call_record.c */
+/** The call ends: its record waits for the reply to the Subtract that is sent next, if there is a context. */
+void cp_call_record_end(struct cp_call *c, const char *why);
+/** The reply, or its absence: NULL. */
+void cp_call_record_media(struct cp_alg *a, const struct cp_iq_ref *ref, const struct iq_txn *reply);
+/** An exchange is complete: what was agreed. */
+void cp_call_record_codecs(struct cp_call *c);
+/** What still waits is written as it is. */
+void cp_call_record_flush(struct cp_alg *a);
 
 /* call_offer.c */
 /** A call without anything in it; NULL: out of memory. */

@@ -42,9 +42,12 @@ static void subtracted(struct cp_alg *a, const struct cp_iq_ref *ref, const stru
 	struct iq_action act = { .context = ref->context, .priority = -1, .cmds = &all, .n_cmds = 1 };
 	unsigned error;
 
-	if (!reply)	/* the gateway is lost; it is cleared before it is used again */
+	if (!reply) {	/* the gateway is lost; it is cleared before it is used again */
+		cp_call_record_media(a, ref, NULL);
 		return;
+	}
 	error = error_of(reply);
+	cp_call_record_media(a, ref, error ? NULL : reply);
 	if (error)
 		CP_COUNT(iq_errors);
 	if (error == 0 || error == 411) {	/* 411: nothing there to give back */
@@ -161,9 +164,17 @@ static bool is_lost_data(struct cp_call *c, const struct iq_item *ev)
 	return false;
 }
 
-static void connected(struct cp_call *c)
+static void ice_connected(struct cp_call *c)
 {
-	c->ice_ok = c->dtls_up = true;
+	c->ice_ms = c->ice_ms ? c->ice_ms : cp_loop_now(c->alg->s->loop);
+	c->ice_ok = true;
+	cp_call_save(c);
+}
+
+static void dtls_connected(struct cp_call *c)
+{
+	c->dtls_ms = c->dtls_ms ? c->dtls_ms : cp_loop_now(c->alg->s->loop);
+	c->dtls_up = true;
 	cp_call_save(c);
 }
 
@@ -212,23 +223,25 @@ static bool on_iq_notify(void *user, unsigned gateway, uint32_t context, struct 
 			cp_call_release(c, 503, "no connectivity");
 			break;
 		}
-		c->ice_ok |= is_main(c, ev);
 		gw_timer_stop(&a->s->loop->timers, &c->grace);
-		cp_call_save(c);
+		if (is_main(c, ev))
+			ice_connected(c);
 		break;
 	case IQ_EV_X_DTLS:
 		state = iq_item_param(ev, GW_SV("state"));
 		if (gw_sv_ieq(state, GW_SV("up"))) {
-			c->dtls_up |= is_main(c, ev);
-			cp_call_save(c);
+			if (is_main(c, ev))
+				dtls_connected(c);
 		} else if (!is_lost_data(c, ev)) {
 			cp_call_release(c, 503, "DTLS failed");
 		}
 		break;
 	case IQ_EV_BNC_CHANGE:		/* 4.6; established: there was connectivity, too */
 		if (gw_sv_ieq(iq_item_param(ev, GW_SV("Type")), GW_SV("Est"))) {
-			if (is_main(c, ev))
-				connected(c);
+			if (is_main(c, ev)) {
+				ice_connected(c);
+				dtls_connected(c);
+			}
 		} else if (!is_lost_data(c, ev)) {
 			cp_call_release(c, 503, "DTLS association ended");
 		}

@@ -324,6 +324,8 @@ static void read_rest(struct conf *c, struct cp_conf *d)
 	m = conf_map(c, c->root, "log", false);
 	d->log.level = (enum gw_log_level)conf_enum(c, m, "level", levels, GW_LOG_INFO);
 	d->log.file = conf_str(c, m, "file", "-", false);
+	m = conf_map(c, c->root, "records", false);
+	d->records.file = conf_str(c, m, "file", "", false);
 	d->control_socket = conf_socket(c, c->root, "control_socket", "/run/w2gw/epcscf.sock");
 }
 

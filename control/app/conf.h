@@ -246,6 +246,9 @@ struct cp_conf {
 		enum gw_log_level level;
 		char *file;                      /* "-" = stderr */
 	} log;
+	struct {
+		char *file;                      /* a JSON line a call; empty: none */
+	} records;
 	char *control_socket;                    /* UNIX socket of w2gwctl; default /run/w2gw/epcscf.sock */
 };
 

@@ -44,6 +44,14 @@ uint64_t cp_loop_now(struct cp_loop *l)
 	return uv_now(&l->uv);
 }
 
+uint64_t cp_loop_wall_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
 uint64_t cp_loop_wall_s(void)
 {
 	return (uint64_t)time(NULL);

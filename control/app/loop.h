@@ -33,6 +33,8 @@ enum gw_err cp_loop_init(struct cp_loop *l) GW_NODISCARD;
 uint64_t cp_loop_now(struct cp_loop *l);
 /** Seconds since 1970, for text that people or peers read. */
 uint64_t cp_loop_wall_s(void);
+/** The same in milliseconds. */
+uint64_t cp_loop_wall_ms(void);
 /** Beside the reading that libuv does. */
 void cp_loop_add_urgent(struct cp_loop *l, struct cp_urgent *u);
 /** Harmless when it was never added. */

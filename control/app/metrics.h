@@ -145,6 +145,8 @@
 	X(state_relayed, "requests of the core passed on to the node that has the WIC")            \
 	X(iq_contexts_kept, "contexts of restored calls found at gateways after a restart")        \
 	X(iq_contexts_orphaned, "contexts found at gateways after a restart that no call owns")    \
+	X(cdr_total, "call records made")                                                          \
+	X(cdr_lost, "call records not written: the disk failed, or fell 4 MiB behind")            \
 	X(trace_dropped, "messages a reader of the trace was too slow for")
 
 GW_CTR_ENUM(cp_ctr, CP_CTR_LIST);

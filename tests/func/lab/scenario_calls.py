@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Calls of a few seconds in both directions and every way they end."""
+import json
+import os
+import signal
+
 from . import call as calls, ends
 from .proc import wait_until
 from .scenarios import check
@@ -63,9 +67,54 @@ def run(setting):
             browser.in_call("ended")
         with case("everything_is_back_at_its_base_line"):
             wait_until("base line", lambda: same(base, lab.base_line()), 30)
+        with case("each_call_has_its_record"):
+            records(lab)
+        with case("records_go_on_in_a_new_file_after_a_rotation"):
+            rotated(lab, browser)
         with case("both_processes_stop_clean"):
             status = lab.stop()
             check(not any(status.values()), status)
+
+
+def record_file(lab):
+    return os.path.join(lab.epcscf.dir, "calls.jsonl")
+
+
+def read_records(path):
+    with open(path, encoding="utf-8") as f:
+        return [json.loads(line) for line in f]
+
+
+def records(lab):
+    counters = lab.epcscf.counters()
+    calls_made = counters["call_attempts_out"] + counters["call_attempts_in"]
+    wait_until(f"{calls_made} records", lambda: len(read_records(record_file(lab))) == calls_made, 10)
+    rows = read_records(record_file(lab))
+    check(len({r["icid"] for r in rows}) == calls_made, "an ICID twice")
+    out, in_ = rows[0], rows[2]
+    check((out["origin"], out["impu"], out["caller"]) == ("wic", "sip:alice@home1.example", "sip:alice@home1.example"), out)
+    check(out["called"].startswith("sip:bob@") and in_["origin"] == "core" and in_["caller"].startswith("sip:bob@"), rows)
+    for r in (out, in_):
+        check(r["answered"] and r["why"].startswith("BYE from") and r["codecs"][0].startswith("audio/"), r)
+        check(r["start"] < r["answer"] < r["end"] and r["start"] < r["ice"] <= r["dtls"] < r["end"], r)
+        access, core = r["media"]["access"], r["media"]["core"]
+        check(access["packets_received"] > 50 and core["packets_sent"] >= access["packets_received"] - 5, r)
+        check(core["packets_received"] > 50 and access["octets_sent"] > 0 and access["lost_percent"] < 5, r)
+        check(("mos" in access) == ("PCM" in r["codecs"][0]) and access.get("mos", 4.3) > 4, r)
+    failed = [r for r in rows if not r["answered"]]
+    check(failed and all(r["answer"] is None and r["talk_ms"] == 0 for r in failed), failed)
+
+
+def rotated(lab, browser):
+    old = record_file(lab) + ".1"
+    os.rename(record_file(lab), old)
+    before = len(read_records(old))
+    os.kill(lab.epcscf.pid, signal.SIGHUP)
+    wait_until("the new file", lambda: os.path.exists(record_file(lab)), 5)
+    browser.do("dial", target="phone9")
+    browser.in_call("ended")
+    wait_until("one record", lambda: len(read_records(record_file(lab))) == 1, 10)
+    check(len(read_records(old)) == before, "a record in the old file")
 
 
 def same(base, now, in_flight=64):
