@@ -97,7 +97,7 @@ struct cp_call {
 	struct gw_timer ice_timer, grace;
 	struct gw_timer session;     /* RFC 4028: armed while both sides refresh the session */
 	uint64_t start_ms, ring_ms, answer_ms, ice_ms, dtls_ms;   /* 0: not yet */
-	char *called;                /* Request-URI of the INVITE; NULL: before a restart */
+	char *called;                /* URI; NULL: before a restart */
 	char *codecs;                /* "audio/opus video/VP8", as agreed last; for the record */
 	bool lives_on;               /* after this object: at another node, or in the store */
 };
@@ -183,6 +183,8 @@ void cp_call_on_grace(struct gw_timer *timer, uint64_t now_ms);
 void cp_call_record_end(struct cp_call *c, const char *why);
 /** The reply, or its absence: NULL. */
 void cp_call_record_media(struct cp_alg *a, const struct cp_iq_ref *ref, const struct iq_txn *reply);
+/** Who is called, by the INVITE as it came. */
+void cp_call_record_called(struct cp_call *c, const struct sip_msg *invite);
 /** An exchange is complete: what was agreed. */
 void cp_call_record_codecs(struct cp_call *c);
 /** What still waits is written as it is. */

@@ -183,7 +183,7 @@ void cp_call_new(struct cp_alg *a, struct cp_uas *u, struct sip_msg *m, struct c
 	c->is_priority = to == CP_SIDE_W2 && sip_msg_find(m, SIP_HDR_RESOURCE_PRIORITY);	/* a client's own says nothing */
 	c->start_ms = cp_loop_now(a->s->loop);
 	c->call_id = gw_sv_dup(m->call_id);
-	c->called = gw_sv_dup(u->req.ruri);
+	cp_call_record_called(c, &u->req);
 	if (to == CP_SIDE_MW || gw_sv_copy(cp_core_icid_of(m), c->icid, sizeof(c->icid)) || c->icid[0] == '\0')
 		cp_core_icid(c->icid, sizeof(c->icid));
 	cp_random(&c->o_w2.id, 7);

@@ -186,6 +186,18 @@ void cp_call_record_media(struct cp_alg *a, const struct cp_iq_ref *ref, const s
 	free(e);
 }
 
+/* A core's request has the WIC's contact as its URI; who was meant is in P-Called-Party-ID, or else in To. */
+void cp_call_record_called(struct cp_call *c, const struct sip_msg *invite)
+{
+	struct gw_sv v = sip_msg_value(invite, SIP_HDR_P_CALLED_PARTY_ID);
+	struct sip_addr a;
+
+	if (c->origin == CP_SIDE_W2)
+		c->called = gw_sv_dup(invite->ruri);
+	else if (sip_addr_parse(v.len ? v : sip_msg_value(invite, SIP_HDR_TO), &a) == GW_OK)
+		c->called = gw_sv_dup(a.uri.text);
+}
+
 void cp_call_record_codecs(struct cp_call *c)
 {
 	char text[512];
@@ -196,7 +208,9 @@ void cp_call_record_codecs(struct cp_call *c)
 	for (unsigned i = 0; i < c->ex.offer.n_lines; i++) {
 		const struct sdp_stream *s = &c->ex.streams[i];
 
-		if (s->is_active && s->n_codecs)
+		if (s->is_active && s->is_data)
+			gw_buf_printf(&b, "%sdata", b.len ? " " : "");
+		else if (s->is_active && s->n_codecs)
 			gw_buf_printf(&b, "%s%s/%.*s", b.len ? " " : "", s->is_video ? "video" : "audio",
 				GW_SV_FMT(s->codecs[0].name));
 	}

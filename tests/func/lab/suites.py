@@ -112,7 +112,7 @@ def group(root, folder, work, name, total, ahead):
             setup.build(root, f"{folder}-{kind}", options, targets)
     mine = os.path.join(work, name)
     os.makedirs(mine, exist_ok=True)
-    seen = 0
+    seen = failed = 0
     with open(os.path.join(mine, "stderr"), "w", encoding="utf-8") as err, subprocess.Popen(
             [sys.executable, os.path.join(root, "run"), "group", name, folder, mine], stdout=subprocess.PIPE,
             stderr=err, text=True, start_new_session=True) as p:
@@ -123,6 +123,7 @@ def group(root, folder, work, name, total, ahead):
                 verdict, _, rest = text.rstrip().partition(" ")
                 if verdict in ("PASS", "FAIL", "SKIP"):
                     seen += 1
+                    failed += verdict == "FAIL"
                     case, _, note = rest.partition(" ")
                     total.show(verdict, case, note)
                 elif verdict == "NOTE":
@@ -132,7 +133,7 @@ def group(root, folder, work, name, total, ahead):
             timer.cancel()
     if not alive:
         total.show("FAIL", f"lab/{name}", f"not done within {limit_s} s")
-    elif not seen or p.returncode not in (0, 1):
+    elif not seen or p.returncode not in (0, 1) or bool(p.returncode) != bool(failed):
         total.show("FAIL", f"lab/{name}", f"ended with status {p.returncode}, see stderr in its folder")
 
 
