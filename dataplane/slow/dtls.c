@@ -453,6 +453,8 @@ enum gw_err dp_dtls_input(struct dp_dtls *d, struct gw_sv datagram, uint64_t now
 	case DP_DTLS_UP:
 		if (!d->tls)
 			return GW_EBADMSG;	/* forgotten */
+		if (dp_dtls_has_runt(d, datagram))
+			return GW_EBADMSG;
 		d->tls->in = datagram;
 		err = drain(d);
 		break;

@@ -51,6 +51,20 @@ static void note_received(struct dp_dtls *d, struct gw_sv datagram)
 			dp_record_commit(&d->tls->numbers, v.seq);
 }
 
+bool dp_dtls_has_runt(const struct dp_dtls *d, struct gw_sv datagram)
+{
+	const SSL_CIPHER *c = SSL_get_current_cipher(d->tls->ssl);
+	bool has_nonce = !c || SSL_CIPHER_get_cipher_nid(c) != NID_chacha20_poly1305;
+	unsigned least = DP_RECORD_TAG_BYTES + (has_nonce ? DP_RECORD_NONCE_BYTES : 0);
+	const uint8_t *p = (const uint8_t *)datagram.p;
+	struct dp_record_view v;
+
+	for (size_t at = 0; dp_record_parse(p + at, datagram.len - at, &v); at += DP_RECORD_HEADER_BYTES + v.bytes)
+		if (v.epoch != 0 && v.bytes < least)
+			return true;
+	return false;
+}
+
 /* ---- application data --------------------------------------------------------------------------------- */
 
 bool dp_dtls_read_data(struct dp_dtls *d, int *ssl_error)

@@ -57,6 +57,8 @@ bool dp_dtls_wake(struct dp_dtls *d);
 /* dtls_data.c: what data channels need of an association. */
 /** Numbers of the records in a datagram that leaves. */
 void dp_dtls_note_sent(struct dp_dtls *d, struct gw_sv datagram);
+/** A record of the new keys that is shorter than an empty one: anybody can send it, and OpenSSL would end the association (threat D7). */
+bool dp_dtls_has_runt(const struct dp_dtls *d, struct gw_sv datagram);
 /** Give what the datagram in d->tls->in holds to the owner. @return false: there was data nobody wants */
 bool dp_dtls_read_data(struct dp_dtls *d, int *ssl_error);
 

@@ -296,6 +296,24 @@ static void there_are_no_keys_before_up_or_once_forgotten(void **state)
 	close_ends();
 }
 
+/* Threat D7. OpenSSL takes them for the end of the association. */
+static void records_shorter_than_an_empty_one_end_nothing(void **state)
+{
+	(void)state;
+	connect_ends();
+	for (uint8_t type = 20; type <= 23; type++)
+		for (uint8_t n = 0; n <= 24; n++) {
+			uint8_t r[64] = { type, 0xfe, 0xfd, 0, 1, 0, 0, 0, 0, 0, 9, 0, n, 2, 40 };
+
+			(void)!dp_dtls_input(s.d, gw_sv((const char *)r, 13u + n), 1);
+			assert_int_equal(dp_dtls_state(s.d), DP_DTLS_UP);
+		}
+	assert_int_equal(dp_dtls_write(c.d, packet(60)), GW_OK);
+	run();
+	assert_int_equal(s.n_got, 1);
+	close_ends();
+}
+
 /* RFC 6347 4.1.2.6 */
 static void window_takes_each_number_once_and_none_that_is_too_old(void **state)
 {
@@ -339,6 +357,7 @@ int main(void)
 		cmocka_unit_test(data_is_nothing_to_an_association_of_srtp),
 		cmocka_unit_test(keys_derived_open_openssl_s_records_and_seal_what_it_opens),
 		cmocka_unit_test(there_are_no_keys_before_up_or_once_forgotten),
+		cmocka_unit_test(records_shorter_than_an_empty_one_end_nothing),
 		cmocka_unit_test(window_takes_each_number_once_and_none_that_is_too_old),
 		cmocka_unit_test(records_that_are_not_whole_are_none),
 	};
