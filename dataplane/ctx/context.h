@@ -178,9 +178,9 @@ enum dp_direction { DP_DIR_BOTH, DP_DIR_IN, DP_DIR_OUT };
 /** An event the controller asked for. */
 struct dp_wanted {
 	uint8_t event;                   /* enum iq_name */
-	bool is_held;                    /* happened while no controller was there to be told */
-	bool is_told;                    /* adid: once for each request */
-	uint8_t direction;               /* adid: enum dp_direction */
+	bool is_held : 1;                /* happened while no controller was there to be told */
+	bool is_told : 1;                /* adid: once for each request */
+	uint8_t direction : 2;           /* adid: enum dp_direction */
 	uint16_t stream;                 /* 0: of any */
 	uint32_t value;                  /* hangterm: timerx, adid: dt; seconds */
 };

@@ -6,6 +6,7 @@
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>
+#include <openssl/evp.h>
 
 #define RETRANSMIT_FIRST_US 200000u	/* RFC 6347 4.2.4.1 has 1 s; a browser is near */
 #define RETRANSMIT_MAX_US 4000000u
@@ -192,14 +193,16 @@ static enum gw_err fail(struct dp_dtls *d, enum gw_err err, const char *why)
 
 /* ---- after the handshake: certificate and keys ------------------------------------------------ */
 
-static uint8_t *peer_digest(struct dp_dtls *d, enum dp_hash hash)
+/* Of a digest, so that those of all hashes are kept in the room of the shortest. */
+static bool shorten(const struct dp_fingerprint *fp, uint8_t out[32])
 {
-	return hash == DP_HASH_SHA256 ? d->peer256 : hash == DP_HASH_SHA384 ? d->peer384 : d->peer512;
+	return EVP_Digest(fp->bytes, fp->len, out, NULL, EVP_sha256(), NULL) == 1;
 }
 
 static enum gw_err check_fingerprint(struct dp_dtls *d, const struct dp_fingerprint *fps, unsigned n)
 {
 	enum dp_hash best = DP_HASH_NONE;
+	uint8_t is[32];
 
 	for (unsigned i = 0; i < n; i++)
 		if (fps[i].hash > best)
@@ -207,8 +210,8 @@ static enum gw_err check_fingerprint(struct dp_dtls *d, const struct dp_fingerpr
 	if (best == DP_HASH_NONE || !d->has_peer)
 		return GW_EAUTH;
 	for (unsigned i = 0; i < n; i++)
-		if (fps[i].hash == best && fps[i].len == dp_hash_bytes(best) &&
-			CRYPTO_memcmp(fps[i].bytes, peer_digest(d, best), fps[i].len) == 0)
+		if (fps[i].hash == best && fps[i].len == dp_hash_bytes(best) && shorten(&fps[i], is) &&
+			CRYPTO_memcmp(is, d->peer[best - 1], sizeof(is)) == 0)
 			return GW_OK;
 	return GW_EAUTH;
 }
@@ -222,8 +225,8 @@ static enum gw_err note_certificate(struct dp_dtls *d)
 
 	for (unsigned h = DP_HASH_SHA256; h <= DP_HASH_SHA512 && !err; h++) {
 		err = dp_fingerprint_of(cert, (enum dp_hash)h, &fp);
-		if (!err)
-			memcpy(peer_digest(d, (enum dp_hash)h), fp.bytes, fp.len);
+		if (!err && !shorten(&fp, d->peer[h - 1]))
+			err = GW_EIO;
 	}
 	X509_free(cert);
 	d->has_peer = !err;

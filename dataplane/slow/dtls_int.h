@@ -43,8 +43,7 @@ struct dp_dtls {
 	uint16_t profile;          /* enum dp_srtp_profile */
 	uint8_t state;             /* enum dp_dtls_state */
 	bool is_client, has_peer;
-	/* of the certificate that came, by each hash */
-	uint8_t peer256[32], peer384[48], peer512[64];
+	uint8_t peer[DP_HASH_SHA512][32];   /* SHA-256 of the digest, by each hash, of the certificate that came */
 };
 
 /*
