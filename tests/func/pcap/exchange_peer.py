@@ -135,7 +135,7 @@ def record(gateway, wire):
     r.send(report, core=x.CORE_STRANGER, port=1)
     assert r.collect() == []
     time.sleep(QUIET_S)
-    drops = {k: v for k, v in gateway.telemetry("drops").items() if v}
+    drops = x.counted(gateway)
     return r.frames, {"fingerprint": fingerprint, "reply": reply, "first_srtp": first, "clear": clear, "drops": drops}
 
 
