@@ -18,10 +18,11 @@ struct gw_arena_block {
  * A message takes and gives back a few blocks of the usual size: some are kept, or malloc would split and merge them each
  * time, and return memory to the kernel that it asks for again. Sanitizers see every block's end.
  */
-#ifdef __SANITIZE_ADDRESS__
-#define KEPT_MAX 0u
-#else
 #define KEPT_MAX 64u
+#ifdef __SANITIZE_ADDRESS__
+#define KEEPS false
+#else
+#define KEEPS true
 #endif
 
 static _Thread_local struct {
@@ -42,7 +43,7 @@ static struct gw_arena_block *take_block(size_t cap)
 
 static void give_block(struct gw_arena_block *b)
 {
-	if (kept.n >= KEPT_MAX || b->cap != BLOCK_BYTES) {
+	if (!KEEPS || kept.n >= KEPT_MAX || b->cap != BLOCK_BYTES) {
 		free(b);
 		return;
 	}

@@ -54,7 +54,7 @@ def reoffered(t, w, cid):
     """A second offer is at the core."""
     acknowledged(t, w, cid)
     w.send(request("INVITE", CORE_URI, cid=cid, cseq=2, to=TO, body=WIC % "actpass"))
-    return t.core.get("INVITE")
+    return t.core_get("INVITE", cid, 2)
 
 
 def reanswered(t, w, cid):

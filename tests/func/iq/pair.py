@@ -108,7 +108,7 @@ def call(t, w, cid):
 
 def hang_up(t, w, cid, cseq=2):
     w.send(request("BYE", CORE_URI, cid=cid, cseq=cseq, to=f"<{BOB}>;tag=ct"))
-    b = t.core.get("BYE")
+    b = t.core_get("BYE", cid, cseq)
     t.core.send(response(b, 200, "OK"))
     w.get(200)
 

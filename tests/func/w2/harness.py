@@ -125,7 +125,14 @@ class Rig:
     def invite(self, w, cid, branch=None, extra="", uri=BOB):
         """The WIC calls out. @return the INVITE the core got"""
         w.send(request("INVITE", uri, branch=branch, cid=cid, extra=extra, body=WIC_SDP % "actpass"))
-        return self.core.get("INVITE")
+        return self.core_get("INVITE", cid)
+
+    def core_get(self, method, cid, cseq=1):
+        """The core's next request of this call; what came before may still be repeated."""
+        while True:
+            m = self.core.get(method)
+            if m.header("Call-ID") == cid and m.header("CSeq") == f"{cseq} {method}":
+                return m
 
     def invite_in(self, w, cid, branch=None, extra="", user="alice"):
         """The core calls in. @return the INVITE the WIC got"""
