@@ -559,8 +559,10 @@ void cp_media_subtract(struct cp_call *c)
 	CP_TRACE_IQ(CP_TRACE_OUT, c->call_id, cp_call_user(c), "Subtract");
 	if (c->far_node)
 		cp_far_end(c);
-	else if (cp_iq_request(c->alg->iq, c->gateway, &a, c->id, STEP_SUBTRACT))
+	else if (cp_iq_request(c->alg->iq, c->gateway, &a, c->id, STEP_SUBTRACT)) {
 		GW_LOG_WARN(c->alg->s->log, "iq.subtract_failed", "call=%s context=%u", c->call_id, c->context);
+		cp_call_record_media(c->alg, &(struct cp_iq_ref){ .gateway = c->gateway, .context = c->context, .call = c->id }, NULL);
+	}
 	c->context = 0;
 	cp_iq_context_gone(c->alg->iq, c->gateway);
 }

@@ -23,13 +23,14 @@ struct cp_cdr_file {
 	const struct gw_log *log;
 	const char *path;
 	struct lines pending;        /* of the loop */
-	bool is_writing, reopen;
+	bool is_writing, reopen, is_closing;
 	/* the job's own while is_writing */
 	uv_work_t work;
 	struct lines out;
 	int fd;
 	bool job_reopen;
 	int error;                   /* errno of the last write; 0 */
+	bool is_torn;                /* the file ends within a line */
 };
 
 static int open_file(const char *path)
@@ -37,11 +38,28 @@ static int open_file(const char *path)
 	return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
 }
 
-/* Thread pool, or the loop's own thread at the end. */
+/* false: errno says why, *done how far it came */
+static bool write_all(int fd, const char *p, size_t n, size_t *done)
+{
+	ssize_t k;
+
+	while (*done < n) {
+		k = write(fd, p + *done, n - *done);
+		if (k < 0 && errno == EINTR)
+			continue;
+		if (k <= 0) {
+			errno = k < 0 ? errno : EIO;
+			return false;
+		}
+		*done += (size_t)k;
+	}
+	return true;
+}
+
+/* Thread pool, or the loop's own thread at the end. What is left in count is lost. */
 static void write_out(struct cp_cdr_file *f)
 {
-	size_t done = 0;
-	ssize_t n;
+	size_t done = 0, end = 0;
 
 	f->error = 0;
 	if (f->job_reopen) {
@@ -54,17 +72,17 @@ static void write_out(struct cp_cdr_file *f)
 			f->error = errno;
 		}
 	}
-	while (done < f->out.n) {
-		n = write(f->fd, f->out.p + done, f->out.n - done);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			f->error = n < 0 ? errno : EIO;
-			return;
-		}
-		done += (size_t)n;
+	if (f->is_torn && !write_all(f->fd, "\n", 1, &end)) {
+		f->error = errno;
+		return;
 	}
-	f->out.count = 0;
+	f->is_torn = false;
+	if (!write_all(f->fd, f->out.p, f->out.n, &done)) {
+		f->error = errno;
+		f->is_torn = done && f->out.p[done - 1] != '\n';
+	}
+	for (size_t i = 0; i < done; i++)
+		f->out.count -= f->out.p[i] == '\n';
 }
 
 static void on_work(uv_work_t *w)
@@ -73,6 +91,7 @@ static void on_work(uv_work_t *w)
 }
 
 static void start(struct cp_cdr_file *f);
+static void end(struct cp_cdr_file *f);
 
 static void finish(struct cp_cdr_file *f)
 {
@@ -91,7 +110,10 @@ static void on_done(uv_work_t *w, int status)
 	if (status)
 		f->error = EIO;
 	finish(f);
-	start(f);
+	if (f->is_closing)
+		end(f);
+	else
+		start(f);
 }
 
 /* What is pending becomes the job's. */
@@ -172,12 +194,8 @@ void cp_cdr_file_reopen(struct cp_cdr_file *f)
 	start(f);
 }
 
-void cp_cdr_file_close(struct cp_cdr_file *f)
+static void end(struct cp_cdr_file *f)
 {
-	if (!f)
-		return;
-	while (f->is_writing)
-		uv_run(&f->loop->uv, UV_RUN_ONCE);
 	if (take(f)) {
 		write_out(f);
 		finish(f);
@@ -186,4 +204,13 @@ void cp_cdr_file_close(struct cp_cdr_file *f)
 	free(f->pending.p);
 	free(f->out.p);
 	free(f);
+}
+
+void cp_cdr_file_close(struct cp_cdr_file *f)
+{
+	if (!f)
+		return;
+	f->is_closing = true;
+	if (!f->is_writing)
+		end(f);		/* else when the job is done: cp_loop_close() waits for it */
 }

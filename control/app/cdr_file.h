@@ -19,7 +19,7 @@ enum gw_err cp_cdr_file_open(struct cp_cdr_file **out, const char *path, struct 
 void cp_cdr_file_add(struct cp_cdr_file *f, struct gw_sv record);
 /** It was rotated away: what is added from now on goes to a new file. f may be NULL. */
 void cp_cdr_file_reopen(struct cp_cdr_file *f);
-/** Writes what is left. f may be NULL. */
+/** Writes what is left, in cp_loop_close() at the latest. f may be NULL. */
 void cp_cdr_file_close(struct cp_cdr_file *f);
 
 #endif

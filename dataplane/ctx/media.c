@@ -265,7 +265,8 @@ void dp_media_arm_ice(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 	if (due == UINT64_MAX)
 		gw_timer_stop(c->c.timers, &s->access->ice_timer);
 	else
-		(void)gw_timer_arm(c->c.timers, &s->access->ice_timer, due > now_ms ? due : now_ms);
+		/* what is due already gets the next millisecond: the timers of one turn have an end */
+		(void)gw_timer_arm(c->c.timers, &s->access->ice_timer, due > now_ms ? due : now_ms + 1);
 }
 
 static struct iq_param param(const char *name, struct gw_sv value)

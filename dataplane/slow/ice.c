@@ -327,7 +327,7 @@ uint64_t dp_ice_deadline(const struct dp_ice *ice)
 
 	if (ice->full && ice->full->has_checks && (at = ice_checks_deadline(&ice->full->checks)) < due)
 		due = at;
-	if (ice->full && ice->full->asks_consent && ice->consent == DP_ICE_CONSENT_VALID && ice->full->consent.next_ms < due)
+	if (ice->full && ice->full->asks_consent && dp_ice_cred_of_selected(ice) && ice->full->consent.next_ms < due)
 		due = ice->full->consent.next_ms;
 	return due;
 }

@@ -82,8 +82,8 @@ static bool send_check(struct dp_ice *ice, struct dp_ice_msg *im, uint64_t now_m
 	return true;
 }
 
-/* The credentials the selected pair was checked with: after a restart those before it (F-61). */
-static const struct dp_ice_cred *cred_of_selected(const struct dp_ice *ice)
+/* After a restart those before it (F-61). */
+const struct dp_ice_cred *dp_ice_cred_of_selected(const struct dp_ice *ice)
 {
 	const struct dp_ice_cred *c;
 
@@ -95,7 +95,7 @@ static const struct dp_ice_cred *cred_of_selected(const struct dp_ice *ice)
 
 static bool send_consent(struct dp_ice *ice, struct dp_ice_msg *im, uint64_t now_ms, struct gw_buf *out, struct gw_addr *to)
 {
-	const struct dp_ice_cred *c = cred_of_selected(ice);
+	const struct dp_ice_cred *c = dp_ice_cred_of_selected(ice);
 	uint8_t id[ICE_ID_BYTES];
 	struct dp_ice_ask ask;
 
@@ -149,7 +149,7 @@ static enum gw_err check_answered(struct dp_ice *ice, struct dp_ice_msg *im, str
 static enum gw_err consent_answered(struct dp_ice *ice, struct dp_ice_msg *im, struct gw_sv datagram,
 	const uint8_t id[ICE_ID_BYTES], const struct gw_addr *src, uint64_t now_ms, enum dp_ice_event *ev)
 {
-	const struct dp_ice_cred *c = cred_of_selected(ice);
+	const struct dp_ice_cred *c = dp_ice_cred_of_selected(ice);
 	enum gw_err err;
 	unsigned code;
 

@@ -16,6 +16,8 @@ void dp_ice_renew_consent(struct dp_ice *ice, uint64_t now_ms);
 /** The answer to a check of ours; as dp_ice_input. */
 enum gw_err dp_ice_response(struct dp_ice *ice, struct dp_ice_msg *im, struct gw_sv datagram,
 	const uint8_t id[DP_STUN_ID_BYTES], const struct gw_addr *src, uint64_t now_ms, enum dp_ice_event *ev) GW_NODISCARD;
+/** The credentials the selected pair was checked with; NULL: none selected, or what its peer expects is not known. */
+const struct dp_ice_cred *dp_ice_cred_of_selected(const struct dp_ice *ice);
 /** New credentials: the list of the old ones ends. */
 void dp_ice_full_restart(struct dp_ice *ice);
 

@@ -4,6 +4,7 @@
 
 #include <stdalign.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define BLOCK_BYTES 4096u
 #define LIMIT_DEFAULT (1u << 20)
@@ -19,7 +20,10 @@ struct gw_arena_block {
  * time, and return memory to the kernel that it asks for again. Sanitizers see every block's end.
  */
 #define KEPT_MAX 64u
-#ifdef __SANITIZE_ADDRESS__
+#ifndef __has_feature
+#define __has_feature(x) 0           /* clang's way to ask; gcc has the macro */
+#endif
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
 #define KEEPS false
 #else
 #define KEEPS true
@@ -47,6 +51,7 @@ static void give_block(struct gw_arena_block *b)
 		free(b);
 		return;
 	}
+	explicit_bzero(b->data, b->used);	/* there may have been a password */
 	b->next = kept.head;
 	kept.head = b;
 	kept.n++;

@@ -191,6 +191,7 @@ void ice_checks_sent(struct ice_checks *l, struct ice_pair *p, const uint8_t id[
 uint64_t ice_checks_deadline(const struct ice_checks *l)
 {
 	uint64_t due = l->outcome == ICE_RUNNING ? l->give_up_ms : UINT64_MAX;
+	bool is_nominating = false, is_valid = false;
 
 	for (unsigned i = 0; i < l->n; i++) {
 		const struct ice_pair *p = &l->pairs[i];
@@ -198,10 +199,13 @@ uint64_t ice_checks_deadline(const struct ice_checks *l)
 
 		if (at < due)
 			due = at;
-		if (l->is_controlling && p->is_valid && l->outcome == ICE_RUNNING && !p->is_nominating &&
-			l->first_valid_ms + ICE_NOMINATE_MS < due)
-			due = l->first_valid_ms + ICE_NOMINATE_MS;
+		is_nominating |= p->is_nominating;
+		is_valid |= p->is_valid;
 	}
+	/* while one is being nominated, no other is: its own deadlines count */
+	if (l->is_controlling && l->outcome == ICE_RUNNING && is_valid && !is_nominating &&
+		l->first_valid_ms + ICE_NOMINATE_MS < due)
+		due = l->first_valid_ms + ICE_NOMINATE_MS;
 	return due;
 }
 

@@ -160,6 +160,7 @@ static void run_agent(struct net *n, struct agent *x)
 		x->last_sent_ms = n->now;
 		post(n, x, &to, gw_buf_sv(&out));
 	}
+	assert_true(dp_ice_deadline(&x->ice) > n->now);	/* or the timer would be due for ever */
 }
 
 /* A millisecond at a time: what is due, then what arrives. */
@@ -404,6 +405,35 @@ static void consent_is_asked_every_5_s_and_ends_30_s_after_the_last_answer(void 
 	assert_int_equal(n->a.n_lost, 1);
 }
 
+static void a_nomination_without_an_answer_leaves_nothing_due(void **state)
+{
+	struct net *n = *state;
+	const char *const two[] = { "198.51.100.7:50000", "203.0.113.1:9", NULL };
+
+	check(n, &n->a, two, 7);
+	while (!n->a.ice.full->checks.pairs[0].is_nominating)
+		run(n, 1);
+	n->is_deaf_a = true;
+	n->a.ice.full->checks.pairs[1].is_valid = true;	/* the other one has answered, too */
+	run(n, 5000);
+	assert_null(dp_ice_selected(&n->a.ice));
+}
+
+static void consent_cannot_be_asked_before_the_peers_password_is_known(void **state)
+{
+	struct net *n = *state;
+
+	free(n->b.ice.cred.remote_pwd);
+	n->b.ice.cred.remote_pwd = NULL;
+	assert_int_equal(dp_ice_reserve_full(&n->b.ice), GW_OK);
+	dp_ice_ask_consent(&n->b.ice, true);
+	check(n, &n->a, at_b, 7);
+	run(n, 1000);
+	assert_selected(&n->b, &n->a.addr);
+	run_agent(n, &n->b);
+	assert_int_equal(n->b.n_sent, 0);
+}
+
 /* Its answers count, not what the peer asks: that shows only that the peer can send. */
 static void checks_of_the_peer_do_not_renew_asked_consent(void **state)
 {
@@ -487,6 +517,8 @@ int main(void)
 		ROW(a_restart_keeps_the_old_pair_until_the_new_one_is_selected),
 		ROW(consent_is_asked_every_5_s_and_ends_30_s_after_the_last_answer),
 		ROW(checks_of_the_peer_do_not_renew_asked_consent),
+		ROW(a_nomination_without_an_answer_leaves_nothing_due),
+		ROW(consent_cannot_be_asked_before_the_peers_password_is_known),
 		cmocka_unit_test(candidates_are_read),
 		cmocka_unit_test(the_table_keeps_the_best),
 	};
