@@ -427,6 +427,34 @@ static bool has_clear_alert(struct gw_sv d)
 	return false;
 }
 
+/* A first hello, or the answer to it, may have the version of DTLS 1.0 on its record. */
+static bool is_hello(const uint8_t *p, size_t body)
+{
+	return p[0] == DP_RECORD_HANDSHAKE && p[2] == 0xff && p[3] == 0 && p[4] == 0 && body &&
+		(p[DP_RECORD_HEADER_BYTES] == 1 || p[DP_RECORD_HEADER_BYTES] == 3) &&
+		!memmem(p, DP_RECORD_HEADER_BYTES + body, "\x15\xfe\xfd\0\0", 5) &&
+		!memmem(p, DP_RECORD_HEADER_BYTES + body, "\x15\xfe\xff\0\0", 5);
+}
+
+/*
+ * Whole records of DTLS 1.2 up to the end. Of a record of another version, or too long a one, OpenSSL steps over the
+ * header alone, and takes what is inside for the next record: the looks above would not see that one.
+ */
+static bool is_whole(struct gw_sv d, bool with_hellos)
+{
+	const uint8_t *p = (const uint8_t *)d.p;
+	size_t at = 0, body;
+
+	while (at + DP_RECORD_HEADER_BYTES <= d.len) {
+		body = (size_t)p[at + 11] << 8 | p[at + 12];
+		if (p[at + 1] != 0xfe || body > d.len - at - DP_RECORD_HEADER_BYTES ||
+			(p[at + 2] != 0xfd && !(with_hellos && is_hello(p + at, body))))
+			return false;
+		at += DP_RECORD_HEADER_BYTES + body;
+	}
+	return at == d.len;
+}
+
 enum gw_err dp_dtls_input(struct dp_dtls *d, struct gw_sv datagram, uint64_t now_ms)
 {
 	enum gw_err err;
@@ -440,7 +468,8 @@ enum gw_err dp_dtls_input(struct dp_dtls *d, struct gw_sv datagram, uint64_t now
 			return GW_EBADMSG;	/* nothing asked yet */
 		if (!d->is_client && d->state == DP_DTLS_NEW && datagram.p[0] != DP_RECORD_HANDSHAKE)
 			return GW_EBADMSG;	/* only a handshake record begins one */
-		if (now_ms < d->tls->deaf_until_ms || has_clear_alert(datagram))
+		if (now_ms < d->tls->deaf_until_ms || !is_whole(datagram, true) || has_clear_alert(datagram) ||
+			dp_dtls_has_runt(d, datagram))
 			return GW_EBADMSG;
 		d->tls->handshake_bytes += datagram.len;
 		if (d->tls->handshake_bytes > HANDSHAKE_BYTES_MAX)
@@ -456,7 +485,7 @@ enum gw_err dp_dtls_input(struct dp_dtls *d, struct gw_sv datagram, uint64_t now
 	case DP_DTLS_UP:
 		if (!d->tls)
 			return GW_EBADMSG;	/* forgotten */
-		if (dp_dtls_has_runt(d, datagram))
+		if (!is_whole(datagram, false) || dp_dtls_has_runt(d, datagram))
 			return GW_EBADMSG;
 		d->tls->in = datagram;
 		err = drain(d);

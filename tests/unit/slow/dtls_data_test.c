@@ -314,6 +314,25 @@ static void records_shorter_than_an_empty_one_end_nothing(void **state)
 	close_ends();
 }
 
+/* Of these OpenSSL steps over the header alone: what is inside would be its next record. */
+static void records_within_a_record_of_another_version_or_too_long_are_not_seen(void **state)
+{
+	static const struct { uint8_t type, minor, high, low; } outer[] = { { 23, 0xff, 0, 18 }, { 22, 0xff, 0, 18 },
+		{ 22, 0xfd, 0xff, 0xff } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(outer) / sizeof(outer[0]); i++)
+		for (uint8_t epoch = 0; epoch < 2; epoch++) {
+			uint8_t r[31] = { outer[i].type, 0xfe, outer[i].minor, 0, 0, 0, 0, 0, 0, 0, 9, outer[i].high, outer[i].low,
+				epoch ? 23 : 21, 0xfe, 0xfd, 0, epoch, 0, 0, 0, 0, 1, 0, 0, 5, 2, 40 };
+
+			connect_ends();
+			assert_int_equal(dp_dtls_input(s.d, gw_sv((const char *)r, sizeof(r)), 1), GW_EBADMSG);
+			assert_int_equal(dp_dtls_state(s.d), DP_DTLS_UP);
+			close_ends();
+		}
+}
+
 /* RFC 6347 4.1.2.6 */
 static void window_takes_each_number_once_and_none_that_is_too_old(void **state)
 {
@@ -358,6 +377,7 @@ int main(void)
 		cmocka_unit_test(keys_derived_open_openssl_s_records_and_seal_what_it_opens),
 		cmocka_unit_test(there_are_no_keys_before_up_or_once_forgotten),
 		cmocka_unit_test(records_shorter_than_an_empty_one_end_nothing),
+		cmocka_unit_test(records_within_a_record_of_another_version_or_too_long_are_not_seen),
 		cmocka_unit_test(window_takes_each_number_once_and_none_that_is_too_old),
 		cmocka_unit_test(records_that_are_not_whole_are_none),
 	};
