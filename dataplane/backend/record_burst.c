@@ -19,6 +19,7 @@
 #include "dataplane/backend/crypt_dev.h"
 #include "dataplane/fast/record.h"
 #include "dataplane/fast/srtp.h"
+#include "proto/base/be.h"
 
 #define VERSION 0xfefdu	/* DTLS 1.2 */
 #define HEAD_BYTES (DP_RECORD_HEADER_BYTES + DP_RECORD_NONCE_BYTES)
@@ -120,25 +121,13 @@ static enum gw_err session_new(struct dp_record_session **out, const struct dp_r
 
 /* ---- packets: owner worker ------------------------------------------------------------------------------ */
 
-static void put_be64(uint8_t *p, uint64_t v)
-{
-	v = rte_cpu_to_be_64(v);
-	memcpy(p, &v, sizeof(v));
-}
-
-static void put_be16(uint8_t *p, uint16_t v)
-{
-	v = rte_cpu_to_be_16(v);
-	memcpy(p, &v, sizeof(v));
-}
-
 /* At the 13 bytes before the body. */
 static void put_aad(uint8_t *p, uint16_t epoch, uint64_t seq, uint8_t type, uint16_t n)
 {
-	put_be64(p, (uint64_t)epoch << 48 | seq);
+	gw_put_be64(p, (uint64_t)epoch << 48 | seq);
 	p[8] = type;
-	put_be16(p + 9, VERSION);
-	put_be16(p + 11, n);
+	gw_put_be16(p + 9, VERSION);
+	gw_put_be16(p + 11, n);
 }
 
 static void prefetch_keys(const struct dp_record_session *s, const uint8_t *keys, bool is_seal, unsigned bytes)
@@ -213,7 +202,7 @@ static enum dp_drop prepare_seal(struct rte_mbuf *m, struct dp_record_session *s
 	numbers->tx_seq++;
 	numbers->tx_nonce++;
 	memcpy(j->iv, s->tx_salt, DP_RECORD_SALT_BYTES);
-	put_be64(j->iv + DP_RECORD_SALT_BYTES, numbers->tx_nonce);
+	gw_put_be64(j->iv + DP_RECORD_SALT_BYTES, numbers->tx_nonce);
 	put_aad((uint8_t *)rte_pktmbuf_prepend(m, CRYPT_RECORD_AAD_BYTES), s->epoch, numbers->tx_seq, (uint8_t)type, n);
 	make_job(j, m, s, numbers->tx_seq, n);
 	j->keys = tx_keys(s);
@@ -233,9 +222,9 @@ static enum dp_drop finish_seal(struct crypt_job *j)
 	p = (uint8_t *)rte_pktmbuf_prepend(j->m, AAD_AT);
 	rte_pktmbuf_append(j->m, DP_RECORD_TAG_BYTES);
 	p[0] = type;
-	put_be16(p + 1, VERSION);
-	put_be64(p + 3, (uint64_t)j->records->epoch << 48 | j->index);
-	put_be16(p + 11, (uint16_t)(DP_RECORD_NONCE_BYTES + body + DP_RECORD_TAG_BYTES));
+	gw_put_be16(p + 1, VERSION);
+	gw_put_be64(p + 3, (uint64_t)j->records->epoch << 48 | j->index);
+	gw_put_be16(p + 11, (uint16_t)(DP_RECORD_NONCE_BYTES + body + DP_RECORD_TAG_BYTES));
 	memcpy(p + DP_RECORD_HEADER_BYTES, j->iv + DP_RECORD_SALT_BYTES, DP_RECORD_NONCE_BYTES);
 	return dp_drop_COUNT;
 }

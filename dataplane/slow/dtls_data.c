@@ -7,6 +7,8 @@
 #include <openssl/err.h>
 #include <openssl/kdf.h>
 
+#include "proto/base/be.h"
+
 #define EPOCH 1u	/* of the one handshake an association has: there is no renegotiation */
 #define KEY_BLOCK_MAX (2 * (DP_RECORD_KEY_MAX + DP_RECORD_SALT_BYTES))
 
@@ -16,15 +18,6 @@ void dp_dtls_set_data(struct dp_dtls *d, dp_dtls_data_fn data)
 }
 
 /* ---- numbers ------------------------------------------------------------------------------------------ */
-
-static uint64_t be64(const uint8_t *p)
-{
-	uint64_t v = 0;
-
-	for (unsigned i = 0; i < 8; i++)
-		v = v << 8 | p[i];
-	return v;
-}
 
 void dp_dtls_note_sent(struct dp_dtls *d, struct gw_sv datagram)
 {
@@ -36,7 +29,7 @@ void dp_dtls_note_sent(struct dp_dtls *d, struct gw_sv datagram)
 		if (v.epoch != EPOCH || v.bytes < DP_RECORD_NONCE_BYTES)
 			continue;
 		n->tx_seq = v.seq;
-		n->tx_nonce = be64(p + at + DP_RECORD_HEADER_BYTES);	/* OpenSSL's begin anywhere, then count */
+		n->tx_nonce = gw_be64(p + at + DP_RECORD_HEADER_BYTES);	/* OpenSSL's begin anywhere, then count */
 	}
 }
 
