@@ -432,8 +432,8 @@ static bool is_hello(const uint8_t *p, size_t body)
 {
 	return p[0] == DP_RECORD_HANDSHAKE && p[2] == 0xff && p[3] == 0 && p[4] == 0 && body &&
 		(p[DP_RECORD_HEADER_BYTES] == 1 || p[DP_RECORD_HEADER_BYTES] == 3) &&
-		!memmem(p, DP_RECORD_HEADER_BYTES + body, "\x15\xfe\xfd\0\0", 5) &&
-		!memmem(p, DP_RECORD_HEADER_BYTES + body, "\x15\xfe\xff\0\0", 5);
+		!memmem(p + DP_RECORD_HEADER_BYTES, body, "\x15\xfe\xfd\0\0", 5) &&
+		!memmem(p + DP_RECORD_HEADER_BYTES, body, "\x15\xfe\xff\0\0", 5);
 }
 
 /*
