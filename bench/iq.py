@@ -21,10 +21,11 @@ CASES = ("plain", "dtls")
 CONFIG = """
 eal: {{lcores: "0@{service},1@{worker}", memory_mb: 512, file_prefix: "w2gwbenchiq{pid}"}}
 max_contexts: 1000
+# a port rests for 3 s before it comes again: 25,000 pairs an address are 33,000 calls a second
 ports: [{{name: p0, device: "net_null0,no-rx=1"}}, {{name: p1, device: "net_null1,no-rx=1"}}]
 realms:
-  - {{name: access, port: p0, addresses: ["192.0.2.10/24"], media_ports: "20000-29999"}}
-  - {{name: core, port: p1, addresses: ["10.20.0.10/24"], media_ports: "30000-49999"}}
+  - {{name: access, port: p0, addresses: [{access}], media_ports: "10000-59999"}}
+  - {{name: core, port: p1, addresses: [{core}], media_ports: "10000-59999"}}
 iq: {{bind: "127.0.0.1:{port}", controllers: ["127.0.0.1:{controller}"]}}
 log: {{level: warn}}
 """
@@ -40,13 +41,15 @@ def free_ports(n):
     return ports
 
 
+def addresses(network):
+    return ", ".join(f'"{network}.{n}/24"' for n in range(10, 14))
 
 
 def measured(build, case):
     port, controller = free_ports(2)
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as f:
         f.write(CONFIG.format(service=programs.WORKER_CPU, worker=programs.OTHER_CPU, pid=os.getpid(), port=port,
-                              controller=controller))
+                              controller=controller, access=addresses("192.0.2"), core=addresses("10.20.0")))
         f.flush()
         load = subprocess.Popen([*programs.FIRST, "taskset", "-c", str(programs.OTHER_CPU),
                                  os.path.join(build, "bench/iq/w2gw-bench-iq"), str(port), str(controller), str(SECONDS), str(WINDOW),

@@ -145,6 +145,44 @@ static enum gw_err read_stream(const struct dp_context *cx, struct dp_plan *p, s
 
 /* ---- realm and address ------------------------------------------------------------------------------------- */
 
+static bool is_of_family(const struct dp_ctx *c, const struct dp_realm *r, unsigned a, uint8_t family)
+{
+	return c->c.laddrs[r->laddrs[a]].ip.family == family;
+}
+
+/* The address that the termination's other streams have; so one c= is enough for all. */
+static bool known_address(const struct dp_ctx *c, const struct dp_plan *p, uint8_t family, unsigned *a)
+{
+	const struct dp_stream *s = p->term ? p->term->streams : NULL;
+
+	for (*a = 0; s && *a < p->realm->n_addrs; ++*a)
+		if (p->realm->laddrs[*a] == s->laddr && is_of_family(c, p->realm, *a, family))
+			return true;
+	for (unsigned i = 0; i < p->cmd->n_streams && p->streams[i].has_addr; i++) {
+		*a = p->streams[i].addr_index;
+		if (is_of_family(c, p->realm, *a, family))
+			return true;
+	}
+	return false;
+}
+
+/* The one with the fewest ports in use; among equals any, for each has ports that rest. */
+static bool idlest_address(const struct dp_ctx *c, const struct dp_realm *r, uint8_t family, unsigned *a)
+{
+	unsigned start = r->n_addrs > 1 ? dp_ctx_random() % r->n_addrs : 0;
+	bool is_found = false;
+
+	for (unsigned k = 0; k < r->n_addrs; k++) {
+		unsigned i = (start + k) % r->n_addrs;
+
+		if (!is_of_family(c, r, i, family) || (is_found && dp_port_in_use(r->pools[i]) >= dp_port_in_use(r->pools[*a])))
+			continue;
+		*a = i;
+		is_found = true;
+	}
+	return is_found;
+}
+
 static enum gw_err read_family(struct dp_ctx *c, struct dp_plan *p, struct dp_stream_plan *sp)
 {
 	struct gw_sv family = sp->local.lines[0].media->conn.family;
@@ -153,12 +191,10 @@ static enum gw_err read_family(struct dp_ctx *c, struct dp_plan *p, struct dp_st
 	if (family.len == 0)
 		family = sp->local.sdp.conn.family;
 	want = gw_sv_eq(family, GW_SV("IP6")) ? 6 : 4;
-	for (unsigned a = 0; a < p->realm->n_addrs; a++)
-		if (c->c.laddrs[p->realm->laddrs[a]].ip.family == want) {
-			sp->addr_index = a;
-			return GW_OK;
-		}
-	return dp_plan_refuse(p, 449, "address family is not available in this realm");
+	if (!known_address(c, p, want, &sp->addr_index) && !idlest_address(c, p->realm, want, &sp->addr_index))
+		return dp_plan_refuse(p, 449, "address family is not available in this realm");
+	sp->has_addr = true;
+	return GW_OK;
 }
 
 /*

@@ -21,6 +21,7 @@ struct dp_stream_plan {
 	bool has_local, has_remote, clears_remote;
 	bool is_data;                    /* a data line (W2-DC-02) */
 	bool is_released;                /* port 0 in Local: its transport goes (S-7) */
+	bool has_addr;                   /* new: addr_index is chosen */
 	unsigned addr_index;             /* new: in the realm */
 	struct dp_fingerprint fps[DP_FINGERPRINTS_MAX];
 	unsigned n_fps;

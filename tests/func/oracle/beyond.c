@@ -159,6 +159,8 @@ static bool is_sdp_line(struct gw_sv line)
 
 	if (line.len < 3 || line.p[1] != '=' || gw_sv_chr(line, '\r', 0) < line.len)
 		return line.len == 0;
+	if (line.p[0] < 'a' || line.p[0] > 'z')
+		return false;
 	if (line.p[0] == 'v')
 		return gw_sv_eq(line, GW_SV("v=0"));
 	if (line.p[0] != 'c' && line.p[0] != 'm')
@@ -291,8 +293,6 @@ static uint32_t take_out(struct h248_item **list, const struct h248_item *parent
 				continue;
 			}
 			classes[k].amend(it);
-			p = &it->next;
-			continue;
 		}
 		found |= take_out(&it->child, it, version);
 		if (had && !it->child && !stays(it))

@@ -178,7 +178,7 @@ static const struct dp_srtp_ops srtp = { .name = "none", .session_free = session
 struct rig {
 	struct gw_timers timers;
 	struct gw_log log;
-	struct dp_laddr laddrs[2];
+	struct dp_laddr laddrs[3];	/* of each realm; another for the core realm, where a test says so */
 	struct dp_realm realms[2];
 	struct dp_dtls_ctx *dtls;
 	struct dp_ice_msg *ice;
@@ -465,6 +465,39 @@ static void a_missing_port_changes_nothing(void **state)
 	}
 }
 
+/* Both addresses of the core realm are used, and the streams of one termination have the same. */
+static void streams_go_where_most_ports_are_free(void **state)
+{
+	struct rig *r = *state;
+	struct dp_realm *core = &r->realms[1];
+	struct dp_term *t;
+	uint16_t port;
+
+	assert_int_equal(gw_addr_parse_ip(GW_SV("10.20.0.11"), &r->laddrs[2].ip), GW_OK);
+	assert_int_equal(dp_port_pool_new(&core->pools[1], 20000, 20999, no_random), GW_OK);
+	core->laddrs[1] = 2;
+	core->n_addrs = 2;
+	for (unsigned busy = 0; busy < 2; busy++) {
+		for (unsigned i = 0; i < 3; i++)
+			assert_int_equal(dp_port_take(core->pools[busy], r->now, NULL, NULL, &port), GW_OK);
+		add(r, add_core, &t);
+		assert_int_equal(t->streams->laddr, core->laddrs[!busy]);
+		for (unsigned i = 0; i < 9; i++)
+			assert_int_equal(dp_port_take(core->pools[!busy], r->now, NULL, NULL, &port), GW_OK);
+		assert_int_equal(execute(r, modify_core, t, &(struct dp_applied){ 0 }), GW_OK);
+		assert_int_equal(t->n_streams, 2);
+		assert_int_equal(t->streams->next->laddr, core->laddrs[!busy]);
+		dp_ctx_subtract(r->ctx, t, r->now);
+		let_go(r);
+		for (unsigned p = 0; p < 2; p++)
+			for (port = 20000; port < 21000; port += 2)
+				dp_port_give_back(core->pools[p], port, 0);
+		assert_int_equal(dp_ctx_create(r->ctx, r->now, false, &r->cx), GW_OK);	/* it went with its last termination */
+	}
+	dp_port_pool_free(core->pools[1]);
+	core->n_addrs = 1;
+}
+
 static void full_tables_change_nothing(void **state)
 {
 	struct rig *r = *state;
@@ -527,6 +560,7 @@ int main(void)
 		ROW(a_failed_allocation_changes_nothing),
 		ROW(a_missing_flow_changes_nothing),
 		ROW(a_missing_port_changes_nothing),
+		ROW(streams_go_where_most_ports_are_free),
 		ROW(full_tables_change_nothing),
 		ROW(what_is_wrong_late_in_a_command_changes_nothing),
 		ROW(without_a_route_a_command_is_carried_out),
