@@ -16,7 +16,7 @@ import tempfile
 from lib import programs, stats
 from lib.machine import identity, steal_percent, ticks
 
-SECONDS, WINDOW = 2, 16
+SECONDS, WINDOW, CODEC_ROUNDS = 2, 16, 3000
 CASES = ("plain", "dtls")
 CONFIG = """
 eal: {{lcores: "0@{service},1@{worker}", memory_mb: 512, file_prefix: "w2gwbenchiq{pid}"}}
@@ -45,7 +45,7 @@ def addresses(network):
     return ", ".join(f'"{network}.{n}/24"' for n in range(10, 14))
 
 
-def measured(build, case):
+def measured(build, case, kept):
     port, controller = free_ports(2)
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as f:
         f.write(CONFIG.format(service=programs.WORKER_CPU, worker=programs.OTHER_CPU, pid=os.getpid(), port=port,
@@ -53,7 +53,7 @@ def measured(build, case):
         f.flush()
         load = subprocess.Popen([*programs.FIRST, "taskset", "-c", str(programs.OTHER_CPU),
                                  os.path.join(build, "bench/iq/w2gw-bench-iq"), str(port), str(controller), str(SECONDS), str(WINDOW),
-                                 case], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                                 case, kept], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         with subprocess.Popen([*programs.FIRST, os.path.join(build, "dataplane/eimsagw"), "-c", f.name],
                               stderr=subprocess.PIPE, text=True) as gateway:
             try:
@@ -67,19 +67,42 @@ def measured(build, case):
     return json.loads(out)
 
 
+def said(name, *argv):
+    done = subprocess.run([*programs.FIRST, "taskset", "-c", str(programs.WORKER_CPU), *map(str, argv)], capture_output=True, text=True,
+                          check=False, timeout=120)
+    if done.returncode:
+        raise programs.BenchError(f"{name}: {done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout
+
+
+def codecs(root, build, kept):
+    """Microseconds a message of a call, ours and megaco's."""
+    row = json.loads(said("codec", os.path.join(build, "bench/iq/w2gw-bench-iq-codec"), kept, CODEC_ROUNDS))
+    erlang = float(said("erlang-megaco", "escript", os.path.join(root, "tests/func/oracle/oracle.escript"), "time", kept, CODEC_ROUNDS // 10))
+    return {**row, "erlang_us": erlang, "parse_over_erlang": erlang / row["parse_us"], "decode_over_erlang": erlang / row["decode_us"]}
+
+
 def run(root, build, out_dir, options, say):
     began, values = ticks(), {}
+    kept = os.path.join(out_dir, "iq-call.messages")
     for i in range(options.rounds or 5):
         for case in CASES:
-            row = measured(build, case)
+            row = measured(build, case, kept)
             say(f"round {i + 1}, {case}: {row['cycles_per_s']:.0f} calls/s, p99 {row['p99_us']:.0f} us")
             for key, value in row.items():
                 values.setdefault(f"{case}.{key}", []).append(value)
+        row = codecs(root, build, kept)
+        say(f"round {i + 1}, codec: parse {row['parse_us']:.1f} us, megaco {row['erlang_us']:.0f} us")
+        for key, value in row.items():
+            values.setdefault(f"codec.{key}", []).append(value)
     series = {k: stats.summary(v) for k, v in values.items()}
     med = {k: v["median"] for k, v in series.items()}
     text = [f"  {case:8} {med[f'{case}.cycles_per_s']:8.0f} calls/s  {med[f'{case}.transactions_per_s']:8.0f} transactions/s"
             f"  p50 {med[f'{case}.p50_us']:6.0f} us  p99 {med[f'{case}.p99_us']:6.0f} us" for case in CASES]
+    text.append(f"  codec, a message of a call: parse {med['codec.parse_us']:.1f} us, print {med['codec.print_us']:.1f}, decode "
+                f"{med['codec.decode_us']:.1f}, encode {med['codec.encode_us']:.1f}; erlang-megaco decodes in {med['codec.erlang_us']:.0f}")
     return {"name": "iq", "machine": identity(build), "steal_percent": steal_percent(began, ticks()), "series": series,
-            "results": {"iq.cycles_per_s": med["plain.cycles_per_s"], "iq.p50_us": med["plain.p50_us"],
+            "results": {"iq.parse_over_erlang": med["codec.parse_over_erlang"], "iq.decode_over_erlang": med["codec.decode_over_erlang"],
+                        "iq.parse_us": med["codec.parse_us"], "iq.print_us": med["codec.print_us"], "iq.cycles_per_s": med["plain.cycles_per_s"], "iq.p50_us": med["plain.p50_us"],
                         "iq.p99_us": med["plain.p99_us"], "iq.dtls_cycles_per_s": med["dtls.cycles_per_s"]},
             "text": "\n".join([f"One service core, {WINDOW} transactions on the way:", *text])}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * w2gw-bench-iq PORT CONTROLLER-PORT SECONDS WINDOW plain|dtls: a controller that sets up and takes down calls on a
- * gateway, WINDOW at a time, each Add, Modify, Subtract; prints one JSON object. Lost datagrams are not repeated: on
+ * w2gw-bench-iq PORT CONTROLLER-PORT SECONDS WINDOW plain|dtls FILE: a controller that sets up and takes down calls on a
+ * gateway, WINDOW at a time, each Add, Modify, Subtract; prints one JSON object. The messages of the first call are written to
+ * FILE, four octets of length before each. Lost datagrams are not repeated: on
  * loopback there are none, and a cycle that stops is an error.
  */
 #include <errno.h>
@@ -33,6 +34,7 @@ static float *samples;
 static unsigned n_samples;
 static const char *media;
 static int fd;
+static FILE *kept;
 
 #define ACCESS "v=0\nc=IN IP4 $\nm=audio $ UDP/TLS/RTP/SAVPF 111\na=rtpmap:111 opus/48000/2\na=rtcp-mux\n" \
 	"a=ice-ufrag:$\na=ice-pwd:$\na=candidate:$\n"
@@ -53,6 +55,18 @@ static void fail(const char *what, const char *text)
 {
 	fprintf(stderr, "w2gw-bench-iq: %s: %.300s\n", what, text);
 	exit(1);
+}
+
+/* Slot 0 says the first message, and the first call is over with its last answer. */
+static void keep(unsigned k, const char *text, size_t n)
+{
+	static unsigned messages;
+	const unsigned char len[4] = { 0, 0, (unsigned char)(n >> 8), (unsigned char)n };
+
+	if (k || messages++ >= 2 * STEPS)
+		return;
+	if (fwrite(len, 1, 4, kept) != 4 || fwrite(text, 1, n, kept) != n || fflush(kept))
+		fail("file", strerror(errno));
 }
 
 static void put(const char *text, int n)
@@ -90,6 +104,7 @@ static void ask(unsigned k)
 		break;
 	}
 	put(b, n);
+	keep(k, b, (size_t)n);
 }
 
 static unsigned number(const char *text, const char *behind)
@@ -118,6 +133,7 @@ static unsigned answered(char *text)
 		fail("refused", text);
 	id = number(reply, "P=");
 	k = id & 255;
+	keep(k, text, strlen(text));
 	s = &slots[k];
 	if (n_samples < SAMPLES_MAX)
 		samples[n_samples++] = (float)((now_s() - s->sent) * 1e6);
@@ -153,11 +169,13 @@ int main(int argc, char **argv)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) }, from = to;
 	static char b[65536];
-	double began, passed, seconds = argc == 6 ? atof(argv[3]) : 0;
-	unsigned window = argc == 6 ? (unsigned)atoi(argv[4]) : 0, cycles = 0, registered = 0;
+	double began, passed, seconds = argc == 7 ? atof(argv[3]) : 0;
+	unsigned window = argc == 7 ? (unsigned)atoi(argv[4]) : 0, cycles = 0, registered = 0;
 
-	if (seconds <= 0 || window == 0 || window > WINDOW_MAX) {
-		fputs("usage: w2gw-bench-iq PORT CONTROLLER-PORT SECONDS WINDOW plain|dtls\n", stderr);
+	if (argc == 7)
+		kept = fopen(argv[6], "wb");
+	if (!kept || seconds <= 0 || window == 0 || window > WINDOW_MAX) {
+		fputs("usage: w2gw-bench-iq PORT CONTROLLER-PORT SECONDS WINDOW plain|dtls FILE\n", stderr);
 		return 2;
 	}
 	media = strcmp(argv[5], "dtls") == 0 ? dtls : plain;

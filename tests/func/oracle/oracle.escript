@@ -1,19 +1,23 @@
 #!/usr/bin/env escript
 -mode(compile).
 %% SPDX-License-Identifier: Apache-2.0
-%% Reads messages (four octets of length before each), writes for each: 0 and nothing if Erlang/OTP megaco refuses it;
+%% check IN OUT: reads messages (four octets of length before each), writes for each: 0 and nothing if Erlang/OTP megaco refuses it;
 %% else 1 and what it encodes again, compact and pretty, each with its length before it, and each read once more.
-%% With a third argument: how many microseconds a message its decoder takes, over that many rounds of the file.
-main([In, Out]) ->
+%% time IN ROUNDS: how many microseconds a message its decoder takes; with the scanner in C, where it is installed.
+main(["check", In, Out]) ->
     {ok, Bin} = file:read_file(In),
     {ok, F} = file:open(Out, [write, raw, delayed_write]),
     lists:foreach(fun(M) -> file:write(F, check(M)) end, split(Bin)),
     ok = file:close(F);
-main([In, _, Rounds]) ->
+main(["time", In, Rounds]) ->
     {ok, Bin} = file:read_file(In),
     Ms = split(Bin),
     N = list_to_integer(Rounds),
-    Run = fun() -> [[{ok, _} = megaco_compact_text_encoder:decode_message([], dynamic, M) || M <- Ms] || _ <- lists:seq(1, N)] end,
+    Conf = case catch megaco_flex_scanner:start() of
+        {ok, Port} -> [{flex, Port}];
+        _ -> []
+    end,
+    Run = fun() -> [[{ok, _} = megaco_compact_text_encoder:decode_message(Conf, dynamic, M) || M <- Ms] || _ <- lists:seq(1, N)] end,
     Run(),
     {Us, _} = timer:tc(Run),
     io:format("~.3f~n", [Us / (N * length(Ms))]).

@@ -26,7 +26,7 @@ if not shutil.which("escript") or not glob.glob("/usr/lib/erlang/lib/megaco-*"):
 
 def asked(d, name):
     """megaco's answers to the messages of file name. @return their file"""
-    subprocess.run(["escript", os.path.join(HERE, "oracle.escript"), f"{d}/{name}", f"{d}/{name}.back"], check=True)
+    subprocess.run(["escript", os.path.join(HERE, "oracle.escript"), "check", f"{d}/{name}", f"{d}/{name}.back"], check=True)
     return f"{d}/{name}.back"
 
 

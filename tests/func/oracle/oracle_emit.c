@@ -5,11 +5,9 @@
  *   mutated N OUT         N messages with some parts or octets changed
  *   judge IN BACK AGAIN   what megaco made of IN: do both read it, and does it mean the same to both? What differs is written
  *                         to AGAIN without what megaco is known not to read; without AGAIN no difference is explained
- *   time IN ROUNDS        microseconds a message to read, and to print
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "tests/func/oracle/beyond.h"
 #include "tests/unit/h248/generate.h"
@@ -283,44 +281,6 @@ static int judge(struct gw_sv in, struct gw_sv back, FILE *again)
 	return again ? fclose(again) : 0;
 }
 
-static double seconds(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static int measure(struct gw_sv in, unsigned rounds)
-{
-	static char text[H248_MAX_BYTES];
-	double read = 0, print = 0;
-	unsigned long n = 0;
-
-	for (unsigned i = 0; i < rounds; i++) {
-		struct gw_sv all = in, m;
-
-		while (take(&all, &m)) {
-			struct gw_arena a = GW_ARENA_INIT(8u << 20);
-			struct gw_buf b = gw_buf(text, sizeof(text));
-			struct h248_message t;
-			double t0 = seconds(), t1;
-
-			if (h248_parse(&t, &a, m, NULL))
-				return 1;
-			t1 = seconds();
-			if (h248_print(&t, false, &b))
-				return 1;
-			print += seconds() - t1;
-			read += t1 - t0;
-			gw_arena_reset(&a);
-			n++;
-		}
-	}
-	printf("%.3f %.3f\n", read * 1e6 / (double)n, print * 1e6 / (double)n);
-	return 0;
-}
-
 int main(int argc, char **argv)
 {
 	struct gw_sv what = argc > 3 ? gw_sv_cstr(argv[1]) : GW_SV_NONE;
@@ -329,8 +289,6 @@ int main(int argc, char **argv)
 		return emit(strtoul(argv[2], NULL, 10), fopen(argv[3], "wb"), what.p[1] == 'u');
 	if (gw_sv_eq(what, GW_SV("judge")))
 		return judge(load(argv[2]), load(argv[3]), argc > 4 ? fopen(argv[4], "wb") : NULL);
-	if (gw_sv_eq(what, GW_SV("time")))
-		return measure(load(argv[2]), (unsigned)strtoul(argv[3], NULL, 10));
-	fprintf(stderr, "usage: oracle_emit made|mutated N OUT | judge IN BACK [AGAIN] | time IN ROUNDS\n");
+	fprintf(stderr, "usage: oracle_emit made|mutated N OUT | judge IN BACK [AGAIN]\n");
 	return 2;
 }
