@@ -214,13 +214,13 @@ enum dp_ice_event dp_ice_nominate(struct dp_ice *ice, int i, uint64_t now_ms)
 
 /* @return may this check nominate? A full agent lets it when its own has succeeded (RFC 8445 7.3.1.5). */
 static bool check_of_peer(struct dp_ice *ice, const struct dp_ice_check *c, const struct gw_addr *src, bool is_current,
-	uint64_t now_ms, enum dp_ice_event *ev)
+	enum dp_ice_event *ev)
 {
 	enum ice_event happened;
 
 	if (!is_current || !ice->full || !ice->full->has_checks)
 		return c->use_candidate;
-	happened = ice_checks_request(&ice->full->checks, src, c->priority, c->use_candidate, now_ms);
+	happened = ice_checks_request(&ice->full->checks, src, c->priority, c->use_candidate);
 	if (happened == ICE_EV_NEW_PRFLX)
 		*ev = DP_ICE_EV_PRFLX;
 	return happened == ICE_EV_NOMINATED;
@@ -243,7 +243,7 @@ static enum gw_err accept_check(struct dp_ice *ice, const struct dp_ice_check *c
 	p->generation = is_current ? ice->generation : (uint8_t)(ice->generation - 1);
 	if (c->priority > p->priority)
 		p->priority = c->priority;
-	if (check_of_peer(ice, c, src, is_current, now_ms, ev)) {
+	if (check_of_peer(ice, c, src, is_current, ev)) {
 		enum dp_ice_event done = dp_ice_nominate(ice, i, now_ms);
 
 		if (done != DP_ICE_EV_NONE)
@@ -256,13 +256,15 @@ static enum gw_err accept_check(struct dp_ice *ice, const struct dp_ice_check *c
 	return GW_OK;
 }
 
-/* Who is lite, or has no list yet, is controlled whatever the peer says (RFC 8445 6.1.1, 7.3.1.1). */
+/* Who is lite is controlled whatever the peer says (RFC 8445 6.1.1), before a list is there whoever offered controls (7.3.1.1). */
 static bool yield_role(void *user, bool is_peer_controlling, uint64_t tie)
 {
 	struct dp_ice *ice = user;
 
-	if (!ice->full || !ice->full->has_checks)
+	if (!ice->full || ice->is_lite)
 		return is_peer_controlling;
+	if (!ice->full->has_checks)	/* no tie-breaker either: the peer gives way */
+		return is_peer_controlling != ice->controls;
 	return is_peer_controlling != ice->full->checks.is_controlling || ice_checks_conflict(&ice->full->checks, tie);
 }
 

@@ -69,18 +69,25 @@ void ice_checks_add(struct ice_checks *l, const struct ice_candidate *c)
 			.state = state };
 }
 
+static void enqueue(struct ice_checks *l, struct ice_pair *p)
+{
+	if (!p->queued)
+		p->queued = ++l->last_queued;
+}
+
 static void trigger(struct ice_checks *l, struct ice_pair *p)
 {
 	p->state = ICE_WAITING;
-	if (!p->queued)
-		p->queued = ++l->last_queued;
+	enqueue(l, p);
 }
 
 void ice_checks_again(struct ice_checks *l, uint64_t now_ms)
 {
 	for (unsigned i = 0; i < l->n; i++)
-		if (l->pairs[i].state == ICE_PAIR_FAILED)
+		if (l->pairs[i].state == ICE_PAIR_FAILED) {
 			l->pairs[i].state = ICE_WAITING;
+			l->pairs[i].n_conflicts = 0;
+		}
 	if (l->outcome == ICE_FAILED)
 		l->outcome = ICE_RUNNING;
 	l->give_up_ms = now_ms + ICE_PAC_MS;
@@ -171,7 +178,9 @@ struct ice_pair *ice_checks_next(struct ice_checks *l, uint64_t now_ms)
 	nominate(l, now_ms);
 	if (now_ms < l->next_ms || !(p = ordinary(l)))
 		return NULL;
-	p->n_sent = 0;
+	l->next_ms = now_ms + ICE_TA_MS;
+	p->queued = 0;
+	p->n_sent = p->state == ICE_IN_PROGRESS;	/* as it was: its answer holds by either */
 	return p;
 }
 
@@ -180,9 +189,7 @@ void ice_checks_sent(struct ice_checks *l, struct ice_pair *p, const uint8_t id[
 	if (p->n_sent == 0) {
 		memcpy(p->id, id, ICE_ID_BYTES);
 		p->state = ICE_IN_PROGRESS;
-		p->queued = 0;
 		p->was_controlling = l->is_controlling;
-		l->next_ms = now_ms + ICE_TA_MS;
 	}
 	p->n_sent++;
 	p->due_ms = now_ms + (p->n_sent < ICE_SENDS ? rto_ms(l) << (p->n_sent - 1) : rto_ms(l) * ICE_LAST_RTOS);
@@ -197,6 +204,8 @@ uint64_t ice_checks_deadline(const struct ice_checks *l)
 		const struct ice_pair *p = &l->pairs[i];
 		uint64_t at = p->state == ICE_IN_PROGRESS ? p->due_ms : is_pending(p) ? l->next_ms : UINT64_MAX;
 
+		if (p->queued && l->next_ms < at)
+			at = l->next_ms;
 		if (at < due)
 			due = at;
 		is_nominating |= p->is_nominating;
@@ -232,7 +241,7 @@ static enum ice_event nominated(struct ice_checks *l)
 }
 
 enum ice_event ice_checks_request(struct ice_checks *l, const struct gw_addr *src, uint32_t priority,
-	bool use_candidate, uint64_t now_ms)
+	bool use_candidate)
 {
 	struct ice_pair *p = find_remote(l, src);
 	enum ice_event ev = ICE_EV_NONE;
@@ -249,12 +258,10 @@ enum ice_event ice_checks_request(struct ice_checks *l, const struct gw_addr *sr
 		return use_candidate && !l->is_controlling ? nominated(l) : ICE_EV_NONE;
 	if (l->outcome == ICE_DONE && !p->is_wanted)
 		return ev;
-	if (p->state == ICE_IN_PROGRESS) {	/* 7.3.1.4: at once again; its answer holds by either */
-		p->n_sent = 1;
-		p->due_ms = now_ms;
-	} else {
+	if (p->state == ICE_IN_PROGRESS)	/* 7.3.1.4: soon again, but at Ta's pace */
+		enqueue(l, p);
+	else
 		trigger(l, p);
-	}
 	return ev;
 }
 
@@ -291,7 +298,8 @@ static enum ice_event succeeded(struct ice_checks *l, struct ice_pair *p, uint64
 enum ice_event ice_checks_response(struct ice_checks *l, struct ice_pair *p, const struct gw_addr *src, unsigned code,
 	uint64_t now_ms)
 {
-	if (code == 487) {
+	if (code == 487 && l->outcome == ICE_RUNNING && p->n_conflicts < ICE_CONFLICTS_MAX) {
+		p->n_conflicts++;
 		if (p->was_controlling == l->is_controlling) {
 			change_role(l);
 			memcpy(&l->tie, p->id, sizeof(l->tie));	/* a new one, and as random */

@@ -14,6 +14,7 @@
 #define ICE_RTO_MS 500          /* 14.3: at least */
 #define ICE_SENDS 7             /* Rc, RFC 8489 6.2.1 */
 #define ICE_LAST_RTOS 16        /* Rm: how long after the last */
+#define ICE_CONFLICTS_MAX 3     /* 487 to checks of one pair: both ends know their roles after one */
 #define ICE_PAC_MS 39500        /* RFC 8863: nobody is given up before */
 #define ICE_NOMINATE_MS 300     /* controlling: so long a better pair is waited for, once one is valid */
 
@@ -24,6 +25,7 @@ struct ice_pair {
 	uint32_t remote_priority, foundation;
 	uint8_t state;                  /* enum ice_pair_state */
 	uint8_t n_sent;
+	uint8_t n_conflicts;            /* how often the answer was 487 */
 	bool is_valid;                  /* a check of ours was answered */
 	bool is_wanted;                 /* we are controlled: the peer has nominated it */
 	bool is_nominating;             /* we are controlling: its check has USE-CANDIDATE */
@@ -72,7 +74,7 @@ enum ice_event ice_checks_give_up(struct ice_checks *l, uint64_t now_ms);
 
 /** An authenticated check of the peer from this address (7.3.1.3 to 7.3.1.5). */
 enum ice_event ice_checks_request(struct ice_checks *l, const struct gw_addr *src, uint32_t priority,
-	bool use_candidate, uint64_t now_ms);
+	bool use_candidate);
 /** The pair a check with this id is on its way for, or NULL. */
 struct ice_pair *ice_checks_find_id(struct ice_checks *l, const uint8_t id[ICE_ID_BYTES]);
 /**

@@ -494,11 +494,100 @@ static void the_table_keeps_the_best(void **state)
 	for (unsigned i = 0; i < l.n; i++)
 		assert_true(l.pairs[i].remote_priority > 2 * ICE_PAIRS_MAX);
 	a.port = 9999;
-	assert_int_equal(ice_checks_request(&l, &a, 1, false, 0), ICE_EV_NONE);
+	assert_int_equal(ice_checks_request(&l, &a, 1, false), ICE_EV_NONE);
 	l.pairs[3].state = ICE_PAIR_FAILED;
-	assert_int_equal(ice_checks_request(&l, &a, 1, false, 0), ICE_EV_NEW_PRFLX);
+	assert_int_equal(ice_checks_request(&l, &a, 1, false), ICE_EV_NEW_PRFLX);
 	assert_true(gw_addr_eq(&l.pairs[3].remote, &a));
 	assert_ptr_equal(ice_checks_next(&l, 0), &l.pairs[3]);	/* triggered goes first */
+}
+
+/* Whose description is not here yet: an offerer controls, before it can check. */
+static void an_offerer_without_a_list_has_its_role(void **state)
+{
+	struct net *n = *state;
+
+	assert_int_equal(dp_ice_reserve_full(&n->a.ice), GW_OK);
+	assert_int_equal(dp_ice_reserve_full(&n->b.ice), GW_OK);
+	n->b.ice.controls = false;
+	check(n, &n->b, at_a, 8);
+	run(n, 40);
+	assert_true(dp_ice_is_valid(&n->a.ice, &n->b.addr));
+	assert_int_equal(n->a.ice.n_role_conflicts, 0);
+	assert_false(n->b.ice.full->checks.is_controlling);
+	check(n, &n->a, at_b, 7);
+	run(n, 600);
+	assert_selected(&n->a, &n->b.addr);
+	assert_selected(&n->b, &n->a.addr);
+}
+
+static void an_offerer_without_a_list_yields_its_role_to_nobody(void **state)
+{
+	struct net *n = *state;
+
+	assert_int_equal(dp_ice_reserve_full(&n->a.ice), GW_OK);
+	n->b.ice.controls = true;
+	check(n, &n->b, at_a, 8);
+	run(n, 600);
+	assert_int_equal(n->a.ice.n_role_conflicts, 1);
+	assert_false(n->b.ice.full->checks.is_controlling);
+}
+
+/* How many checks of a list leave until `until`, all answered 487. */
+static unsigned checks_conflicting(struct ice_checks *l, uint64_t now, uint64_t until)
+{
+	uint8_t id[ICE_ID_BYTES] = { 0 };
+	unsigned n = 0;
+
+	for (; now < until; now++) {
+		struct ice_pair *p = ice_checks_next(l, now);
+
+		(void)ice_checks_give_up(l, now);
+		if (!p)
+			continue;
+		id[0] = (uint8_t)++n;
+		ice_checks_sent(l, p, id, now);
+		assert_int_equal(ice_checks_response(l, p, &p->remote, 487, now), ICE_EV_NONE);
+	}
+	return n;
+}
+
+static void a_peer_that_claims_every_role_is_not_asked_for_ever(void **state)
+{
+	struct ice_candidate c = { addr("203.0.113.1:1"), 5, 1 };
+	struct ice_checks l;
+
+	(void)state;
+	ice_checks_init(&l, true, 1, 0);
+	ice_checks_add(&l, &c);
+	assert_int_equal(checks_conflicting(&l, 0, 60000), 1 + ICE_CONFLICTS_MAX);
+	assert_int_equal(l.outcome, ICE_FAILED);
+	/* its own check asks for one more, as it should (RFC 8863), and for no more than one */
+	assert_int_equal(ice_checks_request(&l, &c.addr, 5, false), ICE_EV_NONE);
+	assert_int_equal(checks_conflicting(&l, 60000, 90000), 1);
+}
+
+static void checks_of_the_peer_do_not_hurry_ours_beyond_ta(void **state)
+{
+	struct ice_candidate c = { addr("203.0.113.1:1"), 5, 1 };
+	uint8_t id[ICE_ID_BYTES] = { 1 };
+	struct ice_checks l;
+	unsigned n = 0;
+
+	(void)state;
+	ice_checks_init(&l, true, 1, 0);
+	ice_checks_add(&l, &c);
+	for (uint64_t now = 0; now < 1000; now++) {
+		struct ice_pair *p = ice_checks_next(&l, now);
+
+		if (p) {
+			ice_checks_sent(&l, p, id, now);
+			n++;
+		}
+		(void)ice_checks_request(&l, &c.addr, 5, false);
+		assert_true(ice_checks_deadline(&l) <= now + ICE_TA_MS);
+	}
+	assert_int_equal(n, 1000 / ICE_TA_MS);
+	assert_non_null(ice_checks_find_id(&l, id));	/* an answer to any of them holds */
 }
 
 int main(void)
@@ -519,6 +608,10 @@ int main(void)
 		ROW(checks_of_the_peer_do_not_renew_asked_consent),
 		ROW(a_nomination_without_an_answer_leaves_nothing_due),
 		ROW(consent_cannot_be_asked_before_the_peers_password_is_known),
+		ROW(an_offerer_without_a_list_has_its_role),
+		ROW(an_offerer_without_a_list_yields_its_role_to_nobody),
+		cmocka_unit_test(a_peer_that_claims_every_role_is_not_asked_for_ever),
+		cmocka_unit_test(checks_of_the_peer_do_not_hurry_ours_beyond_ta),
 		cmocka_unit_test(candidates_are_read),
 		cmocka_unit_test(the_table_keeps_the_best),
 	};
