@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One DTLS association: OpenSSL between a one-datagram read BIO and a one-datagram write BIO. */
+/* One DTLS association: handshake, certificate and keys, by OpenSSL between the BIOs of dtls_bio.c. */
 #include "dataplane/slow/dtls_int.h"
 
 #include <stdlib.h>
@@ -15,69 +15,7 @@
 #define RESTART_LATEST_MS 1000u
 #define HANDSHAKE_BYTES_MAX (256u * 1024)	/* threat D2: taken in before Finished */
 
-/* ---- BIOs: OpenSSL reads at most one datagram, and each write of it is one ------------------ */
-
-static int bio_write(BIO *bio, const char *p, int len)
-{
-	struct dp_dtls *d = BIO_get_data(bio);
-
-	if (len <= 0)
-		return len;
-	dp_dtls_note_sent(d, gw_sv(p, (size_t)len));
-	d->tls->send(d->tls->user, gw_sv(p, (size_t)len));
-	return len;
-}
-
-static int bio_read(BIO *bio, char *p, int cap)
-{
-	struct dp_dtls *d = BIO_get_data(bio);
-	size_t n = d->tls->in.len;
-
-	BIO_clear_retry_flags(bio);
-	if (n == 0 || cap <= 0) {
-		BIO_set_retry_read(bio);
-		return -1;
-	}
-	if (n > (size_t)cap)
-		n = (size_t)cap;	/* the rest of an oversized datagram is lost, as on a socket */
-	memcpy(p, d->tls->in.p, n);
-	d->tls->in = GW_SV_NONE;
-	return (int)n;
-}
-
-static long bio_ctrl(BIO *bio, int cmd, long num, void *ptr)
-{
-	struct dp_dtls *d = BIO_get_data(bio);
-
-	(void)num;
-	(void)ptr;
-	switch (cmd) {
-	case BIO_CTRL_FLUSH:
-		return 1;
-	case BIO_CTRL_DGRAM_QUERY_MTU:
-	case BIO_CTRL_DGRAM_GET_FALLBACK_MTU:
-		return (long)d->tls->mtu;
-	case BIO_CTRL_WPENDING:
-	case BIO_CTRL_PENDING:
-	default:
-		return 0;
-	}
-}
-
-static BIO_METHOD *bio_method(void)
-{
-	static BIO_METHOD *m;	/* one service thread makes sessions; lives as long as the process */
-
-	if (m)
-		return m;
-	m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "w2gw datagram");
-	if (m && (BIO_meth_set_write(m, bio_write) != 1 || BIO_meth_set_read(m, bio_read) != 1 ||
-			 BIO_meth_set_ctrl(m, bio_ctrl) != 1)) {
-		BIO_meth_free(m);
-		m = NULL;
-	}
-	return m;
-}
+/* ---- OpenSSL's session ------------------------------------------------------------------------ */
 
 static unsigned retransmit_after_us(SSL *ssl, unsigned timer_us)
 {
@@ -89,9 +27,8 @@ static unsigned retransmit_after_us(SSL *ssl, unsigned timer_us)
 
 static SSL *ssl_new(struct dp_dtls *d)
 {
-	BIO_METHOD *m = bio_method();
 	SSL *ssl = SSL_new(d->ssl_ctx);
-	BIO *bio = m ? BIO_new(m) : NULL;
+	BIO *bio = dp_dtls_bio_new(d);
 
 	if (!ssl || !bio) {
 		SSL_free(ssl);
@@ -99,8 +36,6 @@ static SSL *ssl_new(struct dp_dtls *d)
 		ERR_clear_error();
 		return NULL;
 	}
-	BIO_set_data(bio, d);
-	BIO_set_init(bio, 1);
 	SSL_set_bio(ssl, bio, bio);
 	SSL_set_mtu(ssl, d->tls->mtu);
 	DTLS_set_timer_cb(ssl, retransmit_after_us);
@@ -409,57 +344,11 @@ static enum gw_err drain(struct dp_dtls *d)
 	return is_wanted ? GW_OK : GW_EBADMSG;
 }
 
-/*
- * An alert in clear among the records of a datagram: anybody can have written it, and OpenSSL would end the handshake
- * for it (threat D1). A peer that really cannot go on is noticed by the time-out.
- */
-static bool has_clear_alert(struct gw_sv d)
-{
-	const uint8_t *p = (const uint8_t *)d.p;
-
-	for (size_t at = 0; at + DP_RECORD_HEADER_BYTES <= d.len;) {
-		bool is_clear = p[at + 3] == 0 && p[at + 4] == 0;	/* epoch */
-
-		if (is_clear && p[at] == DP_RECORD_ALERT)
-			return true;
-		at += DP_RECORD_HEADER_BYTES + ((size_t)p[at + 11] << 8 | p[at + 12]);
-	}
-	return false;
-}
-
-/* A first hello, or the answer to it, may have the version of DTLS 1.0 on its record. */
-static bool is_hello(const uint8_t *p, size_t body)
-{
-	return p[0] == DP_RECORD_HANDSHAKE && p[2] == 0xff && p[3] == 0 && p[4] == 0 && body &&
-		(p[DP_RECORD_HEADER_BYTES] == 1 || p[DP_RECORD_HEADER_BYTES] == 3) &&
-		!memmem(p + DP_RECORD_HEADER_BYTES, body, "\x15\xfe\xfd\0\0", 5) &&
-		!memmem(p + DP_RECORD_HEADER_BYTES, body, "\x15\xfe\xff\0\0", 5);
-}
-
-/*
- * Whole records of DTLS 1.2 up to the end. Of a record of another version, or too long a one, OpenSSL steps over the
- * header alone, and takes what is inside for the next record: the looks above would not see that one.
- */
-static bool is_whole(struct gw_sv d, bool with_hellos)
-{
-	const uint8_t *p = (const uint8_t *)d.p;
-	size_t at = 0, body;
-
-	while (at + DP_RECORD_HEADER_BYTES <= d.len) {
-		body = (size_t)p[at + 11] << 8 | p[at + 12];
-		if (p[at + 1] != 0xfe || body > d.len - at - DP_RECORD_HEADER_BYTES ||
-			(p[at + 2] != 0xfd && !(with_hellos && is_hello(p + at, body))))
-			return false;
-		at += DP_RECORD_HEADER_BYTES + body;
-	}
-	return at == d.len;
-}
-
 enum gw_err dp_dtls_input(struct dp_dtls *d, struct gw_sv datagram, uint64_t now_ms)
 {
 	enum gw_err err;
 
-	if (datagram.len < DP_RECORD_HEADER_BYTES || (unsigned char)datagram.p[0] < 20 || (unsigned char)datagram.p[0] > 63)
+	if (datagram.len == 0)
 		return GW_EBADMSG;
 	switch ((enum dp_dtls_state)d->state) {
 	case DP_DTLS_NEW:
@@ -468,8 +357,7 @@ enum gw_err dp_dtls_input(struct dp_dtls *d, struct gw_sv datagram, uint64_t now
 			return GW_EBADMSG;	/* nothing asked yet */
 		if (!d->is_client && d->state == DP_DTLS_NEW && datagram.p[0] != DP_RECORD_HANDSHAKE)
 			return GW_EBADMSG;	/* only a handshake record begins one */
-		if (now_ms < d->tls->deaf_until_ms || !is_whole(datagram, true) || has_clear_alert(datagram) ||
-			dp_dtls_has_runt(d, datagram))
+		if (now_ms < d->tls->deaf_until_ms || !dp_dtls_may_see(d, datagram))
 			return GW_EBADMSG;
 		d->tls->handshake_bytes += datagram.len;
 		if (d->tls->handshake_bytes > HANDSHAKE_BYTES_MAX)
@@ -479,13 +367,11 @@ enum gw_err dp_dtls_input(struct dp_dtls *d, struct gw_sv datagram, uint64_t now
 		d->tls->in = datagram;
 		err = advance(d, now_ms);
 		if (!err && d->state == DP_DTLS_UP && d->tls->data)
-			err = drain(d);	/* what came ahead of Finished, or with it */
+			err = drain(d);	/* what came with Finished */
 		break;
 	case DP_DTLS_HELD:
 	case DP_DTLS_UP:
-		if (!d->tls)
-			return GW_EBADMSG;	/* forgotten */
-		if (!is_whole(datagram, false) || dp_dtls_has_runt(d, datagram))
+		if (!d->tls || !dp_dtls_may_see(d, datagram))	/* NULL: forgotten */
 			return GW_EBADMSG;
 		d->tls->in = datagram;
 		err = drain(d);

@@ -33,29 +33,13 @@ void dp_dtls_note_sent(struct dp_dtls *d, struct gw_sv datagram)
 	}
 }
 
-/* So that a record opened here is not opened again by a worker. */
-static void note_received(struct dp_dtls *d, struct gw_sv datagram)
+/* So that a record opened here is not opened again by a worker. OpenSSL was fed it last, and keeps none for later (dtls_bio.c). */
+static void note_received(struct dp_dtls *d)
 {
-	const uint8_t *p = (const uint8_t *)datagram.p;
-	struct dp_record_view v;
+	const struct dp_record_view *v = &d->tls->fed;
 
-	for (size_t at = 0; dp_record_parse(p + at, datagram.len - at, &v); at += DP_RECORD_HEADER_BYTES + v.bytes)
-		if (v.epoch == EPOCH && v.type == DP_RECORD_DATA && dp_record_is_new(&d->tls->numbers, v.seq))
-			dp_record_commit(&d->tls->numbers, v.seq);
-}
-
-bool dp_dtls_has_runt(const struct dp_dtls *d, struct gw_sv datagram)
-{
-	const SSL_CIPHER *c = SSL_get_current_cipher(d->tls->ssl);
-	bool has_nonce = !c || SSL_CIPHER_get_cipher_nid(c) != NID_chacha20_poly1305;
-	unsigned least = DP_RECORD_TAG_BYTES + (has_nonce ? DP_RECORD_NONCE_BYTES : 0);
-	const uint8_t *p = (const uint8_t *)datagram.p;
-	struct dp_record_view v;
-
-	for (size_t at = 0; dp_record_parse(p + at, datagram.len - at, &v); at += DP_RECORD_HEADER_BYTES + v.bytes)
-		if (v.epoch != 0 && v.bytes < least)
-			return true;
-	return false;
+	if (v->epoch == EPOCH && v->type == DP_RECORD_DATA && dp_record_is_new(&d->tls->numbers, v->seq))
+		dp_record_commit(&d->tls->numbers, v->seq);
 }
 
 /* ---- application data --------------------------------------------------------------------------------- */
@@ -63,14 +47,13 @@ bool dp_dtls_has_runt(const struct dp_dtls *d, struct gw_sv datagram)
 bool dp_dtls_read_data(struct dp_dtls *d, int *ssl_error)
 {
 	static uint8_t record[SSL3_RT_MAX_PLAIN_LENGTH];	/* one service thread */
-	struct gw_sv datagram = d->tls->in;
 	bool is_wanted = true;
 	int r;
 
 	while ((r = SSL_read(d->tls->ssl, record, sizeof(record))) > 0) {
 		/* held: nobody knows yet whose it is (F-39); SCTP sends again */
 		if (d->tls->data && d->state == DP_DTLS_UP) {
-			note_received(d, datagram);
+			note_received(d);
 			d->tls->data(d->tls->user, gw_sv((const char *)record, (size_t)r));
 		} else {
 			is_wanted = false;

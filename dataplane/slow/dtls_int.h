@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What slow/dtls.c and slow/dtls_ctx.c share; nobody else includes it. */
+/* What the files slow/dtls*.c share; nobody else includes it. */
 #ifndef DP_DTLS_INT_H
 #define DP_DTLS_INT_H
 
@@ -21,7 +21,8 @@ struct tls {
 	dp_dtls_send_fn send;
 	void *user;
 	unsigned mtu;
-	struct gw_sv in;           /* the datagram being read; consumed by the read BIO */
+	struct gw_sv in;           /* of the datagram being read what OpenSSL has not read yet */
+	struct dp_record_view fed; /* the record it read last */
 	struct dp_fingerprint fps[DP_FINGERPRINTS_MAX];
 	unsigned n_fps;
 	uint64_t life_until_ms;    /* UINT64_MAX: clock not started */
@@ -53,11 +54,16 @@ struct dp_dtls {
 void dp_dtls_rest(struct dp_dtls *d);
 bool dp_dtls_wake(struct dp_dtls *d);
 
+/* dtls_bio.c */
+/** NULL: no memory. */
+BIO *dp_dtls_bio_new(struct dp_dtls *d);
+/* dtls_look.c */
+/** Not of a datagram without a byte. false: it is dropped. */
+bool dp_dtls_may_see(const struct dp_dtls *d, struct gw_sv datagram);
+
 /* dtls_data.c: what data channels need of an association. */
 /** Numbers of the records in a datagram that leaves. */
 void dp_dtls_note_sent(struct dp_dtls *d, struct gw_sv datagram);
-/** A record of the new keys that is shorter than an empty one: anybody can send it, and OpenSSL would end the association (threat D7). */
-bool dp_dtls_has_runt(const struct dp_dtls *d, struct gw_sv datagram);
 /** Give what the datagram in d->tls->in holds to the owner. @return false: there was data nobody wants */
 bool dp_dtls_read_data(struct dp_dtls *d, int *ssl_error);
 

@@ -280,6 +280,64 @@ static void keys_derived_open_openssl_s_records_and_seal_what_it_opens(void **st
 	close_ends();
 }
 
+/* What did not authenticate moves no window, whatever stands beside it (RFC 6347 4.1.2.6). */
+static void a_forged_record_beside_a_good_one_is_not_noted(void **state)
+{
+	struct dp_record_keys ck, sk;
+
+	(void)state;
+	for (unsigned is_first = 0; is_first < 2; is_first++) {
+		uint8_t forged[13 + 8 + 20 + 16] = { 23, 0xfe, 0xfd, 0, 1, 0x7f, 0, 0, 0, 0, 1, 0, 44 }, both[256];
+		size_t n;
+
+		connect_ends();
+		assert_int_equal(dp_dtls_write(c.d, packet(100)), GW_OK);
+		n = c.out.d[0].len;
+		memcpy(both + (is_first ? sizeof(forged) : 0), c.out.d[0].b, n);
+		memcpy(both + (is_first ? 0 : n), forged, sizeof(forged));
+		c.out.n = 0;
+		assert_int_equal(dp_dtls_input(s.d, gw_sv((const char *)both, n + sizeof(forged)), 1), GW_OK);
+		assert_int_equal(s.n_got, 1);
+		assert_int_equal(dp_dtls_record_keys(c.d, &ck), GW_OK);
+		assert_int_equal(dp_dtls_record_keys(s.d, &sk), GW_OK);
+		assert_int_equal(sk.numbers.rx_top, ck.numbers.tx_seq);
+		close_ends();
+	}
+}
+
+/* It would come out of OpenSSL later, and nobody could tell which record it was. */
+static void data_ahead_of_finished_is_left_to_be_sent_again(void **state)
+{
+	struct dp_record_keys ck, sk;
+	struct wire last;
+
+	(void)state;
+	open_end(&c, true);
+	open_end(&s, false);
+	trust(&c, &s);
+	trust(&s, &c);
+	assert_int_equal(dp_dtls_start(c.d, 1), GW_OK);
+	while (dp_dtls_state(s.d) != DP_DTLS_UP) {
+		deliver(&s, &c);
+		deliver(&c, &s);
+	}
+	last = s.out;
+	s.out.n = 0;
+	assert_int_equal(dp_dtls_write(s.d, packet(100)), GW_OK);
+	run();
+	s.out = last;
+	run();
+	assert_int_equal(dp_dtls_state(c.d), DP_DTLS_UP);
+	assert_int_equal(c.n_got, 0);
+	assert_int_equal(dp_dtls_write(s.d, packet(101)), GW_OK);
+	run();
+	assert_int_equal(c.n_got, 1);
+	assert_int_equal(dp_dtls_record_keys(c.d, &ck), GW_OK);
+	assert_int_equal(dp_dtls_record_keys(s.d, &sk), GW_OK);
+	assert_int_equal(ck.numbers.rx_top, sk.numbers.tx_seq);
+	close_ends();
+}
+
 static void there_are_no_keys_before_up_or_once_forgotten(void **state)
 {
 	struct dp_record_keys k;
@@ -375,6 +433,8 @@ int main(void)
 		cmocka_unit_test(nothing_is_given_before_the_fingerprint_is_verified),
 		cmocka_unit_test(data_is_nothing_to_an_association_of_srtp),
 		cmocka_unit_test(keys_derived_open_openssl_s_records_and_seal_what_it_opens),
+		cmocka_unit_test(a_forged_record_beside_a_good_one_is_not_noted),
+		cmocka_unit_test(data_ahead_of_finished_is_left_to_be_sent_again),
 		cmocka_unit_test(there_are_no_keys_before_up_or_once_forgotten),
 		cmocka_unit_test(records_shorter_than_an_empty_one_end_nothing),
 		cmocka_unit_test(records_within_a_record_of_another_version_or_too_long_are_not_seen),
