@@ -12,11 +12,12 @@ Lines with # in front say what a block is about. A block is a message, or begins
   @counter NAME       a counter of the telemetry
   @order COMMAND      what an operator orders by the telemetry, and what is answered
   @summary NAME ...   what is in use, by the telemetry; worth a wait, as workers let go of flows in their own time"""
-import glob, json, os, re, signal, socket, subprocess, sys, tempfile, time
+import concurrent.futures, glob, json, os, re, signal, socket, subprocess, sys, tempfile, time
 
 AGW, HERE = sys.argv[1], os.path.dirname(os.path.abspath(__file__))
 UPDATE = "--update" in sys.argv
-PREFIX = f"w2gwgold{os.getpid()}"
+PREFIX = None       # of the files of this process's gateway
+AT_ONCE = 6         # mostly they wait
 
 
 def config(port, alg, second, tokens):
@@ -178,7 +179,9 @@ def play(path):
         f.flush()
         p = subprocess.Popen([AGW, "-c", f.name], stderr=subprocess.DEVNULL)
         try:
+            s.settimeout(30)        # several start at once
             d, peer = s.recvfrom(65535)
+            s.settimeout(10)
             tid = re.search(r"T(?:ransaction)?=(\d+)", d.decode())[1]
             out.append("<< " + shown(d.decode().replace("=" + tid, "=<tid>", 1)))
             s.sendto(f"!/1 [192.0.2.1]:2944 P={tid}{{C=-{{SC=ROOT{{SV{{V=3,PF=ThreeGIq/2}}}}}}}}".encode(), peer)
@@ -199,12 +202,18 @@ def play(path):
     return "\n".join(out) + "\n"
 
 
+def begin():
+    global PREFIX
+    PREFIX = f"w2gwgold{os.getpid()}"
+
+
 failed = 0
 only = [a for a in sys.argv[2:] if not a.startswith("-")]
 cases = [c for c in sorted(glob.glob(os.path.join(HERE, "iq", "*.h248"))) if not only or os.path.basename(c)[:-5] in only]
-for path in cases:
+with concurrent.futures.ProcessPoolExecutor(AT_ONCE, initializer=begin) as pool:
+    played = list(pool.map(play, cases))
+for path, got in zip(cases, played):
     expect = path[:-5] + ".expect"
-    got = play(path)
     if UPDATE:
         open(expect, "w").write(got)
     elif open(expect).read() != got:
