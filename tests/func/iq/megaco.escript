@@ -4,6 +4,8 @@
 %% Erlang's application megaco as either end of Iq.
 %% megaco.escript mgc udp|tcp PORT CODEC: a controller. A gateway registers, then one call's Add, Modify and Subtract are executed on
 %% it. What it answers is printed, ids and all, as megaco understood it.
+%% megaco.escript hand udp|tcp PORT CODEC: a controller by hand. A line on its standard input is a transaction's actions in base 64, and
+%% "reply TEXT" comes of it; what the gateway tells is acknowledged, and printed as "notify TEXT".
 %% megaco.escript mg udp|tcp PORT CODEC CONTROLLER-PORT: a gateway. It registers; each request is printed, as megaco understood it, as
 %% "request N TEXT" with TEXT in base 64, and answered with what stands in "N TEXT" on its standard input, by way of megaco's own reading.
 -module(megaco_end).
@@ -14,15 +16,7 @@
          handle_unexpected_trans/5, handle_trans_request_abort/5, handle_trans_request_abort/6]).
 
 main(["mgc", Transport, Port, Codec]) ->
-    Handle = user(Transport, list_to_integer(Port), Codec),
-    {Socket, S, Options} = transport(Transport, list_to_integer(Port), Handle),
-    case Socket of
-        megaco_udp -> {ok, _, _} = megaco_udp:open(S, Options);
-        megaco_tcp -> ok = megaco_tcp:listen(S, Options)
-    end,
-    io:format("listening~n"),
-    Conn = receive {registered, C} -> C after 30000 -> stop("no registration") end,
-    io:format("registered~n"),
+    Conn = controller(Transport, list_to_integer(Port), Codec),
     Add = call(Conn, add()),
     [Context] = found(Add, "C=(\\d+)"),
     [Access] = found(Add, "A=(ip/1/access[^{]*)"),
@@ -32,6 +26,11 @@ main(["mgc", Transport, Port, Codec]) ->
     call(Conn, ["C=", Context, "{S=", Access, "{AT{SA}},S=", Core, "{AT{SA}}}"]),
     io:format("done~n"),
     halt(0);
+main(["hand", Transport, Port, Codec]) ->
+    Conn = controller(Transport, list_to_integer(Port), Codec),
+    Self = self(),
+    spawn_link(fun() -> lines(Self) end),
+    by_hand(Conn);
 main(["mg", Transport, Port, Codec, ControllerPort]) ->
     register(gateway, self()),
     Handle = user(Transport, list_to_integer(Port), Codec),
@@ -54,6 +53,35 @@ main(["mg", Transport, Port, Codec, ControllerPort]) ->
     Self = self(),
     spawn_link(fun() -> lines(Self) end),
     serve(#{}, 1).
+
+%% @return the connection of the gateway that has registered
+controller(Transport, Port, Codec) ->
+    {Socket, S, Options} = transport(Transport, Port, user(Transport, Port, Codec)),
+    case Socket of
+        megaco_udp -> {ok, _, _} = megaco_udp:open(S, Options);
+        megaco_tcp -> ok = megaco_tcp:listen(S, Options)
+    end,
+    io:format("listening~n"),
+    Conn = receive {registered, C} -> C after 30000 -> stop("no registration") end,
+    io:format("registered~n"),
+    Conn.
+
+by_hand(Conn) ->
+    receive
+        {asked, From, Actions} ->
+            Text = encoded({transactionRequest, {'TransactionRequest', 1, Actions}}),
+            {match, Told} = re:run(Text, "C=(\\d+|-)\\{(?:O-)?N=([^{]+)\\{", [global, {capture, [1, 2], list}]),
+            io:format("notify ~s~n", [base64:encode(Text)]),
+            Heard = lists:join(",", [["C=", C, "{N=", T, "}"] || [C, T] <- Told]),
+            {actionReplies, Replies} = element(4, decoded(["!/3 [127.0.0.1]:2944 P=1{", Heard, "}"])),
+            From ! {answer, Replies},
+            by_hand(Conn);
+        {line, Line} ->
+            io:format("reply ~s~n", [base64:encode(replied(Conn, base64:decode(string:trim(Line))))]),
+            by_hand(Conn);
+        over ->
+            halt(0)
+    end.
 
 user(Transport, Port, Codec) ->
     Mid = {ip4Address, {'IP4Address', [127, 0, 0, 1], Port}},
@@ -111,13 +139,17 @@ decoded(Text) ->
     T.
 
 call(Conn, Body) ->
+    Bin = replied(Conn, Body),
+    io:format("reply ~p~n", [Bin]),
+    case re:run(Bin, "ER=") of nomatch -> Bin; _ -> stop(Bin) end.
+
+%% The gateway's reply as megaco writes it.
+replied(Conn, Body) ->
     Actions = element(3, decoded(["!/3 [127.0.0.1]:2944 T=1{", Body, "}"])),
     case megaco:call(Conn, Actions, [{protocol_version, 3}]) of
         {3, {ok, Replies}} ->
             T = setelement(4, decoded("!/3 [127.0.0.1]:2944 P=1{C=1{S=ip/1/a/1}}"), {actionReplies, Replies}),
-            Bin = encoded({transactionReply, T}),
-            io:format("reply ~p~n", [Bin]),
-            case re:run(Bin, "ER=") of nomatch -> Bin; _ -> stop(Bin) end;
+            encoded({transactionReply, T});
         Error ->
             stop(Error)
     end.

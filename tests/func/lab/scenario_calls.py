@@ -8,6 +8,8 @@ from . import call as calls, ends
 from .proc import wait_until
 from .scenarios import check
 
+IQ_PORT = 2944      # of epcscf
+
 
 def heard_both(result):
     check(result["browser_heard"], f"the browser heard the tone in {result['browser_share']:.0%} of the looks")
@@ -22,6 +24,7 @@ def run(setting):
         carol = lab.phone("carol", tone_hz=600, answer="manual", ring_s=4)
         browser = lab.browser()
         base = lab.base_line()
+        iq = lab.capture("lo", "iq", f"udp port {IQ_PORT}")
         with case("browser_calls_phone_and_hangs_up"):
             heard_both(calls.outgoing(lab, browser, bob, 3))
         with case("browser_calls_phone_and_the_phone_hangs_up"):
@@ -74,6 +77,9 @@ def run(setting):
         with case("both_processes_stop_clean"):
             status = lab.stop()
             check(not any(status.values()), status)
+        with case("tshark_has_no_complaint_of_a_message_on_iq"):
+            messages, bad = iq.h248_complaints(IQ_PORT)
+            check(messages > 60 and not bad, f"{messages} messages, of {bad[:5]} tshark complains")
 
 
 def record_file(lab):

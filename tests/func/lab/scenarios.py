@@ -22,6 +22,7 @@ GROUPS = {
     "matrix": ("scenario_matrix", 300, ()),
     "aiortc": ("scenario_aiortc", 120, ()),
     "loss": ("scenario_loss", 200, ()),
+    "megaco": ("scenario_megaco", 120, ()),
     "vhost": ("scenario_vhost", 120, ()),
     "workers": ("scenario_workers", 120, ()),
     "restart": ("scenario_restart", 200, ()),

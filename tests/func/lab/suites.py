@@ -24,7 +24,7 @@ WAITING = ("long", "loss", "state")
 PAGES = {
     "snippets": ("tests/func/lab/browser/sipjs", ("docs/w2.md", "control/web/wic/src/tone.js", "control/web/wic/src/stats.js")),
 }
-NEEDS = ("chromium", "kamailio", "baresip", "tcpdump", "tshark", "node", "unshare", "ip")
+NEEDS = ("chromium", "kamailio", "baresip", "tcpdump", "tshark", "node", "unshare", "ip", "escript")
 MESON_LINE = re.compile(r"^\s*\d+/\d+\s+(.*?)\s+(OK|FAIL|SKIP|TIMEOUT|ERROR|EXPECTEDFAIL|UNEXPECTEDPASS)\s+([\d.]+)s")
 PASSING = ("OK", "EXPECTEDFAIL")
 
