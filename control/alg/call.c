@@ -5,8 +5,9 @@
 #include "control/alg/call_int.h"
 #include "control/app/metrics.h"
 
-/* The call of a request within a dialog; *is_fork: none, but one of its forks is meant. */
-static struct cp_call *find(const struct sip_msg *m, const struct cp_binding *b, enum cp_side from, bool *is_fork)
+/* The call of a request within a dialog; *fork_of: none, but one of the forks of this one is meant. */
+static struct cp_call *find(const struct sip_msg *m, const struct cp_binding *b, enum cp_side from,
+	struct cp_call **fork_of)
 {
 	GW_LIST_FOREACH(it, &b->calls) {
 		struct cp_call *c = GW_CONTAINER(it, struct cp_call, of_binding);
@@ -15,7 +16,8 @@ static struct cp_call *find(const struct sip_msg *m, const struct cp_binding *b,
 			continue;
 		if (cp_call_in_dialog(c, m, from))
 			return c;
-		*is_fork |= cp_call_in_fork(c, m, from);
+		if (cp_call_in_fork(c, m, from))
+			*fork_of = c;
 	}
 	return NULL;
 }
@@ -56,21 +58,25 @@ void cp_alg_edit_body(struct sip_msg *m)
 
 void cp_alg_response(struct cp_uas *u, struct sip_msg *m)
 {
-	struct cp_binding *b = m->cseq.method == SIP_UPDATE ? cp_reg_by_id(u->sip->reg, u->binding) : NULL;
-	bool is_fork = false;
-	struct cp_call *c = b && m->status / 100 == 2 ? find(m, b, u->side, &is_fork) : NULL;
+	struct cp_binding *b = m->cseq.method == SIP_UPDATE || m->cseq.method == SIP_PRACK ?
+		cp_reg_by_id(u->sip->reg, u->binding) : NULL;
+	struct cp_call *fork_of = NULL, *c = b && m->status / 100 == 2 ? find(m, b, u->side, &fork_of) : NULL;
 
 	if (c && c->is_answered)
 		cp_call_refreshed(c, m);
+	else if (c && u->side == CP_SIDE_W2)	/* W2-EM-02 */
+		cp_call_early_media(c, m, m->to_tag);
 	cp_alg_edit_body(m);
 }
 
 /* A request within a dialog that no call here knows. @return answered */
-static bool stray(struct cp_uas *u, struct sip_msg *m, bool is_fork)
+static bool stray(struct cp_uas *u, struct sip_msg *m, const struct cp_call *fork_of, enum cp_side to)
 {
 	if (m->to_tag.len == 0 || (!has_descriptions(m->method) && m->method != SIP_BYE))
 		return false;
-	if (is_fork && (m->method == SIP_BYE || m->method == SIP_PRACK)) {
+	if (fork_of && (m->method == SIP_BYE || m->method == SIP_PRACK)) {
+		if (to == CP_SIDE_MW)
+			cp_rel_renumber(fork_of, m);
 		cp_alg_edit_body(m);	/* a caller puts an end to a fork it does not want */
 		return false;
 	}
@@ -100,8 +106,7 @@ static bool bye(struct cp_call *c, struct cp_uas *u, const struct sip_msg *m, en
 bool cp_alg_request(struct cp_alg *a, struct cp_uas *u, struct sip_msg *m, struct cp_binding *b,
 	enum cp_side to)
 {
-	bool is_fork = false;
-	struct cp_call *c = m->to_tag.len ? find(m, b, cp_other(to), &is_fork) : NULL;
+	struct cp_call *fork_of = NULL, *c = m->to_tag.len ? find(m, b, cp_other(to), &fork_of) : NULL;
 	struct cp_half *h;
 
 	if ((has_descriptions(m->method) && cp_is_opaque(m)) ||
@@ -115,7 +120,9 @@ bool cp_alg_request(struct cp_alg *a, struct cp_uas *u, struct sip_msg *m, struc
 		return true;
 	}
 	if (!c)
-		return stray(u, m, is_fork);
+		return stray(u, m, fork_of, to);
+	if (to == CP_SIDE_MW)
+		cp_rel_renumber(c, m);
 	if (m->method == SIP_BYE)
 		return bye(c, u, m, to);
 	h = to == CP_SIDE_MW ? &c->w2 : &c->core;
@@ -123,6 +130,8 @@ bool cp_alg_request(struct cp_alg *a, struct cp_uas *u, struct sip_msg *m, struc
 		h->cseq = m->cseq.number;
 		cp_call_save(c);
 	}
+	if (m->method == SIP_PRACK && to == CP_SIDE_W2 && cp_rel_prack(c, u, m))
+		return true;
 	if (m->method == SIP_INVITE || (m->method == SIP_UPDATE && cp_has_sdp(m))) {
 		cp_call_reoffer(c, u, m, to);
 		return true;
@@ -136,9 +145,10 @@ bool cp_alg_request(struct cp_alg *a, struct cp_uas *u, struct sip_msg *m, struc
 
 bool cp_alg_ack(struct sip_msg *m, struct cp_binding *b, enum cp_side to)
 {
-	bool is_fork = false;
-	struct cp_call *c = find(m, b, cp_other(to), &is_fork);
+	struct cp_call *fork_of = NULL, *c = find(m, b, cp_other(to), &fork_of);
 
+	if (c && to == CP_SIDE_MW)
+		cp_rel_renumber(c, m);
 	return c && c->ex.is_delayed && c->ex.sender == cp_other(to) && c->ex.cseq == m->cseq.number &&
 		cp_call_delayed_ack(c, m);
 }

@@ -95,6 +95,8 @@ void cp_call_relay(struct cp_call *c, struct sip_msg *m, struct gw_sv descriptio
 	struct cp_uas *u = c->ex.u;
 	bool is_final = m->status >= 200, is_invite = m->cseq.method == SIP_INVITE;
 
+	if (cp_rel_hold(c, m, description))
+		return;
 	if (is_final && c->origin == CP_SIDE_W2 && !c->is_answered)
 		cp_call_learn_ioi(c, m);	/* the WIC is not told */
 	if (!is_final && m->status > 100 && !c->ring_ms)
@@ -111,7 +113,7 @@ void cp_call_relay(struct cp_call *c, struct sip_msg *m, struct gw_sv descriptio
 		cp_half_target(c->ex.sender == CP_SIDE_W2 ? &c->core : &c->w2, m);
 	else if (is_final && is_invite && m->status < 300)
 		remember_dialog(c, m);
-	if (!u)
+	if (!u || !cp_rel_sending(c, m))
 		return;
 	cp_sip_respond(u, m);
 	if (is_final && is_invite && m->status < 300)
@@ -127,9 +129,14 @@ void cp_call_relay(struct cp_call *c, struct sip_msg *m, struct gw_sv descriptio
 /* @return false: the call is over */
 static bool relay_answer(struct cp_call *c, struct sip_msg *m)
 {
+	const struct cp_fork *f = m->status >= 200 && !c->is_answered ? cp_call_fork(c, m->to_tag) : NULL;
 	char sdp[CP_SDP_BYTES];
 	struct gw_buf b = gw_buf(sdp, sizeof(sdp));
 
+	if (f && f->has_answer) {
+		cp_call_relay(c, m, GW_SV_NONE);
+		return true;
+	}
 	if (cp_media_write_answer(c, &b)) {
 		cp_call_release(c, 500, "answer could not be written");
 		return false;
@@ -142,10 +149,12 @@ void cp_call_relay_waiting(struct cp_call *c)
 {
 	struct sip_msg *m = c->waiting;
 
-	if (m && c->ex.is_delayed)
+	if (m && c->ex.is_delayed) {
 		cp_call_delayed_go(c, m);
-	else if (m && relay_answer(c, m))
+	} else if (m && relay_answer(c, m)) {
 		cp_call_drop_waiting(c);
+		cp_rel_go_on(c);
+	}
 }
 
 void cp_call_drop_waiting(struct cp_call *c)
@@ -282,6 +291,8 @@ void cp_call_on_response(void *user, struct cp_uac *uac, struct sip_msg *m, unsi
 		late_2xx(c, m);
 		return;
 	}
+	if (!cp_rel_received(c, m))
+		return;
 	if (status < 200)
 		cp_call_early_media(c, m, m->to_tag);
 	if (c->ex.is_delayed) {
@@ -296,7 +307,9 @@ void cp_call_on_response(void *user, struct cp_uac *uac, struct sip_msg *m, unsi
 			configure(c, m);
 	} else if (status >= 200 && c->ex.is_applied) {	/* the answer was in a reliable 18x */
 		configure(c, m);
-	} else if (!c->waiting || status >= 200) {	/* else overtaken by an answer on its way to the gateway */
+	} else if (c->waiting && status < 200) {	/* the gateway is busy with the one before */
+		cp_rel_keep(c, m, GW_SV_NONE);
+	} else {
 		cp_call_relay(c, m, GW_SV_NONE);
 	}
 }

@@ -10,7 +10,7 @@
 struct orphan {
 	struct cp_uac *uac;
 	enum cp_side to;
-	uint32_t cseq;               /* of the BYE */
+	uint32_t cseq;               /* of the BYE, or whatever it is */
 	struct gw_sv reason, target;
 	struct gw_sv done[CP_FORKS_MAX + 2];	/* To-tags that have, or need, no BYE of ours */
 	unsigned n_done;
@@ -20,7 +20,7 @@ struct orphan {
 };
 
 /*
- * A request in the dialog of a 2xx, in the name of the INVITE's sender. The route set of a first
+ * A request in the dialog of a response, in the name of the INVITE's sender. The route set of a first
  * answer is its Record-Route above our own entries, reversed (RFC 3261 12.1.2).
  */
 static void dialog_request(struct cp_sip *s, const struct orphan *o, const struct sip_msg *ok,
@@ -44,8 +44,8 @@ static void dialog_request(struct cp_sip *s, const struct orphan *o, const struc
 	sip_msg_add(m, SIP_HDR_FROM, sip_msg_value(ok, SIP_HDR_FROM));
 	sip_msg_add(m, SIP_HDR_TO, sip_msg_value(ok, SIP_HDR_TO));
 	sip_msg_add(m, SIP_HDR_CALL_ID, ok->call_id);
-	sip_msg_addf(m, SIP_HDR_CSEQ, method == SIP_ACK ? "%u ACK" : "%u BYE",
-		method == SIP_ACK ? ok->cseq.number : o->cseq);
+	sip_msg_addf(m, SIP_HDR_CSEQ, "%u %.*s", method == SIP_ACK ? ok->cseq.number : o->cseq,
+		GW_SV_FMT(m->method_name));
 }
 
 static void ack_2xx(struct cp_sip *s, const struct orphan *o, const struct sip_msg *ok, const struct cp_peer *wic)
@@ -111,6 +111,15 @@ static struct orphan orphan_of(const struct cp_call *c, const char *reason)
 	for (unsigned i = 0; c->is_answered && o.to == CP_SIDE_MW && i < to->n_routes; i++)
 		o.routes[o.n_routes++] = gw_sv_cstr(to->routes[i]);
 	return o;
+}
+
+void cp_call_dialog_request(const struct cp_call *c, const struct sip_msg *response, enum sip_method method,
+	uint32_t cseq, struct sip_msg *m, struct gw_arena *arena)
+{
+	struct orphan o = orphan_of(c, "");
+
+	o.cseq = cseq;
+	dialog_request(c->alg->s, &o, response, method, m, arena);
 }
 
 static void keep_done(struct orphan *o, struct gw_arena *a, const char *tag)
@@ -203,7 +212,7 @@ void cp_call_hang_up(struct cp_call *c, const struct sip_msg *ok, const char *re
 static void let_go(struct cp_call *c, const char *reason)
 {
 	struct cp_uac *uac = c->ex.c;
-	struct sip_msg *ok = c->waiting;
+	struct sip_msg *ok = c->waiting ? c->waiting : cp_rel_final(c);
 
 	if (ok && ok->is_request && ok->method == SIP_ACK) {
 		sip_msg_set_body(ok, GW_SV_NONE, GW_SV_NONE);
@@ -234,6 +243,7 @@ void cp_call_end(struct cp_call *c, const char *why)
 		(unsigned long long)(c->answer_ms ? now - c->answer_ms : 0), why);
 	snprintf(reason, sizeof(reason), "SIP;cause=487;text=\"%s\"", why);
 	let_go(c, reason);
+	cp_rel_end(c);
 	if (u)
 		cp_sip_refuse(u, 487, NULL);	/* RFC 3261 15.1.2: a BYE ends what was pending */
 	cp_call_record_end(c, why);
@@ -294,6 +304,7 @@ void cp_call_release(struct cp_call *c, unsigned cause, const char *text)
 	snprintf(reason, sizeof(reason), "SIP;cause=%u;text=\"%s\"", cause, text);
 	CP_COUNT(call_released_by_gateway);
 	let_go(c, reason);
+	cp_rel_end(c);
 	if (c->is_answered) {
 		cp_call_send_bye(c, CP_SIDE_MW, gw_sv_cstr(reason));
 		cp_call_send_bye(c, CP_SIDE_W2, gw_sv_cstr(reason));

@@ -4,6 +4,7 @@
 #define CP_CALL_INT_H
 
 #include "control/alg/call.h"
+#include "control/alg/call_100rel.h"
 #include "control/app/cdr_file.h"
 #include "control/sip/reg.h"
 #include "proto/sdp/iq_sdp.h"
@@ -28,6 +29,8 @@ struct cp_fork {
 	char *tag;
 	enum cp_gate early;          /* W2-EM-02: authorised for this dialog */
 	bool has_bye;                /* ended by us; its 2xx is only acknowledged from now on */
+	uint32_t rseq;               /* of its last reliable response that ended here; 0: none yet */
+	bool has_answer;             /* the caller has the answer in a reliable response: no 2xx repeats it (RFC 6337 3.1) */
 };
 
 /** One side's half of the dialog: enough to send a BYE of our own (W2-SIP-72). */
@@ -37,7 +40,7 @@ struct cp_half {
 	char *tag;
 	char *routes[CP_ROUTES_MAX]; /* core side: route set beyond us */
 	unsigned n_routes;
-	uint32_t cseq;               /* highest CSeq that side used */
+	uint32_t cseq;               /* highest CSeq of that side's name; of the WIC: as the core sees it */
 };
 
 /** An m-line with streams at the gateway: the stream's ID is the line's number, from 1, on both terminations (M-2). */
@@ -73,6 +76,9 @@ struct cp_call {
 	struct gw_list of_binding;
 	char *call_id;
 	struct cp_half w2, core;
+	uint32_t cseq_first;         /* of the first INVITE of a WIC */
+	uint32_t cseq_shift;         /* what is behind it has numbers higher by this at the core: we sent as many requests */
+	struct cp_rel rel;
 	char icid[64];
 	char *far_ioi;               /* operator of the other party, as its network names itself; NULL: unknown */
 	unsigned gateway;            /* CP_GATEWAY_FAR: of another node, named below */
@@ -166,6 +172,12 @@ void cp_call_release(struct cp_call *c, unsigned cause, const char *text);
 void cp_call_send_bye(struct cp_call *c, enum cp_side to, struct gw_sv reason);
 /** An ACK of the other side goes on: m, all headers done. */
 void cp_call_send_ack(struct cp_call *c, struct sip_msg *m, enum cp_side to);
+/**
+ * A request in the dialog a response of the callee makes, in the name of the caller: URI, Route, From, To, Call-ID,
+ * CSeq. The URI is empty when no Contact was ever told.
+ */
+void cp_call_dialog_request(const struct cp_call *c, const struct sip_msg *response, enum sip_method method,
+	uint32_t cseq, struct sip_msg *m, struct gw_arena *arena);
 /** ACK a 2xx the caller will not acknowledge, in its name (W2-SIP-70). */
 void cp_call_ack(struct cp_call *c, const struct sip_msg *ok);
 /** The same, and BYE, once, to the dialog it has made. */

@@ -67,6 +67,8 @@ enum gw_err cp_call_forward_offer(struct cp_call *c, struct sip_msg *m)
 		cp_core_record_route(s, m, c->b, to);
 	if (to == CP_SIDE_W2)
 		cp_core_edit_to_wic(s, m);
+	if (m->method == SIP_INVITE)
+		cp_rel_invite(c, m);
 	return cp_sip_send(s, m, &peer, cp_call_on_response, cp_call_on_uac_gone, c, &c->ex.c);
 }
 
@@ -123,6 +125,7 @@ struct cp_call *cp_call_alloc(struct cp_alg *a)
 	c->session.fn = cp_call_on_session;
 	gw_list_init(&c->node);
 	gw_list_init(&c->of_binding);
+	cp_rel_init(c);
 	return c;
 }
 
@@ -198,6 +201,8 @@ void cp_call_new(struct cp_alg *a, struct cp_uas *u, struct sip_msg *m, struct c
 	cp_half_identity(to == CP_SIDE_MW ? &c->w2 : &c->core, m, SIP_HDR_FROM);
 	cp_half_target(to == CP_SIDE_MW ? &c->w2 : &c->core, m);
 	(to == CP_SIDE_MW ? &c->w2 : &c->core)->cseq = m->cseq.number;
+	if (to == CP_SIDE_MW)
+		c->cseq_first = m->cseq.number;
 	if (to == CP_SIDE_W2) {
 		cp_half_routes(c, m, false);
 		cp_call_learn_ioi(c, m);

@@ -183,6 +183,7 @@ static void read_mw(struct conf *c, struct cp_conf *d)
 	d->mw.foreign_route = (enum cp_foreign)conf_enum(c, m, "foreign_route", foreign, CP_FOREIGN_OVERWRITE);
 	d->mw.foreign_identity = (enum cp_foreign)conf_enum(c, m, "foreign_identity", foreign, CP_FOREIGN_OVERWRITE);
 	d->mw.hide_topology = conf_bool(c, m, "hide_topology", false);
+	d->mw.prack = conf_bool(c, m, "prack", true);
 	d->mw.mmtel = conf_bool(c, m, "mmtel", false);
 	d->mw.response_source = conf_bool(c, m, "response_source", false);
 	d->mw.access_network_info = conf_text(c, m, "access_network_info", "", &access_form);

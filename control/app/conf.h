@@ -147,6 +147,7 @@ struct cp_conf {
 		enum cp_foreign foreign_route;  /* not the Service-Route: overwritten, or 400 (W2-SIP-03) */
 		enum cp_foreign foreign_identity; /* From or P-Preferred-Identity: default identity, or 403 (W2-ERR-17) */
 		bool hide_topology;             /* towards W2 (W2-HDR-07) */
+		bool prack;                     /* for WICs that cannot (W2-SIP-35) */
 		bool mmtel;                     /* names the service of INVITEs that name none (W2-HDR-09) */
 		bool response_source;           /* in failure responses of our own (W2-HDR-10) */
 		char *access_network_info;      /* network-provided P-Access-Network-Info; empty: none (W2-REG-14) */

@@ -124,6 +124,8 @@ void cp_sip_flow_drop(struct cp_sip *s, cp_conn_id conn);
 void cp_sip_refuse(struct cp_uas *u, unsigned status, const char *warning);
 /** Send a response that was received from the other side; Vias are set from the request (W2-SIP-23). */
 void cp_sip_respond(struct cp_uas *u, struct sip_msg *m);
+/** The last provisional response once more. */
+void cp_sip_repeat(struct cp_uas *u);
 /**
  * Send a request statefully. A Via of ours is pushed. The message's arena moves into the transaction
  * on success only by copying: the caller keeps its own.

@@ -383,8 +383,8 @@ static void on_forward_response(void *user, struct cp_uac *c, struct sip_msg *m,
 	}
 	if (c)
 		keep_icid(c, m);
-	cp_core_edit_response(u->sip, m, u->side);
 	cp_alg_response(u, m);
+	cp_core_edit_response(u->sip, m, u->side);
 	cp_sip_respond(u, m);
 }
 

@@ -199,7 +199,7 @@ void cp_sip_flow_move(struct cp_sip *s, cp_conn_id old, const struct cp_peer *pe
 /* Chunks of the request go; of a 2xx to INVITE stays what its repetitions by the far end need (RFC 6026). */
 static void shed_request(struct cp_uas *u)
 {
-	static const enum sip_hdr_id kept[] = { SIP_HDR_VIA, SIP_HDR_FROM, SIP_HDR_RECORD_ROUTE,
+	static const enum sip_hdr_id kept[] = { SIP_HDR_VIA, SIP_HDR_FROM, SIP_HDR_CSEQ, SIP_HDR_RECORD_ROUTE,
 		SIP_HDR_P_CHARGING_VECTOR, SIP_HDR_P_CALLED_PARTY_ID };
 	struct gw_arena old = u->arena;
 	struct sip_msg req = u->req;
@@ -409,6 +409,9 @@ void cp_uas_answer(struct cp_uas *u, struct sip_msg *m)
 	sip_msg_del(m, SIP_HDR_VIA);
 	while ((h = sip_msg_next(&u->req, SIP_HDR_VIA, &it)))
 		sip_msg_add(m, SIP_HDR_VIA, h->value);
+	/* the number its sender knows it by, whatever the other side has seen (W2-ST-05) */
+	if (!gw_sv_eq(sip_msg_value(m, SIP_HDR_CSEQ), sip_msg_value(&u->req, SIP_HDR_CSEQ)))
+		sip_msg_set(m, SIP_HDR_CSEQ, sip_msg_value(&u->req, SIP_HDR_CSEQ));
 	if (m->status >= 200 && !u->is_final) {
 		u->is_final = true;
 		if (!cp_uas_is_stateless(u))
@@ -419,6 +422,12 @@ void cp_uas_answer(struct cp_uas *u, struct sip_msg *m)
 	print_and_respond(u, m);
 	if (u->is_final)
 		spend(u);
+}
+
+void cp_sip_repeat(struct cp_uas *u)
+{
+	if (!u->is_final && u->txn.last_len)
+		uas_send(&u->txn, gw_sv(u->txn.last, u->txn.last_len));
 }
 
 void cp_sip_respond(struct cp_uas *u, struct sip_msg *m)

@@ -94,3 +94,14 @@ enum gw_err sip_cseq_parse(struct gw_sv value, struct sip_cseq *out)
 	*out = c;
 	return GW_OK;
 }
+
+enum gw_err sip_rack_parse(struct gw_sv value, struct sip_rack *out)
+{
+	struct gw_sv num, rest = value;
+	struct sip_rack r;
+
+	if (!gw_sv_word(&rest, &num) || gw_sv_u32(num, &r.rseq) || r.rseq == 0 || sip_cseq_parse(rest, &r.cseq))
+		return GW_EBADMSG;
+	*out = r;
+	return GW_OK;
+}

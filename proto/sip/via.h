@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One Via element (RFC 3261 20.42, RFC 3581, RFC 6223) and CSeq (20.16). */
+/* One Via element (RFC 3261 20.42, RFC 3581, RFC 6223), CSeq (20.16) and RAck (RFC 3262 7.2). */
 #ifndef SIP_VIA_H
 #define SIP_VIA_H
 
@@ -27,5 +27,12 @@ struct sip_cseq {
 };
 
 enum gw_err sip_cseq_parse(struct gw_sv value, struct sip_cseq *out) GW_NODISCARD;
+
+struct sip_rack {
+	uint32_t rseq;
+	struct sip_cseq cseq;
+};
+
+enum gw_err sip_rack_parse(struct gw_sv value, struct sip_rack *out) GW_NODISCARD;
 
 #endif

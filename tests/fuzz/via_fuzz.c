@@ -13,10 +13,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char room[SIP_TXN_KEY_BYTES];
 	struct sip_msg m = { .is_request = true, .method = SIP_INVITE, .method_name = GW_SV("INVITE") };
 	struct sip_cseq c;
+	struct sip_rack r;
 
 	if (sip_cseq_parse(all, &c) == GW_OK) {
 		inside(all, c.method_name);
 		if (c.number > INT32_MAX || c.method_name.len == 0)
+			abort();
+	}
+	if (sip_rack_parse(all, &r) == GW_OK) {
+		inside(all, r.cseq.method_name);
+		if (r.rseq == 0)
 			abort();
 	}
 	if (sip_via_parse(all, &m.via))

@@ -147,6 +147,19 @@ def _(t):
     forks.ended()
 
 
+@case("a phone that sends reliable 18x gets its PRACKs, the browser an answer it knows (W2-SIP-35, -36)", core=False)
+def _(t):
+    w = registered(t)
+    phone = Sipp(t, "reliable")
+    invite(w)
+    early, ringing = w.get(183), w.get(180)
+    check(not early.header("RSeq") and not ringing.header("Require"), early)
+    ok = answered(w)
+    check("m=audio 40000" in ok.body, ok)
+    hang_up(t, w, ok)
+    phone.ended()
+
+
 @case("the core challenges a user whose token was checked: 403, and no challenge for the WIC (W2-TOK-17)",
       core=False, **TRUSTED)
 def _(t):

@@ -1,0 +1,272 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reliable provisional responses (RFC 3262): passed where both sides know them, ended at the core's side where one does not."""
+from dialogs import *
+
+PATIENT = {"mw": {"t1_ms": 400}}
+QUICK = {"mw": {"t1_ms": 50}}
+
+
+def reliable(i, status, rseq, extra="", **k):
+    """A response of the core that asks for a PRACK."""
+    return response(i, status, "Progress", f"Require: 100rel\nRSeq: {rseq}\n{CORE_CONTACT}\n{extra}", **k)
+
+
+def prack_of(t, rseq, cseq, tag="ct"):
+    """The PRACK the core gets of us, answered."""
+    m = t.core.get("PRACK")
+    check(m.header("RAck") == f"{rseq} 1 INVITE" and m.header("CSeq") == f"{cseq} PRACK" and
+          m.header("To").endswith(f";tag={tag}") and m.start.startswith(f"PRACK {CORE_URI} "), m)
+    t.core.send(response(m, 200, "OK"))
+    return m
+
+
+def numbered(m, method, cseq):
+    check(m.header("CSeq") == f"{cseq} {method}", m)
+
+
+# ---- the WIC calls, and knows nothing of it ------------------------------------------------------------
+
+@case("a WIC without 100rel: the core is offered it and gets our PRACK, the WIC an ordinary 18x (W2-SIP-35)", **PATIENT)
+def _(t):
+    w = t.register()
+    i = t.invite(w, "c1", extra="Supported: timer")
+    check("100rel" in i.headers("Supported") and "timer" in i.headers("Supported"), i)
+    i = Sip(i.replace("Record-Route:", f"Record-Route: <sip:p2@{LO}:{CORE_PORT};lr>\r\nRecord-Route:", 1))
+    t.core.send(reliable(i, 183, 7, body=CORE_SDP))
+    prack = prack_of(t, 7, 2)
+    check("sip:p2@" in prack.header("Route") and ALICE in prack.header("P-Asserted-Identity"), prack)
+    r = w.get(183)
+    check(not r.header("Require") and not r.header("RSeq") and "m=audio 40000" in r.body, r)
+    t.core.send(reliable(i, 183, 7, body=CORE_SDP))  # again: our PRACK was late
+    t.core.send(reliable(i, 180, 9))  # 8 was lost, and comes again
+    t.core.send(reliable(i, 182, 8))
+    prack_of(t, 8, 3)
+    check(w.recv().status == 182, "a repeated or unordered 18x was passed on")
+    m = t.metrics()
+    check(m["call_prack_sent"] == 2 and m["call_reliable_dropped"] == 2, m)
+    core_200(t, i, body="")
+    ok = w.get(200)
+    check("m=audio 40000" in ok.body, "the answer of the 183 is missing in the 200 (W2-SIP-36)")
+    w.send(in_dialog("ACK", "c1", 1))
+    numbered(t.core.get("ACK"), "ACK", 1)
+    for n, method in enumerate(("UPDATE", "INFO", "INVITE"), 2):  # numbers 2 and 3 are used up
+        w.send(in_dialog(method, "c1", n, body=WIC_SDP % "actpass" if method == "INVITE" else ""))
+        m = t.core.get(method)
+        numbered(m, method, n + 2)
+        t.core.send(response(m, 200, "OK", CORE_CONTACT, body=CORE_SDP if method == "INVITE" else ""))
+        numbered(w.get(200), method, n)
+    core_200(t, m)
+    numbered(w.get(200), "INVITE", 4)  # repeated: the ACK is late
+    w.send(in_dialog("ACK", "c1", 4))
+    numbered(t.core.get("ACK"), "ACK", 6)
+    t.metric("state_pending", 0)
+    t.mg.method = "Disconnected, Reason = 900"
+    t.restart()
+    w = t.register(cseq=2)
+    w.send(in_dialog("UPDATE", "c1", 5))
+    m = t.core.get("UPDATE")
+    numbered(m, "UPDATE", 7)
+    t.core.send(response(m, 200, "OK", CORE_CONTACT))
+    numbered(w.get(200), "UPDATE", 5)
+    t.mg.method = 'Restart, Reason = "901 Cold Boot"'
+    t.mg.register()
+    numbered(t.core.get("BYE"), "BYE", 8)  # of our own
+
+
+@case("forks: each early dialog has an RSeq of its own, and the caller's BYE to the one that lost its number (W2-SIP-37)", **PATIENT)
+def _(t):
+    w = t.register()
+    i = t.invite(w, "c1")
+    t.core.send(reliable(i, 183, 100, tag="f1", body=CORE_SDP))
+    prack_of(t, 100, 2, "f1")
+    w.get(183)
+    t.core.send(reliable(i, 180, 5, tag="f2"))
+    prack_of(t, 5, 3, "f2")
+    t.core.send(reliable(i, 180, 101, tag="f1"))
+    prack_of(t, 101, 4, "f1")
+    for _ in range(2):
+        check(w.recv().status == 180, "a 180 is missing")
+    core_200(t, i, tag="f2", body=CORE_SDP.replace("30100", "30200"))
+    check("m=audio 40000" in w.get(200).body, "no answer")
+    check("m=audio 30200" in t.mg.wait("mod")[2], "the core leg is not where the answer is")
+    w.send(in_dialog("BYE", "c1", 2, tag="f1"))
+    numbered(t.core.get("BYE"), "BYE", 5)
+
+
+@case("P-Early-Media in the answer to a PRACK, ours or the WIC's, moves the gate (W2-EM-02)", media={"early_media": "closed"}, **PATIENT)
+def _(t):
+    w = t.register()
+    for cid, extra in (("c1", ""), ("c2", "Supported: 100rel")):
+        t.mg.seen.clear()
+        t.core.send(reliable(t.invite(w, cid, extra=extra), 183, 1, body=CORE_SDP))
+        w.get(183)
+        check("MO=IN" in t.mg.wait("mod")[2], t.mg.seen)
+        if extra:
+            w.send(in_dialog("PRACK", cid, extra="RAck: 1 1 INVITE"))
+        t.mg.seen.clear()
+        t.core.send(response(t.core.get("PRACK"), 200, "OK", "P-Early-Media: sendonly"))
+        check("MO=SO" in t.mg.wait("mod")[2], t.mg.seen)
+
+
+@case("mw.prack off: nothing is offered; a core that is reliable nevertheless gets its PRACK", mw={"prack": False, "t1_ms": 400})
+def _(t):
+    w = t.register()
+    i = t.invite(w, "c1")
+    check(not i.headers("Supported"), i)
+    t.core.send(reliable(i, 180, 1))
+    prack_of(t, 1, 2)
+    check(not w.get(180).header("RSeq"), "shown to the WIC")
+
+
+# ---- both sides know it --------------------------------------------------------------------------------
+
+@case("both know 100rel: RSeq and RAck pass, and the 200 brings no second answer (W2-SIP-35, RFC 6337 3.1)", **PATIENT)
+def _(t):
+    w = t.register()
+    i = t.invite(w, "c1", extra="Supported: 100rel")
+    check(i.headers("Supported") == ["100rel"], i)
+    t.core.send(reliable(i, 183, 7, body=CORE_SDP))
+    r = w.get(183)
+    check(r.header("Require") == "100rel" and r.header("RSeq") == "7" and "m=audio 40000" in r.body, r)
+    w.send(in_dialog("PRACK", "c1", 2, extra="RAck: 7 1 INVITE"))
+    m = t.core.get("PRACK")
+    check(m.header("RAck") == "7 1 INVITE" and m.header("CSeq") == "2 PRACK", m)
+    t.core.send(response(m, 200, "OK"))
+    check(w.get(200).header("CSeq") == "2 PRACK", "PRACK")
+    core_200(t, i, body="")
+    ok = w.get(200)
+    check(ok.header("CSeq") == "1 INVITE" and not ok.body, ok)
+    check(t.metrics()["call_prack_sent"] == 0, "a PRACK of ours")
+
+
+# ---- the core calls, and requires it -------------------------------------------------------------------
+
+def required(t, w, cid="c1", branch=None):
+    i = t.invite_in(w, cid, branch, extra="Require: 100rel\nSupported: 100rel, timer")
+    check(not i.header("Require") and i.header("Supported") == "timer", i)
+    return i
+
+
+def wic_says(w, i, status, **k):
+    w.send(response(i, status, "Text", WIC_CONTACT, tag="at", **k))
+
+
+def prack(t, w, cseq, rack, **k):
+    t.core.send(core_in_dialog(t, w, "PRACK", "c1", cseq, extra=f"RAck: {rack}", **k))
+
+
+def rseq_of(m):
+    check("100rel" in m.header("Require") and 1 <= int(m.header("RSeq")) < 1 << 31, m)
+    return int(m.header("RSeq"))
+
+
+@case("the core requires 100rel: responses of the WIC get our RSeq, are repeated, wait in order (W2-SIP-35)", **QUICK)
+def _(t):
+    w = t.register()
+    i = required(t, w)
+    wic_says(w, i, 180)
+    m = t.core.get(180)
+    n = rseq_of(m)
+    check(t.core.get(180) == m and t.core.get(180) == m, "not repeated as it was")
+    wic_says(w, i, 183, body=WIC_SDP % "active")
+    wic_says(w, i, 182)
+    t.mg.wait("mod")
+    for rack in (f"{n + 1} 1 INVITE", f"{n} 2 INVITE", f"{n} 1 UPDATE", "nonsense"):
+        prack(t, w, 2, rack)
+        check(t.core.get(481), rack)
+    prack(t, w, 3, f"{n} 1 INVITE")
+    check(t.core.get(200).header("CSeq") == "3 PRACK", "PRACK")
+    m = t.core.get(183)
+    check(rseq_of(m) == n + 1 and "m=audio 30000" in m.body, m)
+    prack(t, w, 4, f"{n} 1 INVITE")  # acknowledged already
+    t.core.get(481)
+    prack(t, w, 5, f"{n + 1} 1 INVITE")
+    check(t.core.get(200).header("CSeq") == "5 PRACK", "PRACK")
+    m = t.core.recv()
+    while m.header("CSeq") != "1 INVITE" or m.status == 183:  # repeated before the PRACK came
+        m = t.core.recv()
+    check(m.status == 182 and rseq_of(m) == n + 2, m)
+    wic_200(w, i)  # the 182 has no description: nothing waits for its PRACK
+    m = t.core.get(200)
+    check(m.header("CSeq") == "1 INVITE" and not m.body, m)
+    t.core.send(core_in_dialog(t, w, "ACK", "c1", 1))
+    numbered(w.get("ACK"), "ACK", 1)
+    t.core.send(core_in_dialog(t, w, "BYE", "c1", 7))
+    numbered(w.get("BYE"), "BYE", 7)
+    w.none("PRACK")
+
+
+@case("a 2xx overtakes a reliable 18x without a description, and waits for the PRACK of one with (RFC 3262 3)", **PATIENT)
+def _(t):
+    w = t.register()
+    i = required(t, w, "c0")
+    wic_says(w, i, 180)
+    n = rseq_of(t.core.get(180))
+    wic_200(w, i)
+    check("m=audio 30000" in t.core.get(200).body, "no answer")
+    t.core.send(core_in_dialog(t, w, "PRACK", "c0", 2, extra=f"RAck: {n} 1 INVITE"))
+    check(t.core.get(200).header("CSeq") == "2 PRACK", "a PRACK behind the 2xx")
+    i = required(t, w)
+    wic_says(w, i, 183, body=WIC_SDP % "active")
+    n = rseq_of(t.core.get(183))
+    wic_200(w, i)
+    wic_200(w, i)
+    t.core.none(200)
+    check(t.metrics()["call_answered"] == 1, "answered before the PRACK")
+    prack(t, w, 2, f"{n} 1 INVITE")
+    check(t.core.get(200).header("CSeq") == "2 PRACK", "PRACK")
+    ok = t.core.get(200)
+    check(ok.header("CSeq") == "1 INVITE" and not ok.body, ok)
+    t.metric("call_answered", 2)
+
+
+@case("no PRACK within 64*T1: 504 to the core, CANCEL to the WIC, or ACK and BYE when it has answered", **QUICK)
+def _(t):
+    w = t.register()
+    i = required(t, w, "c0")
+    wic_says(w, i, 180)
+    t.core.get(180)
+    t.core.get(504, 6)
+    check("cause=504" in w.get("CANCEL").header("Reason"), "no reason")
+    wic_says(w, i, 487)
+    w.get("ACK")
+    i = required(t, w)
+    wic_says(w, i, 183, body=WIC_SDP % "active")
+    t.core.get(183)
+    wic_200(w, i)
+    t.core.get(504, 6)
+    ended(t, w, w.send, 504)
+    m = t.metrics()
+    check(m["call_prack_missing"] == 2 and m["iq_contexts"] == 0, m)
+
+
+@case("CANCEL of the core while a reliable response waits for its PRACK: 487, and nothing is repeated", **QUICK)
+def _(t):
+    w = t.register()
+    i = required(t, w, branch="b1")
+    wic_says(w, i, 180)
+    t.core.get(180)
+    t.core.send(request("CANCEL", "sip:alice@abc.invalid;transport=ws", branch="b1", cid="c1", via=t.core.via,
+                        frm=f"<{BOB}>;tag=b1", to=f"<{ALICE}>", contact=None, extra=f"Route: {w.path}"))
+    w.get("CANCEL")
+    wic_says(w, i, 487)
+    t.core.get(487)
+    t.metric("calls", 0)
+
+
+@case("a re-INVITE that requires 100rel is answered without any provisional response; one that comes is made reliable", **PATIENT)
+def _(t):
+    w = t.register()
+    call_in(t, w, "c1")
+    t.core.send(core_in_dialog(t, w, "INVITE", "c1", extra="Require: 100rel", body=CORE_SDP))
+    i = w.get("INVITE")
+    check(not i.header("Require"), i)
+    wic_says(w, i, 180)
+    n = rseq_of(t.core.get(180))
+    t.core.send(core_in_dialog(t, w, "PRACK", "c1", 3, extra=f"RAck: {n} 2 INVITE"))
+    check(t.core.get(200).header("CSeq") == "3 PRACK", "PRACK")
+    wic_200(w, i)
+    check("m=audio 30000" in t.core.get(200).body, "no answer")
+
+
+run()
