@@ -78,7 +78,8 @@ static enum gw_err start_waf(struct process *p)
 {
 	struct cp_waf_ops ops = { .set_keys = on_waf_keys, .revoke = on_waf_revoked, .user = p };
 
-	return p->conf->web.waf.is_enabled ? cp_waf_new(&p->waf, &p->conf->web.waf, &p->loop, &p->log, &ops) : GW_OK;
+	return p->conf->web.waf.is_enabled ? cp_waf_new(&p->waf, p->conf, p->sip.store, &p->loop, &p->log, &ops) :
+		GW_OK;
 }
 
 static enum gw_err start(struct process *p)
@@ -128,6 +129,7 @@ static void stop(struct process *p)
 	uv_close((uv_handle_t *)&p->term, NULL);
 	uv_close((uv_handle_t *)&p->intr, NULL);
 	uv_close((uv_handle_t *)&p->hup, NULL);
+	cp_waf_stop(p->waf);
 	cp_store_close(p->sip.store);	/* all that is let go from here on was not ended */
 	p->sip.store = NULL;
 	cp_ops_close(&p->ops);

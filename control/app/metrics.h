@@ -117,6 +117,7 @@
 	X(waf_codes, "authorization codes given")                                          \
 	X(waf_tokens_issued, "access tokens given")                                        \
 	X(waf_token_refused, "requests refused at the token, revocation and introspection endpoints") \
+	X(waf_store_away, "requests to the WAF of several nodes that Redis has not answered (503)") \
 	X(waf_reused, "grants revoked: a code or refresh token came a second time")        \
 	X(waf_revoked, "grants revoked by their client (sign-out)")                        \
 	X(waf_tokens_revoked, "access tokens ended before their time")                     \
@@ -167,8 +168,8 @@ GW_CTR_ENUM(cp_ctr, CP_CTR_LIST);
 	X(sip_transactions, "SIP transactions in progress")                                        \
 	X(sip_dialogs, "confirmed dialogs of calls")                                                         \
 	X(calls, "calls in progress")                                                              \
-	X(waf_grants, "grants of the embedded WAF that can be refreshed")                  \
-	X(waf_guests, "IMPUs of the pool taken by guests")                                 \
+	X(waf_grants, "grants of the embedded WAF that can be refreshed; not counted when nodes share them") \
+	X(waf_guests, "IMPUs of the pool taken by guests; not counted when nodes share it") \
 	X(iq_contexts, "H.248 contexts held at gateways")                                          \
 	X(iq_gateways_up, "gateways in service")                                                   \
 	X(iq_contexts_lent, "contexts of gateways of this node whose calls other nodes have taken over") \

@@ -21,6 +21,8 @@ struct cp_redis {
 	struct gw_timer lease;
 	struct gw_list queries;      /* struct cp_share_query */
 	struct cp_share_ops ops;
+	void (*hear)(void *user, struct gw_sv line);
+	void *hearer;
 	bool is_shared, is_running;
 	bool is_lease_open;          /* its last renewal is not answered yet */
 	bool is_subscribed;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Nodes on one Redis: questions about who has what, the lease, and what they tell each other. Names: redis_share.c. */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/time.h>
@@ -9,6 +10,7 @@
 
 #define QUERY_MS 1000u		/* a Redis that is slower is none */
 #define CALLS_MAX 256u
+#define WAF_CHANNEL "w2gw:waf"
 #define LEASES 3u		/* a lease is renewed so often before it would end */
 
 static const char adopt[] =
@@ -142,6 +144,39 @@ struct cp_share_query *cp_store_locate(struct cp_store *s, uint32_t flow, cp_sha
 	return ask(cp_redis_shared(s), &c, on_located, fn, user);
 }
 
+static void on_evaluated(redisAsyncContext *ac, void *reply, void *user)
+{
+	struct gw_sv values[CP_STORE_VALUES];
+	struct cp_share_query *q = user;
+	struct cp_share_answer a = { .values = values };
+	const redisReply *r = reply;
+
+	(void)ac;
+	if (!r || r->type != REDIS_REPLY_ARRAY) {
+		if (r)
+			GW_LOG_ERROR(q->d->s->log, "state.redis_refused", "error=\"%s\"", r->str ? r->str : "no list");
+		end_query(q, NULL);
+		return;
+	}
+	while (a.n_values < r->elements && a.n_values < CP_STORE_VALUES) {
+		values[a.n_values] = cp_redis_sv_of(r->element[a.n_values]);
+		a.n_values++;
+	}
+	end_query(q, &a);
+}
+
+struct cp_share_query *cp_store_eval(struct cp_store *s, const char *script, const struct gw_sv *argv, unsigned n,
+	cp_share_fn *fn, void *user)
+{
+	static struct cp_redis_command c;
+
+	assert(n <= CP_STORE_ARGS);
+	cp_redis_eval(&c, script, "0");
+	for (unsigned i = 0; i < n; i++)
+		cp_redis_arg(&c, argv[i]);
+	return ask(cp_redis_shared(s), &c, on_evaluated, fn, user);
+}
+
 void cp_share_cancel(struct cp_share_query *q)
 {
 	if (!q)
@@ -196,13 +231,18 @@ static void on_subscription(redisAsyncContext *ac, void *reply, void *user)
 {
 	const redisReply *r = reply;
 	struct cp_redis *d = user;
+	bool is_message, is_waf;
 
 	(void)ac;
 	if (!r || r->type != REDIS_REPLY_ARRAY || r->elements != 3)
 		return;
-	if (gw_sv_eq(cp_redis_sv_of(r->element[0]), GW_SV("message")))
+	is_message = gw_sv_eq(cp_redis_sv_of(r->element[0]), GW_SV("message"));
+	is_waf = gw_sv_eq(cp_redis_sv_of(r->element[1]), GW_SV(WAF_CHANNEL));
+	if (is_waf && d->hear && d->is_running)
+		d->hear(d->hearer, is_message ? cp_redis_sv_of(r->element[2]) : GW_SV(""));
+	else if (is_message)
 		on_line(d, cp_redis_sv_of(r->element[2]));
-	else if (gw_sv_eq(cp_redis_sv_of(r->element[0]), GW_SV("subscribe")))
+	else if (!is_waf)
 		on_subscribed(d);
 }
 
@@ -235,7 +275,7 @@ static void subscribe(struct cp_redis *d)
 	d->is_subscribed = false;
 	if (d->password[0])
 		redisAsyncCommand(ac, NULL, NULL, "AUTH %s", d->password);
-	redisAsyncCommand(ac, on_subscription, d, "SUBSCRIBE w2gw:m:%s", d->s->conf->state.node);
+	redisAsyncCommand(ac, on_subscription, d, "SUBSCRIBE w2gw:m:%s " WAF_CHANNEL, d->s->conf->state.node);
 }
 
 static void on_lease_reply(redisAsyncContext *ac, void *reply, void *user)
@@ -295,6 +335,16 @@ void cp_store_share(struct cp_store *s, const struct cp_share_ops *ops)
 	d->sync = NULL;
 	d->lease.fn = on_lease;
 	on_lease(&d->lease, cp_loop_now(s->loop));
+}
+
+void cp_store_hear(struct cp_store *s, void (*fn)(void *user, struct gw_sv line), void *user)
+{
+	struct cp_redis *d = cp_redis_shared(s);
+
+	if (!d)
+		return;
+	d->hear = fn;
+	d->hearer = user;
 }
 
 void cp_redis_share_close(struct cp_redis *d)

@@ -47,6 +47,8 @@ struct cp_share_answer {
 	struct gw_sv value;          /* record of the binding as its owner left it */
 	const struct cp_store_call *calls;
 	unsigned n_calls;
+	const struct gw_sv *values;  /* of cp_store_eval */
+	unsigned n_values;
 };
 
 /** A question under way. */
@@ -61,6 +63,19 @@ typedef void cp_share_fn(void *user, const struct cp_share_answer *answer);
 struct cp_share_query *cp_store_adopt(struct cp_store *s, struct gw_sv key, cp_share_fn *fn, void *user);
 /** Which living node has the binding with this id? */
 struct cp_share_query *cp_store_locate(struct cp_store *s, uint32_t flow, cp_share_fn *fn, void *user);
+#define CP_STORE_ARGS 8u
+#define CP_STORE_VALUES 1024u
+/**
+ * Run a script, one step for all nodes. Its names begin with "w2gw:"; it answers a list of strings.
+ * @param argv  at most CP_STORE_ARGS; read during the call
+ */
+struct cp_share_query *cp_store_eval(struct cp_store *s, const char *script, const struct gw_sv *argv, unsigned n,
+	cp_share_fn *fn, void *user);
+/**
+ * Hear what scripts publish on "w2gw:waf". line empty: from now on all is heard, but not what was told before.
+ * Set before cp_store_share; s may be NULL, or not shared.
+ */
+void cp_store_hear(struct cp_store *s, void (*fn)(void *user, struct gw_sv line), void *user);
 /** fn is not called any more. Accepts NULL. */
 void cp_share_cancel(struct cp_share_query *q);
 

@@ -83,13 +83,20 @@ static bool match(const struct cp_identity *id, const void *user)
 	return cp_token_revokes(user, id);
 }
 
+static bool is_in_force(struct cp_token *v, struct gw_sv key, const struct cp_token_revocation *r)
+{
+	const struct revocation *have = gw_map_get(&v->revoked, key);
+
+	return have && have->until_s >= r->until_s && have->issued_to_s >= r->issued_to_s;
+}
+
 enum gw_err cp_token_revoke(struct cp_token *v, const struct cp_token_revocation *r)
 {
 	char text[KEY_BYTES];
 	struct gw_sv key = r->jti.len ? make_key(text, "jti", r->issuer, r->jti) : make_key(text, "impi", r->issuer, r->impi);
-	enum gw_err err = key.len ? add(v, key, r) : GW_EINVAL;
+	enum gw_err err = key.len ? GW_OK : GW_EINVAL;
 
-	if (err)
+	if (err || is_in_force(v, key, r) || (err = add(v, key, r)))
 		return err;
 	CP_COUNT(token_revocations);
 	GW_LOG_NOTICE(v->log, "token.revoked", "issuer=%.*s %s=%.*s", GW_SV_FMT(r->issuer), r->jti.len ? "jti" : "impi",

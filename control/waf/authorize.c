@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The authorization endpoint: RFC 6749 4.1.1, RFC 7636, RFC 9207, RFC 9700. */
 #include "control/waf/pkce.h"
-#include "control/waf/waf_int.h"
+#include "control/waf/shared.h"
 
 #define STATE_MAX 1024
 #define SESSION_COOKIE "__Host-w2gw"
@@ -122,7 +122,14 @@ static void set_cookie(struct cp_waf *w, struct cp_web_req *r, const char *secre
 	cp_web_header(r, "Set-Cookie", gw_buf_sv(&b));
 }
 
-void cp_waf_accept(struct cp_waf *w, struct cp_web_req *r, const struct cp_authz *a, const struct cp_user *user)
+static void signed_in(struct cp_waf *w, struct cp_web_req *r, const struct cp_authz *a, const char *sub, const char *impi,
+	const char *cookie)
+{
+	GW_LOG_INFO(w->log, "waf.signed_in", "sub=%s impi=%s client=%s", sub, impi, a->client->id);
+	set_cookie(w, r, cookie);
+}
+
+static void accept_here(struct cp_waf *w, struct cp_web_req *r, const struct cp_authz *a, const struct cp_user *user)
 {
 	char cookie[CP_SECRET_CHARS + 1];
 	struct cp_person *p;
@@ -137,24 +144,148 @@ void cp_waf_accept(struct cp_waf *w, struct cp_web_req *r, const struct cp_authz
 		refuse(w, r, a, "temporarily_unavailable");
 		return;
 	}
-	GW_LOG_INFO(w->log, "waf.signed_in", "sub=%s impi=%s client=%s", p->sub, p->impi, a->client->id);
-	set_cookie(w, r, cookie);
+	signed_in(w, r, a, p->sub, p->impi, cookie);
 	give_code(w, r, a, p, gw_sv_cstr(cookie));
+}
+
+/* ---- with several nodes: by way of Redis ------------------------------------------------------------------- */
+
+struct entering {
+	struct cp_waf *w;
+	struct cp_web_req *r;
+	struct cp_authz a;
+	json_t *person;
+	struct cp_shared_code c;
+	char cookie[CP_SECRET_CHARS + 1], guest[CP_ID_CHARS + 7];
+	bool is_silent;           /* prompt=none */
+	struct gw_sv hint;
+};
+
+static struct entering *entering_new(struct cp_waf *w, struct cp_web_req *r, const struct cp_authz *a)
+{
+	struct entering *e = gw_arena_calloc(&r->arena, 1, sizeof(*e));
+
+	if (!e) {
+		refuse(w, r, a, "temporarily_unavailable");
+		return NULL;
+	}
+	e->w = w;
+	e->r = r;
+	e->a = *a;
+	return e;
+}
+
+static void on_code(void *user, enum gw_err err, struct gw_sv text)
+{
+	struct entering *e = user;
+
+	(void)text;
+	if (err) {
+		refuse(e->w, e->r, &e->a, "temporarily_unavailable");
+	} else {
+		if (e->c.is_new)
+			signed_in(e->w, e->r, &e->a, json_string_value(json_object_get(e->person, "sub")),
+				json_string_value(json_object_get(e->person, "impi")), e->cookie);
+		CP_COUNT(waf_codes);
+		redirect(e->w, e->r, &e->a, "code", e->c.code);
+	}
+	json_decref(e->person);
+}
+
+static void give_shared_code(struct entering *e, json_t *person, struct gw_sv cookie)
+{
+	e->person = person;
+	e->c.person = person;
+	e->c.a = &e->a;
+	e->c.is_new = cookie.len == 0;
+	if (e->c.is_new)
+		cp_random_token(e->cookie, CP_SECRET_CHARS);
+	e->c.cookie = e->c.is_new ? gw_sv_cstr(e->cookie) : cookie;
+	cp_shared_put_code(e->w, &e->c, on_code, e);
+}
+
+static void on_place(void *user, enum gw_err err, struct gw_sv impu)
+{
+	struct entering *e = user;
+
+	if (err == GW_OK) {
+		give_shared_code(e, cp_shared_person(NULL, e->guest, impu), GW_SV_NONE);
+	} else if (err == GW_ENOENT) {
+		CP_COUNT(waf_pool_exhausted);
+		cp_waf_page(e->w, e->r, &e->a, CP_NOTE_FULL, GW_SV_NONE, 60000);
+	} else {
+		refuse(e->w, e->r, &e->a, "temporarily_unavailable");
+	}
+}
+
+void cp_waf_accept(struct cp_waf *w, struct cp_web_req *r, const struct cp_authz *a, const struct cp_user *user)
+{
+	struct entering *e;
+
+	if (!w->is_shared) {
+		accept_here(w, r, a, user);
+		return;
+	}
+	if (!(e = entering_new(w, r, a)))
+		return;
+	if (user) {
+		give_shared_code(e, cp_shared_person(user, NULL, GW_SV_NONE), GW_SV_NONE);
+		return;
+	}
+	memcpy(e->guest, "guest-", 6);
+	cp_random_token(e->guest + 6, CP_ID_CHARS);
+	cp_shared_claim(w, &r->arena, e->guest, on_place, e);
 }
 
 /* ---- GET and POST --------------------------------------------------------------------------------------- */
 
-static void get(struct cp_waf *w, struct cp_web_req *r, const struct cp_authz *a, const struct cp_form *f)
+/* Nobody is signed in. */
+static void ask_who(struct cp_waf *w, struct cp_web_req *r, const struct cp_authz *a, bool is_silent, struct gw_sv hint)
 {
-	struct gw_sv cookie = cp_cookie_get(r->cookie, GW_SV(SESSION_COOKIE));
-	struct cp_person *p = a->asks_login ? NULL : cp_grants_session(w->grants, cookie, cp_loop_wall_s());
-
-	if (p)
-		give_code(w, r, a, p, cookie);
-	else if (gw_sv_eq(cp_form_get(f, "prompt"), GW_SV("none")))
+	if (is_silent)
 		refuse(w, r, a, "login_required");
 	else
-		cp_waf_page(w, r, a, CP_NOTE_NONE, cp_form_get(f, "login_hint"), 0);
+		cp_waf_page(w, r, a, CP_NOTE_NONE, hint, 0);
+}
+
+static void on_session(void *user, enum gw_err err, struct gw_sv text)
+{
+	struct entering *e = user;
+	json_t *person = err == GW_OK ? json_loadb(text.p, text.len, 0, NULL) : NULL;
+	struct cp_person *p = person ? cp_person_read(e->w->grants, person) : NULL;
+
+	if (p && cp_shared_is_user(e->w, p)) {
+		give_shared_code(e, person, cp_cookie_get(e->r->cookie, GW_SV(SESSION_COOKIE)));
+		return;
+	}
+	json_decref(person);
+	if (err == GW_EIO)
+		refuse(e->w, e->r, &e->a, "temporarily_unavailable");
+	else
+		ask_who(e->w, e->r, &e->a, e->is_silent, e->hint);
+}
+
+static void get(struct cp_waf *w, struct cp_web_req *r, const struct cp_authz *a, const struct cp_form *f)
+{
+	struct gw_sv cookie = cp_cookie_get(r->cookie, GW_SV(SESSION_COOKIE)), hint = cp_form_get(f, "login_hint");
+	bool is_silent = gw_sv_eq(cp_form_get(f, "prompt"), GW_SV("none"));
+	struct cp_person *p = NULL;
+	struct entering *e;
+
+	if (!a->asks_login && w->is_shared && cookie.len == CP_SECRET_CHARS) {
+		if (!(e = entering_new(w, r, a)))
+			return;
+		e->is_silent = is_silent;
+		e->hint = hint;
+		cp_shared_session(w, cookie, on_session, e);
+		return;
+	}
+	if (!a->asks_login && !w->is_shared)
+		p = cp_grants_session(w->grants, cookie, cp_loop_wall_s());
+	if (p)
+		give_code(w, r, a, p, cookie);
+	else
+		ask_who(w, r, a, is_silent, hint);
 }
 
 static void guest(struct cp_waf *w, struct cp_web_req *r, const struct cp_authz *a)

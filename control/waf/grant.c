@@ -2,8 +2,6 @@
 /* Grants: refresh tokens with rotation, the access tokens made of them, and their copy in the state file. */
 #include <stdlib.h>
 
-#include <jansson.h>
-
 #include "control/app/loop.h"
 #include "control/app/metrics.h"
 #include "control/waf/grants_int.h"
@@ -11,7 +9,7 @@
 
 static const char hex_digits[] = "0123456789abcdef";
 
-static bool from_hex(const char *in, unsigned char out[32])
+bool cp_grant_from_hex(const char *in, unsigned char out[32])
 {
 	if (!in || strlen(in) != 64 || strspn(in, hex_digits) != 64)
 		return false;
@@ -33,24 +31,28 @@ static json_t *tokens_to_json(const struct cp_grant *t)
 	return list;
 }
 
-static enum gw_err save(struct cp_grants *g, const struct cp_grant *t)
+char *cp_grant_text(const struct cp_grant *t)
 {
 	const struct cp_person *p = t->person;
 	json_t *j;
-	char secret[65], *text;
-	struct gw_buf b = gw_buf(secret, sizeof(secret) - 1);
-	enum gw_err err;
+	char secret[65] = "", session[65] = "", *text;
+	struct gw_buf b = gw_buf(secret, sizeof(secret) - 1), s = gw_buf(session, sizeof(session) - 1);
 
-	if (!g->state)
-		return GW_OK;
 	gw_buf_hex(&b, t->secret, 32);
-	secret[b.len] = '\0';
-	j = json_pack("{s:s, s:s, s:s, s:s, s:o, s:I, s:b, s:s, s:I, s:I, s:o}", "id", t->id, "client", t->client->id, "sub",
+	gw_buf_hex(&s, t->session, 32);
+	j = json_pack("{s:s, s:s, s:s, s:s, s:o, s:I, s:b, s:s, s:s, s:I, s:I, s:o}", "id", t->id, "client", t->client->id, "sub",
 		p->sub, "impi", p->impi, "impus", cp_jwt_impus(p->impu, p->n_impus), "stamp", (json_int_t)p->stamp, "guest", (int)p->is_guest, "secret",
-		secret, "idle", (json_int_t)t->idle_s, "end", (json_int_t)t->end_s, "tokens", tokens_to_json(t));
+		secret, "session", session, "idle", (json_int_t)t->idle_s, "end", (json_int_t)t->end_s, "tokens", tokens_to_json(t));
 	text = j ? json_dumps(j, JSON_COMPACT) : NULL;
 	json_decref(j);
-	err = text ? cp_state_put(g->state, t->id, text, t->idle_s) : GW_ENOMEM;
+	return text;
+}
+
+static enum gw_err save(struct cp_grants *g, const struct cp_grant *t)
+{
+	char *text = g->state ? cp_grant_text(t) : NULL;
+	enum gw_err err = !g->state ? GW_OK : text ? cp_state_put(g->state, t->id, text, t->idle_s) : GW_ENOMEM;
+
 	free(text);
 	return err;
 }
@@ -61,28 +63,32 @@ struct loading {
 	enum gw_err err;
 };
 
-static struct cp_person *load_person(struct cp_grants *g, json_t *j, const char *sub, const char *impi, bool is_guest)
+struct cp_person *cp_person_read(struct cp_grants *g, json_t *j)
 {
-	struct cp_user u = { .login = gw_sv_cstr(sub), .impi = gw_sv_cstr(impi) };
-	struct cp_person *p = gw_map_get(&g->persons, u.login);
+	struct cp_user u = { .stamp = json_integer_value(json_object_get(j, "stamp")) };
+	const char *sub, *impi;
 	uint32_t lease = CP_POOL_NONE;
+	struct cp_person *p;
+	int is_guest;
 	json_t *v;
 	size_t i;
 
-	if (p)
+	if (json_unpack(j, "{s:s, s:s, s:b}", "sub", &sub, "impi", &impi, "guest", &is_guest))
+		return NULL;
+	u.login = gw_sv_cstr(sub);
+	u.impi = gw_sv_cstr(impi);
+	if ((p = gw_map_get(&g->persons, u.login)))
 		return p;
 	json_array_foreach(json_object_get(j, "impus"), i, v)
 		if (u.n_impus < CP_IMPUS_MAX && json_is_string(v))
 			u.impu[u.n_impus++] = gw_sv_cstr(json_string_value(v));
-	u.stamp = json_integer_value(json_object_get(j, "stamp"));
-	if (!u.n_impus)
-		return NULL;
-	if (!is_guest)
-		return cp_person_new(g, &u, CP_POOL_NONE);
-	if (cp_pool_claim(g->pool, u.impu[0], &lease))	/* the pool was configured otherwise meanwhile */
+	/* a guest of before the pool was configured otherwise has no place */
+	if (!u.n_impus || (is_guest && !g->drop && cp_pool_claim(g->pool, u.impu[0], &lease)))
 		return NULL;
 	p = cp_person_new(g, &u, lease);
-	if (!p)
+	if (p)
+		p->is_guest = is_guest;
+	else if (lease != CP_POOL_NONE)
 		cp_pool_give(g->pool, lease);
 	return p;
 }
@@ -121,36 +127,46 @@ static bool link_grant(struct cp_grants *g, struct cp_grant *t, struct cp_person
 	return true;
 }
 
+enum gw_err cp_grant_read(struct cp_grants *g, struct gw_sv text, uint64_t now_s, struct cp_grant **out)
+{
+	json_t *j = json_loadb(text.p, text.len, 0, NULL), *tokens;
+	const char *id, *client, *secret, *session;
+	struct cp_grant *t = calloc(1, sizeof(*t));
+	enum gw_err err = t ? GW_ENOENT : GW_ENOMEM;
+	struct cp_person *p = NULL;
+	json_int_t idle, end;
+
+	if (t && j && json_unpack(j, "{s:s, s:s, s:s, s:I, s:I, s:o}", "id", &id, "client", &client, "secret", &secret, "idle",
+			&idle, "end", &end, "tokens", &tokens) == 0 &&
+		gw_sv_copy(gw_sv_cstr(id), t->id, sizeof(t->id)) == GW_OK && cp_grant_from_hex(secret, t->secret) &&
+		(t->client = cp_grants_client(g->conf, gw_sv_cstr(client))) && end > (json_int_t)now_s)
+		p = cp_person_read(g, j);
+	if (p) {
+		session = json_string_value(json_object_get(j, "session"));
+		(void)cp_grant_from_hex(session, t->session);	/* grants of an older version have none */
+		t->idle_s = (uint64_t)idle;
+		t->end_s = (uint64_t)end;
+		err = link_grant(g, t, p) ? GW_OK : GW_ENOMEM;
+		if (err == GW_OK)
+			load_tokens(g, t, tokens, now_s);
+		cp_person_settle(g, p);
+	}
+	if (err == GW_OK)
+		*out = t;
+	else
+		free(t);
+	json_decref(j);
+	return err;
+}
+
 static void on_grant(void *arg, struct gw_sv text, uint64_t until_s)
 {
 	struct loading *l = arg;
-	json_t *j = json_loadb(text.p, text.len, 0, NULL);
-	const char *id, *client, *sub, *impi, *secret;
-	struct cp_grant *t = calloc(1, sizeof(*t));
-	json_int_t idle, end;
-	struct cp_person *p = NULL;
-	json_t *tokens;
-	int is_guest;
+	struct cp_grant *t;
+	enum gw_err err = until_s > l->now_s ? cp_grant_read(l->g, text, l->now_s, &t) : GW_OK;
 
-	if (t && j && until_s > l->now_s &&
-		json_unpack(j, "{s:s, s:s, s:s, s:s, s:b, s:s, s:I, s:I, s:o}", "id", &id, "client", &client, "sub", &sub,
-			"impi", &impi, "guest", &is_guest, "secret", &secret, "idle", &idle, "end", &end, "tokens", &tokens) == 0 &&
-		gw_sv_copy(gw_sv_cstr(id), t->id, sizeof(t->id)) == GW_OK && from_hex(secret, t->secret) &&
-		(t->client = cp_grants_client(l->g->conf, gw_sv_cstr(client))) && end > (json_int_t)l->now_s)
-		p = load_person(l->g, j, sub, impi, is_guest);
-	if (p) {
-		t->idle_s = (uint64_t)idle;
-		t->end_s = (uint64_t)end;
-		if (link_grant(l->g, t, p)) {
-			load_tokens(l->g, t, tokens, l->now_s);
-			t = NULL;
-		} else {
-			l->err = GW_ENOMEM;
-		}
-		cp_person_settle(l->g, p);
-	}
-	free(t);
-	json_decref(j);
+	if (err && err != GW_ENOENT)
+		l->err = err;
 }
 
 static void on_revoked(void *arg, struct gw_sv jti, uint64_t until_s)
@@ -213,8 +229,10 @@ void cp_grant_free(struct cp_grants *g, struct cp_grant *t)
 
 void cp_grant_drop(struct cp_grants *g, struct cp_grant *t, uint64_t now_s)
 {
+	if (g->drop)
+		g->drop(g->user, t->id);
 	for (int i = 0; i < CP_LIVE_TOKENS; i++) {
-		if (t->token[i].expires_s <= now_s)
+		if (t->token[i].expires_s <= now_s || g->drop)
 			continue;
 		(void)cp_state_put_revoked(g->state, t->token[i].jti, t->token[i].expires_s);
 		if (g->revoke)

@@ -50,7 +50,6 @@ static bool fill_guest(struct cp_grants *g, struct cp_person *p, uint32_t lease,
 	p->impu[p->n_impus++] = gw_arena_cstr(&p->arena, v);
 	p->impi = gw_arena_cstr(&p->arena, gw_sv_sub(v, gw_sv_chr(v, ':', 0) + 1, v.len));
 	p->is_guest = true;
-	p->lease = lease;
 	return !p->arena.failed;
 }
 
@@ -61,6 +60,7 @@ struct cp_person *cp_person_new(struct cp_grants *g, const struct cp_user *user,
 	if (!p)
 		return NULL;
 	p->arena.limit = 32768;
+	p->lease = lease;
 	gw_list_init(&p->sessions);
 	gw_list_init(&p->codes);
 	gw_list_init(&p->grants);
@@ -83,7 +83,7 @@ void cp_person_settle(struct cp_grants *g, struct cp_person *p)
 	if (p->n_sessions)
 		return;
 	gw_map_del(&g->persons, gw_sv_cstr(p->sub));
-	if (p->is_guest)
+	if (p->lease != CP_POOL_NONE)
 		cp_pool_give(g->pool, p->lease);
 	gw_arena_reset(&p->arena);
 	free(p);
@@ -181,6 +181,12 @@ out:
 	return GW_ENOMEM;
 }
 
+bool cp_code_fits(const struct cp_code *c, const struct cp_conf_client *client, struct gw_sv redirect_uri, struct gw_sv verifier)
+{
+	return c->client == client && gw_sv_eq(redirect_uri, gw_sv_cstr(c->redirect_uri)) &&
+		cp_pkce_matches(gw_sv_cstr(c->challenge), verifier);
+}
+
 enum gw_err cp_grants_redeem(struct cp_grants *g, struct gw_sv code, const struct cp_conf_client *client,
 	struct gw_sv redirect_uri, struct gw_sv verifier, uint64_t now_s, struct cp_grant **out)
 {
@@ -205,8 +211,7 @@ enum gw_err cp_grants_redeem(struct cp_grants *g, struct gw_sv code, const struc
 	}
 	p->pins++;
 	detach(g, c);
-	if (c->client == client && gw_sv_eq(redirect_uri, gw_sv_cstr(c->redirect_uri)) &&
-		cp_pkce_matches(gw_sv_cstr(c->challenge), verifier)) {
+	if (cp_code_fits(c, client, redirect_uri, verifier)) {
 		grant = cp_grant_new(g, c, p, now_s);
 		err = grant ? GW_OK : GW_ENOMEM;
 		if (grant) {
@@ -289,7 +294,7 @@ void cp_grants_check_user(struct cp_grants *g, struct cp_users *users, struct gw
 	struct cp_person *p = gw_map_get(&g->persons, login);
 	struct gw_arena a = GW_ARENA_INIT(65536);
 	struct cp_user u;
-	enum gw_err err = p ? cp_users_get(users, &a, login, &u) : GW_OK;
+	enum gw_err err = p && !p->is_guest ? cp_users_get(users, &a, login, &u) : GW_OK;
 
 	if (p && (err == GW_ENOENT || (err == GW_OK && (u.is_locked || u.stamp != p->stamp))))
 		end_person(g, p, now_s);
@@ -349,17 +354,22 @@ enum gw_err cp_grants_new(struct cp_grants **out, const struct cp_conf_waf *conf
 	return GW_OK;
 }
 
-/* What is saved stays saved: it is for the next start. */
-void cp_grants_free(struct cp_grants *g)
+void cp_grants_clear(struct cp_grants *g)
 {
-	if (!g)
-		return;
 	while (!gw_list_empty(&g->code_ages))
 		drop_code(g, OLDEST(&g->code_ages, struct cp_code, by_age));
 	while (!gw_list_empty(&g->grant_ages))
 		cp_grant_free(g, OLDEST(&g->grant_ages, struct cp_grant, by_age));
 	while (!gw_list_empty(&g->session_ages))
 		cp_session_drop(g, OLDEST(&g->session_ages, struct cp_session, by_age));
+}
+
+/* What is saved stays saved: it is for the next start. */
+void cp_grants_free(struct cp_grants *g)
+{
+	if (!g)
+		return;
+	cp_grants_clear(g);
 	gw_map_free(&g->persons);
 	gw_map_free(&g->sessions);
 	gw_map_free(&g->codes);

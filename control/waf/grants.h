@@ -28,7 +28,7 @@ struct cp_person {
 	unsigned n_impus;
 	int64_t stamp;            /* of the user's row when he signed in */
 	bool is_guest;
-	uint32_t lease;           /* of a guest: index in the pool */
+	uint32_t lease;           /* of a guest: index in the pool; CP_POOL_NONE: a user, or a guest of several nodes */
 	struct gw_list sessions, codes, grants;
 	unsigned n_sessions, n_codes, n_grants;
 	unsigned pins;            /* somebody is at work on it: it may not go yet */

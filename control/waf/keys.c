@@ -27,7 +27,9 @@ struct cp_keys {
 	uint64_t rotation_s, overlap_s;
 	struct key key[KEYS_MAX];	/* oldest first */
 	unsigned n;
-	char *jwks;
+	char *own;			/* the JWK set of these */
+	json_t *others;			/* public keys of other nodes */
+	char *jwks;			/* all */
 	struct cp_jwks *set;		/* the same, to verify by */
 };
 
@@ -91,6 +93,32 @@ static bool write_file(const char *path, const char *text)
 	return ok && rename(tmp, path) == 0;
 }
 
+/* own and others become what is published. own is taken over, on success only. */
+static enum gw_err publish(struct cp_keys *k, char *own, json_t *others)
+{
+	json_t *j = own ? json_loads(own, 0, NULL) : NULL;
+	struct cp_jwks *set = NULL;
+	enum gw_err err;
+	char *jwks;
+
+	json_array_extend(json_object_get(j, "keys"), others);
+	jwks = j ? json_dumps(j, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+	json_decref(j);
+	err = jwks ? cp_jwks_parse(&set, gw_sv_cstr(jwks)) : GW_ENOMEM;
+	if (err) {
+		free(jwks);
+		return err;
+	}
+	if (own != k->own)
+		free(k->own);
+	k->own = own;
+	free(k->jwks);
+	k->jwks = jwks;
+	cp_jwks_free(k->set);
+	k->set = set;
+	return GW_OK;
+}
+
 static bool make_key(struct key *out, uint64_t now_s)
 {
 	char kid[KID_CHARS + 1];
@@ -103,25 +131,15 @@ static bool make_key(struct key *out, uint64_t now_s)
 
 static enum gw_err save(struct cp_keys *k, const struct key *list, unsigned n)
 {
-	char *secret = dump(list, n, true), *jwks = secret ? dump(list, n, false) : NULL;
-	struct cp_jwks *set = NULL;
-	enum gw_err err = jwks ? cp_jwks_parse(&set, gw_sv_cstr(jwks)) : GW_ENOMEM;
+	char *secret = dump(list, n, true), *own = secret ? dump(list, n, false) : NULL;
+	enum gw_err err = !own ? GW_ENOMEM : write_file(k->path, secret) ? publish(k, own, k->others) : GW_EIO;
 
-	if (err == GW_OK && !write_file(k->path, secret))
-		err = GW_EIO;
 	if (secret)
 		OPENSSL_cleanse(secret, strlen(secret));
 	free(secret);
-	if (err) {
-		cp_jwks_free(set);
-		free(jwks);
-		return err;
-	}
-	free(k->jwks);
-	cp_jwks_free(k->set);
-	k->jwks = jwks;
-	k->set = set;
-	return GW_OK;
+	if (err)
+		free(own);
+	return err;
 }
 
 static bool read_key(const json_t *j, struct key *out)
@@ -142,6 +160,7 @@ static enum gw_err read_file(struct cp_keys *k, char *why)
 	json_error_t e;
 	json_t *j = json_load_file(k->path, JSON_REJECT_DUPLICATES, &e), *list = json_object_get(j, "keys"), *one;
 	enum gw_err err = GW_OK;
+	char *own;
 	size_t i;
 
 	json_array_foreach(list, i, one) {
@@ -158,9 +177,10 @@ static enum gw_err read_file(struct cp_keys *k, char *why)
 		err = GW_EINVAL;
 	}
 	json_decref(j);
-	if (err == GW_OK && !(k->jwks = dump(k->key, k->n, false)))
-		err = GW_ENOMEM;
-	return err ? err : cp_jwks_parse(&k->set, gw_sv_cstr(k->jwks));
+	own = err ? NULL : dump(k->key, k->n, false);
+	if (err == GW_OK && (err = publish(k, own, k->others)))
+		free(own);
+	return err;
 }
 
 enum gw_err cp_keys_load(struct cp_keys **out, const char *path, uint64_t rotation_s, uint64_t overlap_s,
@@ -170,7 +190,7 @@ enum gw_err cp_keys_load(struct cp_keys **out, const char *path, uint64_t rotati
 	enum gw_err err = GW_ENOMEM;
 
 	snprintf(why, 256, "out of memory");
-	if (!k || !(k->path = strdup(path)))
+	if (!k || !(k->path = strdup(path)) || !(k->others = json_array()))
 		goto out;
 	k->rotation_s = rotation_s;
 	k->overlap_s = overlap_s;
@@ -243,6 +263,46 @@ const struct cp_jwks *cp_keys_set(const struct cp_keys *k)
 	return k->set;
 }
 
+const char *cp_keys_own(const struct cp_keys *k)
+{
+	return k->own;
+}
+
+static bool has_kid(const json_t *list, const json_t *key)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(list, i, one)
+		if (json_equal(json_object_get(one, "kid"), json_object_get(key, "kid")))
+			return true;
+	return false;
+}
+
+bool cp_keys_set_others(struct cp_keys *k, const struct gw_sv *sets, unsigned n)
+{
+	json_t *own = json_loads(k->own, 0, NULL), *others = json_array(), *key;
+	bool is_new = false;
+	size_t at;
+
+	for (unsigned i = 0; i < n; i++) {
+		json_t *j = json_loadb(sets[i].p, sets[i].len, JSON_REJECT_DUPLICATES, NULL);
+
+		json_array_foreach(json_object_get(j, "keys"), at, key)
+			if (!json_object_get(key, "d") && !has_kid(json_object_get(own, "keys"), key) && !has_kid(others, key))
+				json_array_append(others, key);
+		json_decref(j);
+	}
+	if (!json_equal(others, k->others) && publish(k, k->own, others) == GW_OK) {
+		json_decref(k->others);
+		k->others = json_incref(others);
+		is_new = true;
+	}
+	json_decref(others);
+	json_decref(own);
+	return is_new;
+}
+
 const char *cp_keys_jwks(const struct cp_keys *k)
 {
 	return k->jwks;
@@ -258,6 +318,8 @@ void cp_keys_free(struct cp_keys *k)
 	if (!k)
 		return;
 	release(k->key, k->n);
+	free(k->own);
+	json_decref(k->others);
 	free(k->jwks);
 	cp_jwks_free(k->set);
 	free(k->path);

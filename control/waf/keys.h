@@ -26,7 +26,11 @@ enum gw_err cp_keys_load(struct cp_keys **out, const char *path, uint64_t rotati
 enum gw_err cp_keys_turn(struct cp_keys *k, uint64_t now_s) GW_NODISCARD;
 /** The key that signs now; its kid is in it. Never NULL. */
 const cjose_jwk_t *cp_keys_signer(const struct cp_keys *k, uint64_t now_s);
-/** The published keys, to verify by; owned by k until the next cp_keys_turn. */
+/** The public JWK set of our own keys, with a NUL; owned by k until the next cp_keys_turn. */
+const char *cp_keys_own(const struct cp_keys *k);
+/** The public JWK sets of nodes that share our issuer; what is no set is left out. @return the published set has changed */
+bool cp_keys_set_others(struct cp_keys *k, const struct gw_sv *sets, unsigned n);
+/** The published keys, to verify by; owned by k until the next cp_keys_turn or _set_others. */
 const struct cp_jwks *cp_keys_set(const struct cp_keys *k);
 /** The public JWK set, with a NUL; owned by k until the next cp_keys_turn. */
 const char *cp_keys_jwks(const struct cp_keys *k);

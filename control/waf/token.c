@@ -5,7 +5,7 @@
 #include <jansson.h>
 #include <openssl/sha.h>
 
-#include "control/waf/waf_int.h"
+#include "control/waf/shared.h"
 
 #define TOKEN_BYTES 8192
 
@@ -115,85 +115,222 @@ static json_t *token_answer(const struct cp_waf *w, const struct cp_grant *g, co
 		g->person->impi, "impu", cp_jwt_impus(g->person->impu, g->person->n_impus));
 }
 
-static void give(struct cp_waf *w, struct cp_web_req *r, struct cp_grant *g, uint64_t now_s)
-{
-	char *text = gw_arena_alloc(&r->arena, TOKEN_BYTES), refresh[CP_REFRESH_BYTES];
-	struct gw_buf b = gw_buf(text, TOKEN_BYTES);
-	const struct cp_live_token *t;
-	enum gw_err err = text ? cp_grants_rotate(w->grants, g, now_s, refresh, &t) : GW_ENOMEM;
+/** A request on its way; in the request's arena. */
+struct asking {
+	struct cp_waf *w;
+	struct cp_web_req *r;
+	const struct cp_conf_client *client;
+	struct cp_form f;
+	bool is_code;             /* else a refresh token */
+	struct gw_sv before;      /* shared: the grant's record as it was; empty: it is new */
+	char *answer;
+	char jti[64];             /* empty: no access token of ours */
+};
 
-	if (err == GW_ELIMIT) {
-		cp_waf_retry_after(r, 10000);
-		error(r, 429, "slow_down");
-		return;
-	}
-	if (err || (err = sign(w, g, t, now_s, &b))) {
-		GW_LOG_ERROR(w->log, "waf.token_failed", "error=%s", gw_err_name(err));
-		cp_grants_revoke(w->grants, g, now_s);	/* the client has no token that fits any more */
+static struct asking *asking_new(struct cp_waf *w, struct cp_web_req *r, const struct cp_conf_client *c, const struct cp_form *f)
+{
+	struct asking *a = gw_arena_new(&r->arena, struct asking);
+
+	if (!a) {
 		error(r, 503, "temporarily_unavailable");
+		return NULL;
+	}
+	*a = (struct asking){ .w = w, .r = r, .client = c, .f = *f };
+	return a;
+}
+
+static void answer_tokens(void *user, enum gw_err err, struct gw_sv text)
+{
+	struct asking *a = user;
+
+	(void)text;
+	if (err) {
+		error(a->r, err == GW_ENOENT ? 400 : 503, err == GW_ENOENT ? "invalid_grant" : "temporarily_unavailable");
 		return;
 	}
 	CP_COUNT(waf_tokens_issued);
-	json(r, token_answer(w, g, t, now_s, gw_buf_sv(&b), refresh));
+	cp_waf_json(a->r, 200, a->answer);
+}
+
+/* The answer, before anybody gets it. NULL: out of memory */
+static char *make_answer(struct asking *a, struct cp_grant *g, const struct cp_live_token *t, const char *refresh, uint64_t now_s)
+{
+	char *token = gw_arena_alloc(&a->r->arena, TOKEN_BYTES), *text = NULL, *copy;
+	struct gw_buf b = gw_buf(token, TOKEN_BYTES);
+	json_t *j = token && sign(a->w, g, t, now_s, &b) == GW_OK ? token_answer(a->w, g, t, now_s, gw_buf_sv(&b), refresh) : NULL;
+
+	text = j ? json_dumps(j, JSON_COMPACT) : NULL;
+	json_decref(j);
+	copy = text ? gw_arena_cstr(&a->r->arena, gw_sv_cstr(text)) : NULL;
+	free(text);
+	return copy;
+}
+
+static void give(struct asking *a, struct cp_grant *g, uint64_t now_s)
+{
+	char refresh[CP_REFRESH_BYTES];
+	const struct cp_live_token *t;
+	enum gw_err err = cp_grants_rotate(a->w->grants, g, now_s, refresh, &t);
+
+	if (err == GW_ELIMIT) {
+		cp_waf_retry_after(a->r, 10000);
+		error(a->r, 429, "slow_down");
+		return;
+	}
+	if (err || !(a->answer = make_answer(a, g, t, refresh, now_s))) {
+		GW_LOG_ERROR(a->w->log, "waf.token_failed", "error=%s", gw_err_name(err));
+		cp_grants_revoke(a->w->grants, g, now_s);	/* the client has no token that fits any more */
+		error(a->r, 503, "temporarily_unavailable");
+	} else if (a->w->is_shared) {
+		cp_shared_put(a->w, g, a->before, a->is_code ? cp_form_get(&a->f, "code") : GW_SV_NONE, now_s, answer_tokens, a);
+	} else {
+		answer_tokens(a, GW_OK, GW_SV_NONE);
+	}
+}
+
+static void give_or_refuse(struct asking *a, enum gw_err err, struct cp_grant *g, uint64_t now_s)
+{
+	if (err == GW_OK)
+		give(a, g, now_s);
+	else if (err == GW_ENOMEM)
+		error(a->r, 503, "temporarily_unavailable");
+	else
+		error(a->r, 400, err == GW_EUNSUPP ? "invalid_scope" : "invalid_grant");
+}
+
+/* Shared: what the code or the refresh token stands for has come. */
+static void on_record(void *user, enum gw_err err, struct gw_sv text)
+{
+	struct asking *a = user;
+	uint64_t now_s = cp_loop_wall_s();
+	struct cp_grant *g = NULL;
+
+	if (err == GW_OK && a->is_code) {
+		err = cp_shared_redeem(a->w, text, a->client, cp_form_get(&a->f, "redirect_uri"), cp_form_get(&a->f, "code_verifier"),
+			now_s, &g);
+	} else if (err == GW_OK && !(err = cp_grant_read(a->w->grants, text, now_s, &g))) {
+		a->before = gw_arena_sv(&a->r->arena, text);
+		err = cp_grants_refresh(a->w->grants, cp_form_get(&a->f, "refresh_token"), a->client, now_s, &g);
+		if (err == GW_OK && !cp_shared_is_user(a->w, g->person))
+			err = GW_EAUTH;
+	}
+	if (err == GW_EIO || (a->before.len == 0 && !a->is_code && err == GW_OK))
+		error(a->r, 503, "temporarily_unavailable");
+	else
+		give_or_refuse(a, err, g, now_s);
 }
 
 void cp_waf_token(struct cp_waf *w, struct cp_web_req *r)
 {
 	struct cp_form f;
 	const struct cp_conf_client *c = begin(w, r, &f);
-	struct gw_sv type, scope;
+	struct gw_sv type, scope, code, refresh;
 	uint64_t now_s = cp_loop_wall_s();
-	struct cp_grant *g;
+	struct cp_grant *g = NULL;
+	struct asking *a;
 	enum gw_err err;
 
-	if (!c)
+	if (!c || !(a = asking_new(w, r, c, &f)))
 		return;
 	type = cp_form_get(&f, "grant_type");
 	scope = cp_form_get(&f, "scope");
-	if (gw_sv_eq(type, GW_SV("authorization_code"))) {
-		err = cp_grants_redeem(w->grants, cp_form_get(&f, "code"), c, cp_form_get(&f, "redirect_uri"),
-			cp_form_get(&f, "code_verifier"), now_s, &g);
-	} else if (gw_sv_eq(type, GW_SV("refresh_token"))) {
-		err = scope.len && !gw_sv_eq(scope, gw_sv_cstr(w->conf->scope)) ? GW_EUNSUPP :
-			cp_grants_refresh(w->grants, cp_form_get(&f, "refresh_token"), c, now_s, &g);
-	} else {
+	code = cp_form_get(&f, "code");
+	refresh = cp_form_get(&f, "refresh_token");
+	a->is_code = gw_sv_eq(type, GW_SV("authorization_code"));
+	if (!a->is_code && !gw_sv_eq(type, GW_SV("refresh_token"))) {
 		error(r, 400, type.len ? "unsupported_grant_type" : "invalid_request");
 		return;
 	}
-	if (err == GW_OK)
-		give(w, r, g, now_s);
-	else if (err == GW_ENOMEM)
-		error(r, 503, "temporarily_unavailable");
+	if (!a->is_code && scope.len && !gw_sv_eq(scope, gw_sv_cstr(w->conf->scope))) {
+		error(r, 400, "invalid_scope");
+		return;
+	}
+	if (w->is_shared) {
+		if (a->is_code)
+			cp_shared_take_code(w, code, on_record, a);
+		else
+			cp_shared_grant(w, refresh, on_record, a);
+		return;
+	}
+	err = a->is_code ? cp_grants_redeem(w->grants, code, c, cp_form_get(&f, "redirect_uri"), cp_form_get(&f, "code_verifier"),
+		now_s, &g) : cp_grants_refresh(w->grants, refresh, c, now_s, &g);
+	give_or_refuse(a, err, g, now_s);
+}
+
+/* ---- the end ---------------------------------------------------------------------------------------------------- */
+
+/* RFC 7009 2.2: a token that is none is gone as well */
+static void answer_revoked(void *user, enum gw_err err, struct gw_sv text)
+{
+	struct asking *a = user;
+
+	(void)text;
+	if (err == GW_EIO)
+		error(a->r, 503, "temporarily_unavailable");
 	else
-		error(r, 400, err == GW_EUNSUPP ? "invalid_scope" : "invalid_grant");
+		cp_waf_json(a->r, 200, "{}");
+}
+
+/* The grant of a refresh or access token. a->jti: of an access token of ours */
+static struct cp_grant *grant_of(const struct asking *a, uint64_t now_s)
+{
+	const struct cp_live_token *t = a->jti[0] ? cp_grants_by_jti(a->w->grants, gw_sv_cstr(a->jti), now_s) : NULL;
+
+	return t ? t->grant : cp_grants_by_refresh(a->w->grants, cp_form_get(&a->f, "token"), now_s);
+}
+
+static void sign_out(struct asking *a)
+{
+	uint64_t now_s = cp_loop_wall_s();
+	struct cp_grant *g = grant_of(a, now_s);
+
+	if (!g || g->client != a->client) {
+		answer_revoked(a, GW_OK, GW_SV_NONE);
+		return;
+	}
+	CP_COUNT(waf_revoked);
+	GW_LOG_INFO(a->w->log, "waf.signed_out", "sub=%s client=%s", g->person->sub, a->client->id);
+	if (a->w->is_shared) {
+		cp_shared_end(a->w, g->id, answer_revoked, a);
+		return;
+	}
+	cp_grants_revoke(a->w->grants, g, now_s);
+	answer_revoked(a, GW_OK, GW_SV_NONE);
+}
+
+static void on_revoke(void *user, enum gw_err err, struct gw_sv text)
+{
+	struct asking *a = user;
+	struct cp_grant *g;
+
+	if (err == GW_OK && !(err = cp_grant_read(a->w->grants, text, cp_loop_wall_s(), &g)))
+		sign_out(a);
+	else
+		answer_revoked(a, err, GW_SV_NONE);
 }
 
 void cp_waf_revoke(struct cp_waf *w, struct cp_web_req *r)
 {
 	struct cp_form f;
 	const struct cp_conf_client *c = begin(w, r, &f);
-	uint64_t now_s = cp_loop_wall_s();
-	const struct cp_live_token *t;
-	struct cp_grant *g;
 	struct gw_sv token;
-	char jti[64];
+	struct asking *a;
 
-	if (!c)
+	if (!c || !(a = asking_new(w, r, c, &f)))
 		return;
 	token = cp_form_get(&f, "token");
 	if (!token.len) {
 		error(r, 400, "invalid_request");
 		return;
 	}
-	g = cp_grants_by_refresh(w->grants, token, now_s);
-	if (!g && cp_jwt_is_ours(w->keys, token, jti) && (t = cp_grants_by_jti(w->grants, gw_sv_cstr(jti), now_s)))
-		g = t->grant;
-	if (g && g->client == c) {
-		CP_COUNT(waf_revoked);
-		GW_LOG_INFO(w->log, "waf.signed_out", "sub=%s client=%s", g->person->sub, c->id);
-		cp_grants_revoke(w->grants, g, now_s);
-	}
-	cp_waf_json(r, 200, "{}");	/* RFC 7009 2.2: a token that is none is gone as well */
+	if (!cp_jwt_is_ours(w->keys, token, a->jti))
+		a->jti[0] = '\0';
+	if (!w->is_shared)
+		sign_out(a);
+	else if (a->jti[0])
+		cp_shared_grant_of(w, gw_sv_cstr(a->jti), on_revoke, a);
+	else
+		cp_shared_grant(w, token, on_revoke, a);
 }
 
 static json_t *active(const struct cp_waf *w, const struct cp_live_token *t)
@@ -207,20 +344,42 @@ static json_t *active(const struct cp_waf *w, const struct cp_live_token *t)
 		"wwsf_id", w->conf->wwsf_id);
 }
 
+static void introspect(struct asking *a)
+{
+	const struct cp_live_token *t = a->jti[0] ? cp_grants_by_jti(a->w->grants, gw_sv_cstr(a->jti), cp_loop_wall_s()) : NULL;
+
+	json(a->r, t ? active(a->w, t) : json_pack("{s:b}", "active", 0));
+}
+
+static void on_introspect(void *user, enum gw_err err, struct gw_sv text)
+{
+	struct asking *a = user;
+	struct cp_grant *g;
+
+	if (err == GW_OK)
+		(void)!cp_grant_read(a->w->grants, text, cp_loop_wall_s(), &g);	/* what is none is not active */
+	if (err == GW_EIO)
+		error(a->r, 503, "temporarily_unavailable");
+	else
+		introspect(a);
+}
+
 void cp_waf_introspect(struct cp_waf *w, struct cp_web_req *r)
 {
 	struct cp_form f;
 	const struct cp_conf_client *c = begin(w, r, &f);
-	const struct cp_live_token *t = NULL;
-	char jti[64];
+	struct asking *a;
 
-	if (!c)
+	if (!c || !(a = asking_new(w, r, c, &f)))
 		return;
 	if (!c->may_introspect) {
 		error(r, 403, "unauthorized_client");
 		return;
 	}
-	if (cp_jwt_is_ours(w->keys, cp_form_get(&f, "token"), jti))
-		t = cp_grants_by_jti(w->grants, gw_sv_cstr(jti), cp_loop_wall_s());
-	json(r, t ? active(w, t) : json_pack("{s:b}", "active", 0));
+	if (!cp_jwt_is_ours(w->keys, cp_form_get(&f, "token"), a->jti))
+		a->jti[0] = '\0';
+	if (w->is_shared && a->jti[0])
+		cp_shared_grant_of(w, gw_sv_cstr(a->jti), on_introspect, a);
+	else
+		introspect(a);
 }

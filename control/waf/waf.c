@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The embedded WAF: start, once a second, which path goes where, and the metadata of RFC 8414. */
-#include "control/waf/waf_int.h"
+#include "control/waf/shared.h"
 
 #include <stdlib.h>
 
@@ -143,7 +143,7 @@ void cp_waf_request(struct cp_waf *w, struct cp_web_req *r)
 
 /* ---- once a second -------------------------------------------------------------------------------------------- */
 
-static void publish(struct cp_waf *w)
+void cp_waf_publish(struct cp_waf *w)
 {
 	if (w->ops.set_keys)
 		w->ops.set_keys(w->ops.user, gw_sv_cstr(w->conf->issuer), gw_sv_cstr(cp_keys_jwks(w->keys)));
@@ -166,7 +166,7 @@ static void turn_keys(struct cp_waf *w, uint64_t now_s)
 
 	if (err == GW_EAGAIN) {
 		GW_LOG_NOTICE(w->log, "waf.keys_changed", "published=%u", cp_keys_count(w->keys));
-		publish(w);
+		cp_waf_publish(w);
 	} else if (err) {
 		GW_LOG_ERROR(w->log, "waf.key_rotation_failed", "file=%s error=%s", w->conf->signing_keys, gw_err_name(err));
 	}
@@ -176,15 +176,21 @@ static void housekeep(struct cp_waf *w, uint64_t now_s)
 {
 	w->housekeep_s = now_s + HOUSEKEEP_S;
 	turn_keys(w, now_s);
-	w->is_checkpointing = w->is_checkpointing ||
-		uv_queue_work(&w->loop->uv, &w->checkpoint, do_checkpoint, on_checkpoint) == 0;
+	if (w->is_shared)
+		cp_shared_keys(w);
+	else
+		w->is_checkpointing = w->is_checkpointing ||
+			uv_queue_work(&w->loop->uv, &w->checkpoint, do_checkpoint, on_checkpoint) == 0;
 }
 
 static void on_user(void *arg, struct gw_sv login)
 {
 	struct cp_waf *w = arg;
 
-	cp_grants_check_user(w->grants, w->users, login, cp_loop_wall_s());
+	if (w->is_shared)
+		cp_shared_check_user(w, login);
+	else
+		cp_grants_check_user(w->grants, w->users, login, cp_loop_wall_s());
 }
 
 static void on_tick(struct gw_timer *timer, uint64_t now_ms)
@@ -206,13 +212,16 @@ static void on_tick(struct gw_timer *timer, uint64_t now_ms)
 
 /* ---- start and stop --------------------------------------------------------------------------------------------- */
 
-static void on_revoked(void *user, struct gw_sv jti, uint64_t until_s)
+void cp_waf_revoked(struct cp_waf *w, struct gw_sv jti, uint64_t until_s)
 {
-	struct cp_waf *w = user;
-
 	CP_COUNT(waf_tokens_revoked);
 	if (w->ops.revoke)
 		w->ops.revoke(w->ops.user, gw_sv_cstr(w->conf->issuer), jti, until_s);
+}
+
+static void on_revoked(void *user, struct gw_sv jti, uint64_t until_s)
+{
+	cp_waf_revoked(user, jti, until_s);
 }
 
 static void set_limits(struct cp_waf *w)
@@ -239,14 +248,17 @@ static enum gw_err open_files(struct cp_waf *w, uint64_t now_s, char *why)
 	cp_random_token(random, sizeof(random) - 1);
 	snprintf(why, 256, "libcrypt makes no yescrypt hash");
 	if ((err = cp_password_hash(gw_sv_cstr(random), w->dummy_hash)) ||
-		(err = cp_users_open(&w->users, c->users_db, 0, why)) || (err = cp_state_open(&w->state, c->state_db, why)))
+		(err = cp_users_open(&w->users, c->users_db, 0, why)) ||
+		(!w->is_shared && (err = cp_state_open(&w->state, c->state_db, why))) ||
+		(w->is_shared && (err = cp_store_secret(w->store, "waf-csrf", w->csrf_key, sizeof(w->csrf_key)))))
 		return err;
 	return cp_keys_load(&w->keys, c->signing_keys, c->key_rotation_s, c->key_overlap_s, now_s, why);
 }
 
-enum gw_err cp_waf_new(struct cp_waf **out, const struct cp_conf_waf *conf, struct cp_loop *loop, const struct gw_log *log,
-	const struct cp_waf_ops *ops)
+enum gw_err cp_waf_new(struct cp_waf **out, const struct cp_conf *all, struct cp_store *store, struct cp_loop *loop,
+	const struct gw_log *log, const struct cp_waf_ops *ops)
 {
+	const struct cp_conf_waf *conf = &all->web.waf;
 	struct cp_waf *w = calloc(1, sizeof(*w));
 	uint64_t now_s = cp_loop_wall_s();
 	char why[256] = "";
@@ -258,6 +270,9 @@ enum gw_err cp_waf_new(struct cp_waf **out, const struct cp_conf_waf *conf, stru
 	w->loop = loop;
 	w->log = log;
 	w->ops = *ops;
+	w->store = store;
+	w->node = all->state.node;
+	w->is_shared = cp_store_is_shared(store);
 	w->tick.fn = on_tick;
 	gw_list_init(&w->jobs);
 	cp_random(w->csrf_key, sizeof(w->csrf_key));
@@ -266,12 +281,15 @@ enum gw_err cp_waf_new(struct cp_waf **out, const struct cp_conf_waf *conf, stru
 		GW_LOG_ERROR(log, "waf.start_failed", "error=\"%s\"", why);
 		goto out;
 	}
-	publish(w);	/* before on_revoked tells of tokens that need the issuer */
+	cp_waf_publish(w);	/* before on_revoked tells of tokens that need the issuer */
 	if ((conf->n_guest_impus && (err = cp_pool_new(&w->pool, conf->guest_impus, conf->n_guest_impus))) ||
 		(err = cp_grants_new(&w->grants, conf, w->pool, w->state, on_revoked, w, now_s)) ||
 		(err = gw_timers_reserve(&loop->timers, loop->timers.count + 1)))
 		goto out;
-	cp_users_changes(w->users, on_user, w);
+	if (w->is_shared)
+		cp_shared_start(w);
+	else
+		cp_users_changes(w->users, on_user, w);
 	(void)gw_timer_arm(&loop->timers, &w->tick, cp_loop_now(loop));
 	GW_LOG_NOTICE(log, "waf.ready", "issuer=%s clients=%u guests=%u", conf->issuer, conf->n_clients,
 		w->pool ? cp_pool_size(w->pool) : 0);
@@ -280,6 +298,15 @@ enum gw_err cp_waf_new(struct cp_waf **out, const struct cp_conf_waf *conf, stru
 out:
 	cp_waf_free(w);
 	return err;
+}
+
+void cp_waf_stop(struct cp_waf *w)
+{
+	if (!w)
+		return;
+	gw_timer_stop(&w->loop->timers, &w->tick);
+	cp_store_hear(w->store, NULL, NULL);
+	w->store = NULL;
 }
 
 void cp_waf_free(struct cp_waf *w)

@@ -9,6 +9,7 @@
 
 #include "control/app/conf.h"
 #include "control/app/loop.h"
+#include "control/state/store.h"
 #include "control/web/web.h"
 
 struct cp_waf;
@@ -22,9 +23,14 @@ struct cp_waf_ops {
 	void *user;
 };
 
-/** Opens the files, makes them at the first start; errors are logged. conf, loop and log outlive it. */
-enum gw_err cp_waf_new(struct cp_waf **out, const struct cp_conf_waf *conf, struct cp_loop *loop, const struct gw_log *log,
-	const struct cp_waf_ops *ops) GW_NODISCARD;
+/**
+ * Opens the files, makes them at the first start; errors are logged. conf, loop and log outlive it.
+ * @param store  when nodes share it, what is granted is there; it is used until cp_waf_stop. May be NULL.
+ */
+enum gw_err cp_waf_new(struct cp_waf **out, const struct cp_conf *conf, struct cp_store *store, struct cp_loop *loop,
+	const struct gw_log *log, const struct cp_waf_ops *ops) GW_NODISCARD;
+/** The store closes: from now on, with several nodes, nothing is granted. Accepts NULL. */
+void cp_waf_stop(struct cp_waf *w);
 /** Is this a path of the WAF? */
 bool cp_waf_serves(struct gw_sv path);
 /** Answers r, at once or later. */

@@ -4,6 +4,7 @@
 #define CP_WAF_INT_H
 
 #include "control/app/metrics.h"
+#include "control/state/share.h"
 #include "control/transport/rate.h"
 #include "control/waf/backoff.h"
 #include "control/waf/form.h"
@@ -31,6 +32,10 @@ struct cp_waf {
 	struct cp_keys *keys;
 	struct cp_pool *pool;             /* NULL: no guests */
 	struct cp_grants *grants;
+	struct cp_store *store;           /* NULL: none, or it is closed */
+	const char *node;
+	bool is_shared;                   /* grants are in Redis (shared.h), for all nodes */
+	unsigned n_revoked;               /* read of those the nodes keep */
 	struct cp_backoff by_source, by_account, guests;
 	unsigned char csrf_key[CP_CSRF_BYTES];
 	char dummy_hash[CP_HASH_BYTES];   /* checked when there is no such user, so that it takes as long */
@@ -51,6 +56,8 @@ struct cp_authz {
 };
 
 /* waf.c */
+void cp_waf_publish(struct cp_waf *w);
+void cp_waf_revoked(struct cp_waf *w, struct gw_sv jti, uint64_t until_s);
 void cp_waf_json(struct cp_web_req *r, unsigned status, const char *text);
 /* Cross-origin readers: only pages of configured clients; NULL: anybody. */
 void cp_waf_allow_origin(struct cp_waf *w, struct cp_web_req *r);

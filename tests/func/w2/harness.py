@@ -153,6 +153,8 @@ class Rig:
 
     def metrics(self):
         """Counters and gauges by name, without the prefix."""
+        if not self.conf["w2"]["insecure_ws"]:
+            return self.show("counters")
         return {m.group(1): int(m.group(2)) for m in re.finditer(r"^w2gw_epcscf_(\w+) (-?\d+)$",
                                                                  self.http("/metrics"), re.M)}
 

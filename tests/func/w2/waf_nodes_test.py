@@ -1,0 +1,160 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""The WAF of two nodes on one Redis: what one has given the other takes, once, and what one ends is ended."""
+from cluster import *
+from waf_client import *
+
+GUESTS = dict(guest_impus=["sip:guest{1..3}@home1.example"])
+
+
+def both(a, b, *args, **k):
+    """The users are a matter of the operator: each node has its file."""
+    for t in (a, b):
+        ctl(t, *args, **k)
+
+
+def everywhere(a, b, token, is_active):
+    for t in (a, b):
+        until(lambda: Browser(t).introspect(token)["active"] == is_active, f"{t.ip}: active is {is_active}")
+
+
+def alice(a, b, **k):
+    both(a, b, "add", "alice", "--domain", "home1.example", "--password-stdin", password=PASSWORD + "\n")
+    return Browser(a, **k)
+
+
+def register(t, token, cid, status=200, instance="alice", user="alice"):
+    w = t.ws(tls=ssl.create_default_context(cafile=f"{t.dir}/c.crt"))
+    w.send(request("REGISTER", "sip:home1.example", cid=cid, frm=f"<sip:{user}@home1.example>;tag=f1",
+                   to=f"<sip:{user}@home1.example>", extra=f"Authorization: Bearer {token}\nExpires: 3600",
+                   contact=f'<sip:{user}@abc.invalid;transport=ws>;+sip.instance="<urn:uuid:{instance}>";reg-id=1'))
+    if status == 200:
+        t.core.send(response(t.core.get("REGISTER"), 200, "OK", f"Contact: <sip:{user}@abc.invalid;transport=ws>;expires=3600\n"
+                             f"Service-Route: <sip:orig@home1.example;lr>\nP-Associated-URI: <sip:{user}@home1.example>"), t.ip)
+    w.get(status)
+    return w
+
+
+@nodes("a code of one node is redeemed at the other, once; the session and the form are known at both", **web())
+def _(redis, a, b):
+    w = alice(a, b)
+    url = w.authorize_url()
+    w.request("GET", url)
+    form = {"csrf": w.csrf, "login": "alice", "password": PASSWORD, "action": "login"}
+    code = w.at(b).request("POST", url, form).query()["code"]
+    k = w.at(a).redeem(code).json()
+    check(claims(k["access_token"])["sub"] == "alice")
+    everywhere(a, b, k["access_token"], True)
+    k2 = w.at(b).redeem(w.request("GET", w.authorize_url()).query()["code"]).json()
+    for t in (a, b):                                          # the key sets are the same
+        keys = w.at(t).request("GET", "/.well-known/jwks.json").json()["keys"]
+        check(len({x["kid"] for x in keys}) == len(keys) == 2, keys)
+    invalid_grant(w.at(b).redeem(code))                       # the second time: the first is taken back, the other lives
+    everywhere(a, b, k["access_token"], False)
+    everywhere(a, b, k2["access_token"], True)
+
+
+@nodes("of many who redeem one code at both nodes at once at most one gets a grant, and of refreshes too", **web())
+def _(redis, a, b):
+    w = alice(a, b)
+    w.login()
+
+    def race(ask):
+        got, threads = [], []
+        for n in range(8):
+            twin = Browser((a, b)[n % 2])
+            twin.verifier = w.verifier
+            threads.append(threading.Thread(target=lambda twin=twin: got.append(ask(twin))))
+        for x in threads:
+            x.start()
+        for x in threads:
+            x.join(30)
+        check(len(got) == 8 and all(x.status in (200, 400) for x in got), [x.status for x in got])
+        return [x.json() for x in got if x.status == 200]
+    for _ in range(3):
+        code = w.request("GET", w.authorize_url()).query()["code"]
+        won = race(lambda t: t.redeem(code))
+        check(len(won) <= 1, len(won))
+        for k in won:
+            everywhere(a, b, k["access_token"], False)        # and it was reused, so that is taken back
+        k = w.redeem(w.request("GET", w.authorize_url()).query()["code"]).json()
+        won = race(lambda t: t.refresh(k["refresh_token"]))
+        check(len(won) <= 1, len(won))
+        everywhere(a, b, k["access_token"], False)
+
+
+@nodes("a refresh token goes from node to node; a sign-out at one ends the registration at the other, for ever", **web())
+def _(redis, a, b):
+    w = alice(a, b)
+    k = w.sign_in()
+    k2 = w.at(b).refresh(k["refresh_token"])
+    check(k2.status == 200, k2.body)
+    k2 = k2.json()
+    register(b, k2["access_token"], "r1")
+    check(w.at(a).request("POST", "/oauth/revoke", {"client_id": "wic", "token": k2["refresh_token"]}).status == 200)
+    r = a.core.get("REGISTER")
+    check(r.header("Expires") == "0", r)
+    a.core.send(response(r, 200), b.ip)
+    for t in (a, b):
+        invalid_grant(w.at(t).refresh(k2["refresh_token"]))
+        check('name="password"' in w.request("GET", w.authorize_url()).body)
+        for n, token in enumerate((k["access_token"], k2["access_token"])):
+            register(t, token, f"again{n}", 401)
+    b.restart(signal.SIGKILL)                                 # it was away: it asks what was revoked
+    b.metric("state_reachable", 1)
+    b.metric("waf_tokens_revoked", 2)
+    register(b, k2["access_token"], "later", 401)
+
+
+@nodes("a user who is locked at one node loses what he has at both", **web())
+def _(redis, a, b):
+    w = alice(a, b)
+    k = w.at(b).sign_in()
+    ctl(a, "lock", "alice")
+    everywhere(a, b, k["access_token"], False)
+    invalid_grant(w.at(b).refresh(k["refresh_token"]))
+    check('name="password"' in w.request("GET", w.authorize_url()).body)
+
+
+@nodes("an IMPU of the pool is given once over all nodes, and comes back with the sign-out", **web(**GUESTS))
+def _(redis, a, b):
+    seen, last = [], None
+    for n in range(3):
+        last = Browser((a, b)[n % 2])
+        last.k = last.sign_in(action="guest")
+        seen += last.k["impu"]
+    check(sorted(seen) == [f"sip:guest{n}@home1.example" for n in (1, 2, 3)], seen)
+    for t in (a, b):
+        r = Browser(t).login(action="guest")
+        check(r.status == 503 and "taken" in r.note(), r.body)
+    k = last.at(b).refresh(last.k["refresh_token"]).json()
+    check(k["impu"] == last.k["impu"], k)
+    last.at(a).request("POST", "/oauth/revoke", {"client_id": "wic", "token": k["access_token"]})
+    check(Browser(b).sign_in(action="guest")["impu"] == last.k["impu"])
+    invalid_grant(last.refresh(k["refresh_token"]))
+
+
+@nodes("without Redis nothing is granted and that is said; what runs goes on, and it works again afterwards", **web(**GUESTS))
+def _(redis, a, b):
+    w = alice(a, b)
+    k = w.sign_in()
+    register(a, k["access_token"], "r1")
+    code = w.request("GET", w.authorize_url()).query()["code"]
+    redis.stop()
+    away = [w.redeem(code), w.refresh(k["refresh_token"]),
+            w.request("POST", "/oauth/revoke", {"client_id": "wic", "token": k["refresh_token"]})]
+    check([x.status for x in away] == [503] * 3 and away[0].json() == {"error": "temporarily_unavailable"}, away[0].body)
+    check(w.request("GET", w.authorize_url()).query()["error"] == "temporarily_unavailable")
+    for fields in ({}, {"action": "guest"}):
+        check(Browser(b).login(**fields).query()["error"] == "temporarily_unavailable")
+    check(a.metrics()["waf_store_away"] >= 4 and a.metrics()["reg_bindings"] == 1, a.metrics())
+    for value in (0, 1):
+        for t in (a, b):
+            t.metric("state_reachable", value)
+        if value == 0:
+            redis.start()
+    k = Browser(b).sign_in()
+    until(lambda: Browser(a).introspect(k["access_token"])["active"], "a knows the keys of b again", 10)
+
+
+run()
