@@ -37,12 +37,17 @@ static enum gw_err make_term(struct dp_ctx *c, struct dp_context *cx, struct dp_
 	return GW_OK;
 }
 
+static bool is_client(const struct dp_stream_plan *sp)
+{
+	return sp->has_local && sp->local.lines[0].setup == SDP_SETUP_ACTIVE;
+}
+
 static enum gw_err make_streams(struct dp_ctx *c, struct dp_plan *p, uint64_t now_ms)
 {
 	for (unsigned i = 0; i < p->cmd->n_streams; i++) {
 		struct dp_stream_plan *sp = &p->streams[i];
 		struct dp_stream_want w = { p->realm, sp->addr_index, sp->s->id, p->is_access,
-			sp->has_local && sp->local.lines[0].setup == SDP_SETUP_ACTIVE, sp->is_data };
+			is_client(sp), sp->is_data };
 		const char *text;
 
 		if (sp->is_new && dp_stream_new(c, p->term, &w, now_ms, &sp->stream, &text))
@@ -135,6 +140,9 @@ static enum gw_err prepare(struct dp_ctx *c, struct dp_plan *p, struct dp_stream
 		if (!sp->kept_remote)
 			return dp_plan_refuse(p, 510, "no memory");
 	}
+	if (!sp->is_new && sp->stream->access && dp_media_is_renewed(sp->stream, sp->asks_ice, sp->fps, sp->n_fps) &&
+		dp_media_renew(c, sp->stream, sp->has_local ? is_client(sp) : dp_dtls_is_client(sp->stream->access->dtls), &sp->dtls))
+		return dp_plan_refuse(p, 510, "no memory for a DTLS session");
 	if (sp->asks_ice && !sp->is_new && dp_ice_reserve(&sp->stream->access->ice))
 		return dp_plan_refuse(p, 510, "no memory");
 	return GW_OK;
@@ -157,6 +165,7 @@ static void undo(struct dp_ctx *c, struct dp_plan *p, bool is_new, uint64_t now_
 
 		dp_sdp_forget(sp->kept_local);
 		dp_sdp_forget(sp->kept_remote);
+		dp_dtls_free(sp->dtls);
 		if (sp->is_new && sp->stream && !is_new)
 			dp_stream_close(c, sp->stream, now_ms);
 	}
@@ -231,12 +240,16 @@ static void commit_credentials(struct dp_ctx *c, struct dp_access *a, struct dp_
 static void commit_stream(struct dp_ctx *c, struct dp_stream_plan *sp, uint64_t now_ms)
 {
 	struct dp_stream *s = sp->stream;
-	enum dp_dtls_state before = s->access ? dp_dtls_state(s->access->dtls) : DP_DTLS_NEW;
+	enum dp_dtls_state before;
 
 	if (sp->is_released) {
 		dp_stream_close(c, s, now_ms);
 		return;
 	}
+	if (sp->dtls)
+		dp_media_replace(c, s, sp->dtls, now_ms);
+	sp->dtls = NULL;
+	before = s->access ? dp_dtls_state(s->access->dtls) : DP_DTLS_NEW;
 	if (sp->asks_ice)
 		commit_credentials(c, s->access, sp);
 	s->ctl = sp->ctl;

@@ -78,6 +78,7 @@ struct dp_ctx_conf {
 	X(ctx_dtls_unvalidated, "DTLS datagrams from an address without an authenticated check")  \
 	X(ctx_dtls_ignored, "DTLS datagrams that were malformed or out of place")                 \
 	X(ctx_dtls_up, "DTLS associations verified")                                              \
+	X(ctx_dtls_renewed, "DTLS associations given up for another one, by order (F-42)")          \
 	X(ctx_dtls_failed, "DTLS associations failed (certificate, profile, time-out)")           \
 	X(ctx_consent_lost, "streams whose consent ended")                                        \
 	X(ctx_ice_sent, "connectivity and consent checks sent (full ICE)")                        \
@@ -145,6 +146,8 @@ struct dp_access {
 	struct dp_srtp_session *srtp_rx, *srtp_tx;   /* used by the flows, freed by their events (publish.c) */
 	struct dp_path dtls_path;
 	uint64_t dtls_forget_ms;         /* UP: when its TLS state goes; UINT64_MAX: has gone, or stays */
+	uint32_t dtls_rx_before;         /* packets of the flow when it came up, low bits */
+	uint8_t dtls_generation;         /* of the ICE credentials it came up with */
 	struct gw_timer dtls_timer, ice_timer;
 };
 

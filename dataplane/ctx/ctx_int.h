@@ -98,6 +98,15 @@ bool dp_media_path(struct dp_ctx *c, const struct dp_stream *s, const struct gw_
 enum gw_err dp_media_open(struct dp_ctx *c, struct dp_stream *s, bool is_client);
 void dp_media_try_start(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);
 void dp_media_check_dtls(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);
+/**
+ * F-42: does a Remote with these fingerprints mean another DTLS association than the one that was there? Only with an ICE restart, of now
+ * or since it came up; without, other fingerprints are an attack (D5). Data lines have the one they began with.
+ */
+bool dp_media_is_renewed(const struct dp_stream *s, bool restarts_ice, const struct dp_fingerprint *fp, unsigned n);
+/** The association for it, with the certificate that was told. GW_ENOMEM. */
+enum gw_err dp_media_renew(struct dp_ctx *c, struct dp_stream *s, bool is_client, struct dp_dtls **out) GW_NODISCARD;
+/** Let it, the stream's from now on, take the place of the one that is there; no media until it is up. */
+void dp_media_replace(struct dp_ctx *c, struct dp_stream *s, struct dp_dtls *dtls, uint64_t now_ms);
 void dp_media_close(struct dp_ctx *c, struct dp_stream *s);
 /** What its agent waits for has changed. */
 void dp_media_arm_ice(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);

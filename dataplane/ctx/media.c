@@ -64,7 +64,8 @@ static bool is_heard(struct dp_ctx *c, const struct dp_stream *s)
 {
 	struct dp_flow_stats in;
 
-	return s->has_flow[0] && dp_flow_stats_read(c->c.fast, s->flow[0], &in) == GW_OK && in.rx_packets;
+	return s->has_flow[0] && dp_flow_stats_read(c->c.fast, s->flow[0], &in) == GW_OK &&
+		(uint32_t)in.rx_packets != s->access->dtls_rx_before;
 }
 
 static void arm_dtls(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
@@ -105,6 +106,16 @@ static enum gw_err take_keys(struct dp_ctx *c, struct dp_stream *s)
 	s->access->srtp_rx = rx;
 	s->access->srtp_tx = tx;
 	return GW_OK;
+}
+
+/* What comes from now on is this association's, and belongs to the credentials of now. */
+static void note_up(struct dp_ctx *c, struct dp_stream *s)
+{
+	struct dp_flow_stats in;
+
+	s->access->dtls_rx_before = s->has_flow[0] && dp_flow_stats_read(c->c.fast, s->flow[0], &in) == GW_OK ? (uint32_t)in.rx_packets : 0;
+	s->access->dtls_generation = s->access->ice.generation;
+	s->access->dtls_forget_ms = UINT64_MAX;
 }
 
 static const char *profile_name(enum dp_srtp_profile p)
@@ -149,6 +160,35 @@ static void dtls_failed(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 	notify(c, s, IQ_EV_X_DTLS, "state", "failed");
 }
 
+bool dp_media_is_renewed(const struct dp_stream *s, bool restarts_ice, const struct dp_fingerprint *fp, unsigned n)
+{
+	const struct dp_access *a = s->access;
+	enum dp_dtls_state state = dp_dtls_state(a->dtls);
+
+	return !a->data && n && (state == DP_DTLS_UP || state == DP_DTLS_CLOSED || state == DP_DTLS_FAILED) &&
+		(restarts_ice || a->ice.generation != a->dtls_generation) &&
+		(state != DP_DTLS_UP || !dp_dtls_is_peer(a->dtls, fp, n));
+}
+
+enum gw_err dp_media_renew(struct dp_ctx *c, struct dp_stream *s, bool is_client, struct dp_dtls **out)
+{
+	return dp_dtls_new_again(out, c->c.dtls, s->access->dtls, is_client, dtls_send, s);
+}
+
+void dp_media_replace(struct dp_ctx *c, struct dp_stream *s, struct dp_dtls *dtls, uint64_t now_ms)
+{
+	struct dp_access *a = s->access;
+
+	gw_timer_stop(c->c.timers, &a->dtls_timer);
+	dp_dtls_free(a->dtls);
+	a->dtls = dtls;
+	a->dtls_forget_ms = UINT64_MAX;
+	if (a->srtp_rx)
+		drop_keys(c, s, now_ms);
+	c->ctr[ctx_dtls_renewed]++;
+	GW_LOG_INFO(c->c.log, "dtls.renewed", "ctx=%u term=%s stream=%u", LOG_OF(s));
+}
+
 static bool is_in_use(const struct dp_access *a)
 {
 	return a->data ? a->data->is_up : a->srtp_rx || a->srtcp;
@@ -165,7 +205,7 @@ void dp_media_check_dtls(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 			return;
 		}
 		c->ctr[ctx_dtls_up]++;
-		s->access->dtls_forget_ms = UINT64_MAX;
+		note_up(c, s);
 		GW_LOG_INFO(c->c.log, "dtls.up", "ctx=%u term=%s stream=%u role=%s profile=%s", LOG_OF(s),
 			dp_dtls_is_client(s->access->dtls) ? "client" : "server",
 			s->access->data ? "data" : profile_name(dp_dtls_profile(s->access->dtls)));
@@ -249,7 +289,8 @@ void dp_media_try_start(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 	const struct dp_ice_pair *pair = dp_ice_selected(&s->access->ice);
 	struct gw_addr remote = pair ? pair->remote : s->term->is_access ? (struct gw_addr){ 0 } : dp_stream_remote(s, false);
 
-	if (!remote.family || !dp_dtls_is_client(s->access->dtls) || dp_dtls_state(s->access->dtls) != DP_DTLS_NEW ||
+	/* after a restart who is to be greeted is known with the pair of the new credentials */
+	if (!remote.family || s->access->ice.has_previous || !dp_dtls_is_client(s->access->dtls) || dp_dtls_state(s->access->dtls) != DP_DTLS_NEW ||
 		gw_timer_armed(&s->access->dtls_timer) || !dp_media_path(c, s, &remote, now_ms, &s->access->dtls_path))
 		return;
 	if (dp_dtls_start(s->access->dtls, now_ms) == GW_OK)

@@ -29,6 +29,7 @@ struct dp_stream_plan {
 	bool is_lite;                    /* asks_ice: the reply says a=ice-lite */
 	char ufrag[DP_UFRAG_CHARS + 1], pwd[DP_PWD_CHARS + 1];
 	/* made ahead, so that the commit cannot fail */
+	struct dp_dtls *dtls;            /* takes the place of the association that is there (F-42); NULL: none does */
 	struct gw_sv reply;              /* completed Local */
 	struct dp_sdp_kept *kept_local, *kept_remote;
 };

@@ -48,8 +48,8 @@ static SSL *ssl_new(struct dp_dtls *d)
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-enum gw_err dp_dtls_new(struct dp_dtls **out, struct dp_dtls_ctx *ctx, bool is_client,
-	dp_dtls_send_fn send, void *user)
+static enum gw_err association_new(struct dp_dtls **out, SSL_CTX *ssl_ctx, unsigned mtu, bool is_client, dp_dtls_send_fn send,
+	void *user)
 {
 	struct dp_dtls *d = calloc(1, sizeof(*d));
 	struct tls *tls = calloc(1, sizeof(*tls));
@@ -60,10 +60,10 @@ enum gw_err dp_dtls_new(struct dp_dtls **out, struct dp_dtls_ctx *ctx, bool is_c
 		return GW_ENOMEM;
 	}
 	d->tls = tls;
-	d->ssl_ctx = ctx->ssl_ctx;
+	d->ssl_ctx = ssl_ctx;
 	SSL_CTX_up_ref(d->ssl_ctx);
 	d->is_client = is_client;
-	tls->mtu = ctx->conf.mtu;
+	tls->mtu = mtu;
 	tls->send = send;
 	tls->user = user;
 	d->tls->life_until_ms = d->tls->restart_at_ms = UINT64_MAX;
@@ -75,6 +75,17 @@ enum gw_err dp_dtls_new(struct dp_dtls **out, struct dp_dtls_ctx *ctx, bool is_c
 	}
 	*out = d;
 	return GW_OK;
+}
+
+enum gw_err dp_dtls_new(struct dp_dtls **out, struct dp_dtls_ctx *ctx, bool is_client, dp_dtls_send_fn send, void *user)
+{
+	return association_new(out, ctx->ssl_ctx, ctx->conf.mtu, is_client, send, user);
+}
+
+enum gw_err dp_dtls_new_again(struct dp_dtls **out, struct dp_dtls_ctx *ctx, const struct dp_dtls *old, bool is_client,
+	dp_dtls_send_fn send, void *user)
+{
+	return association_new(out, old->ssl_ctx, ctx->conf.mtu, is_client, send, user);
 }
 
 static void tls_free(struct dp_dtls *d)
@@ -134,7 +145,7 @@ static bool shorten(const struct dp_fingerprint *fp, uint8_t out[32])
 	return EVP_Digest(fp->bytes, fp->len, out, NULL, EVP_sha256(), NULL) == 1;
 }
 
-static enum gw_err check_fingerprint(struct dp_dtls *d, const struct dp_fingerprint *fps, unsigned n)
+static enum gw_err check_fingerprint(const struct dp_dtls *d, const struct dp_fingerprint *fps, unsigned n)
 {
 	enum dp_hash best = DP_HASH_NONE;
 	uint8_t is[32];
@@ -265,6 +276,11 @@ enum gw_err dp_dtls_set_fingerprints(struct dp_dtls *d, const struct dp_fingerpr
 	}
 	/* other ones in the middle of a call (threat D5): what is up must still be with that peer */
 	return d->state == DP_DTLS_UP && check_fingerprint(d, kept, n_kept) ? refuse_certificate(d) : GW_OK;
+}
+
+bool dp_dtls_is_peer(const struct dp_dtls *d, const struct dp_fingerprint *fp, unsigned n)
+{
+	return check_fingerprint(d, fp, n) == GW_OK;
 }
 
 enum gw_err dp_dtls_fingerprint(const struct dp_dtls *d, enum dp_hash hash, struct dp_fingerprint *out)

@@ -68,6 +68,12 @@ typedef void (*dp_dtls_send_fn)(void *user, struct gw_sv datagram);
  */
 enum gw_err dp_dtls_new(struct dp_dtls **out, struct dp_dtls_ctx *ctx, bool is_client,
 	dp_dtls_send_fn send, void *user) GW_NODISCARD;
+/**
+ * Another association with the certificate of old, for another peer, or another life of it (F-42): what was told of ours stays
+ * true. old is as it was.
+ */
+enum gw_err dp_dtls_new_again(struct dp_dtls **out, struct dp_dtls_ctx *ctx, const struct dp_dtls *old, bool is_client,
+	dp_dtls_send_fn send, void *user) GW_NODISCARD;
 void dp_dtls_free(struct dp_dtls *d);
 
 /**
@@ -94,6 +100,9 @@ enum gw_err dp_dtls_set_role(struct dp_dtls *d, bool is_client) GW_NODISCARD;
  */
 enum gw_err dp_dtls_set_fingerprints(struct dp_dtls *d, const struct dp_fingerprint *fp,
 	unsigned n) GW_NODISCARD;
+
+/** Is this the peer whose certificate came in the handshake? false: no handshake was done. */
+bool dp_dtls_is_peer(const struct dp_dtls *d, const struct dp_fingerprint *fp, unsigned n);
 
 /** Digest of our certificate in this association, which a rotation does not change. */
 enum gw_err dp_dtls_fingerprint(const struct dp_dtls *d, enum dp_hash hash, struct dp_fingerprint *out) GW_NODISCARD;

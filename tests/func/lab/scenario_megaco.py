@@ -103,22 +103,29 @@ def audio(sdp):
     return re.search(r"^c=IN IP4 (\S+)", sdp, re.M)[1], int(re.search(r"^m=audio (\d+)", sdp, re.M)[1])
 
 
-def of_reply(reply, realm):
+def of_reply(reply, realm, command="A"):
     """@return (TerminationID, Local) of the termination in this realm"""
-    m = re.search(rf"A=(ip/1/{realm}0/\d+)\{{M\{{.*?L\{{\s(.*?)\}}", reply, re.S)
+    m = re.search(rf"{command}=(ip/1/{realm}0/\d+)\{{M\{{.*?L\{{\s(.*?)\}}", reply, re.S)
     return m[1], m[2]
 
 
-def add(offer):
+def add(offer, role):
     address, port = audio(offer)
     remote = "\n".join(["v=0", f"c=IN IP4 {address}", f"m=audio {port} UDP/TLS/RTP/SAVPF 8", "a=rtpmap:8 PCMA/8000", "a=rtcp-mux",
                         *(x for x in attributes(offer, "ice-ufrag", "ice-pwd", "candidate", "fingerprint", "setup")
                           if not x.startswith("a=candidate") or re.match(r"\S+ \d udp \d+ [\d.]+ ", x, re.I))])
     return ("C=${A=ip/$/$/${M{ST=1{O{MO=SR,ipdc/realm=\"access\"},L{\nv=0\nc=IN IP4 $\nm=audio $ UDP/TLS/RTP/SAVPF 8\n"
-            "a=rtpmap:8 PCMA/8000\na=rtcp-mux\na=ice-ufrag:$\na=ice-pwd:$\na=candidate:$\na=fingerprint:sha-256 $\na=setup:passive\n},"
+            "a=rtpmap:8 PCMA/8000\na=rtcp-mux\na=ice-ufrag:$\na=ice-pwd:$\na=candidate:$\n"
+            f"a=fingerprint:sha-256 $\na=setup:{role}\n}},"
             f"R{{\n{remote}\n}}}}}},E=1{{hangterm/thb{{timerx=600}},g/cause}},SG{{mgastuns/astuns{{ST=1}}}}}},"
             "A=ip/$/$/${M{ST=1{O{MO=IN,ipdc/realm=\"core\"},L{\nv=0\nc=IN IP4 $\nm=audio $ RTP/AVP 8\na=rtpmap:8 PCMA/8000\n}}},"
             "E=2{hangterm/thb{timerx=600},g/cause}}}")
+
+
+def begun_anew(context, access, offer, role):
+    """New credentials, and another browser's fingerprint (F-42): of add(), what is of the access side's descriptions."""
+    descriptions = re.search(r"\},(L\{.*?\n\},R\{.*?\n\})\}\}", add(offer, role), re.S)[1]
+    return f"C={context}{{MF={access}{{M{{ST=1{{{descriptions}}}}}}}}}"
 
 
 def connected(context, core, answer):
@@ -140,16 +147,25 @@ def for_phone(local):
                         "a=rtpmap:8 PCMA/8000", "a=sendrecv", ""])
 
 
-def a_call(controller, browser, phone, caller, call_id):
-    since, mark = time.time(), phone.mark()
-    reply = controller.call(add(browser.do("eval", code="window.phone.offer()")))
-    context = re.search(r"C=(\d+)", reply)[1]
-    (access, access_local), (core, core_local) = of_reply(reply, "access"), of_reply(reply, "core")
-    controller.call(connected(context, core, caller.invite(call_id, for_phone(core_local))))
-    browser.do("eval", code=f"window.phone.answer({for_browser(access_local)!r})")
+def hears(browser, phone, local):
+    """The gateway's answer to the browser. @return the share of the looks in which the phone's tone rules"""
+    browser.do("eval", code=f"window.phone.answer({for_browser(local)!r})")
     browser.wait("s.connection === 'connected'", 15)
     wait_until("the phone's tone", lambda: browser.heard(phone.tone_hz, 0.3) > 0, 10)
-    heard = browser.heard(phone.tone_hz, 2)
+    return browser.heard(phone.tone_hz, 2)
+
+
+def a_call(controller, browser, phone, caller, role):
+    """role: the gateway's in DTLS; a second RTCPeerConnection goes on with the same termination in mid-call (F-42)"""
+    since, mark = time.time(), phone.mark()
+    reply = controller.call(add(browser.do("eval", code="window.phone.offer()"), role))
+    context = re.search(r"C=(\d+)", reply)[1]
+    (access, access_local), (core, core_local) = of_reply(reply, "access"), of_reply(reply, "core")
+    controller.call(connected(context, core, caller.invite(role, for_phone(core_local))))
+    heard = hears(browser, phone, access_local)
+    browser.do("eval", code="window.phone.close()")
+    reply = controller.call(begun_anew(context, access, browser.do("eval", code="window.phone.offer()"), role))
+    heard = min(heard, hears(browser, phone, of_reply(reply, "access", "MF")[1]))
     ended = controller.call(f"C={context}{{S={access}{{AT{{SA}}}},S={core}{{AT{{SA}}}}}}")
     caller.bye()
     phone.wait_event("CALL_CLOSED", 10, mark)
@@ -192,7 +208,7 @@ def run(setting):
         browser.open(ends.enter_context(page(work)))
         phone = Phone(setting.root, work, "bob", 1, registers=False)
         ends.callback(phone.stop)
-        for n, (transport, codec) in enumerate((("udp", "compact"), ("tcp", "pretty"))):
+        for n, (transport, codec, role) in enumerate((("udp", "compact", "passive"), ("tcp", "pretty", "active"))):
             seen = Capture(os.path.join(work, f"iq-{transport}.pcap"), "lo", f"port {IQ_PORT}")
             seen.start()
             controller = Controller(work, transport, codec)
@@ -208,8 +224,9 @@ def run(setting):
                 caller = Caller(phone)
             with case(f"over_{transport}_with_{codec}_text_the_gateway_registers"):
                 controller.proc.wait_line("^registered", 20)
-            with case(f"over_{transport}_browser_and_phone_hear_each_other"):
-                a_call(controller, browser, phone, caller, transport)
+            with case(f"over_{transport}_browser_and_phone_hear_each_other_and_a_browser_that_takes_over_with_other_keys"):
+                a_call(controller, browser, phone, caller, role)
+                check(agw.show("drops")["ctx_dtls_renewed"] == 1, agw.show("drops"))
             with case(f"over_{transport}_nothing_is_left"):
                 wait_until("base line", lambda: not any(agw.show("summary")[k] for k in ("contexts", "terminations", "flows", "ports_in_use")), 15)
                 drops = agw.show("drops")
