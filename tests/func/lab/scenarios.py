@@ -26,10 +26,13 @@ GROUPS = {
     "vhost": ("scenario_vhost", 120, ()),
     "workers": ("scenario_workers", 120, ()),
     "restart": ("scenario_restart", 200, ()),
+    "kills": ("scenario_kills", 900, ()),
     "state": ("scenario_state", 420, ()),
     "load-asan": ("scenario_load", 600, ("asan",)),
     "load-tsan": ("scenario_load", 300, ("tsan",)),
 }
+
+BY_NAME = ("kills",)    # minutes long: not part of a run of everything
 
 
 class Cases:

@@ -11,7 +11,7 @@ import threading
 
 from . import setup
 from .proc import LabError
-from .scenarios import GROUPS
+from .scenarios import BY_NAME, GROUPS
 
 MESON_SUITES = ("unit", "golden", "func", "fuzz", "lint", "long")
 SANITIZERS = {
@@ -145,7 +145,7 @@ def run(root, folder, work, wanted, say):
             raise LabError(f"no suite {name}: {', '.join(known)}")
     total = Sum()
     suites = [s for s in MESON_SUITES if not wanted or s in wanted]
-    groups = [g for g in GROUPS if not wanted or "lab" in wanted or f"lab/{g}" in wanted]
+    groups = [g for g in GROUPS if f"lab/{g}" in wanted or (g not in BY_NAME and (not wanted or "lab" in wanted))]
     if suites:
         say(f"meson tests: {', '.join(suites)}")
         meson_tests(folder, [] if not wanted else suites, total)
