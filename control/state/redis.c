@@ -264,21 +264,27 @@ static enum gw_err redis_write_now(struct cp_store *s)
 
 /* ---- on the loop -------------------------------------------------------------------------------------------- */
 
-static void on_connected(const redisAsyncContext *ac, int status)
+/* hiredis frees the connection behind this call */
+static void forget(const redisAsyncContext *ac)
 {
 	struct cp_redis *d = ac->data;
 
-	if (status != REDIS_OK && d->async == ac)	/* hiredis frees it behind this call */
+	if (d->async == ac)
 		d->async = NULL;
+	if (d->sub == ac)
+		d->sub = NULL;
+}
+
+static void on_connected(const redisAsyncContext *ac, int status)
+{
+	if (status != REDIS_OK)
+		forget(ac);
 }
 
 static void on_disconnected(const redisAsyncContext *ac, int status)
 {
-	struct cp_redis *d = ac->data;
-
 	(void)status;
-	if (d->async == ac)
-		d->async = NULL;
+	forget(ac);
 }
 
 redisAsyncContext *cp_redis_dial(struct cp_redis *d)
@@ -293,21 +299,18 @@ redisAsyncContext *cp_redis_dial(struct cp_redis *d)
 		redisAsyncFree(ac);
 		return NULL;
 	}
+	redisAsyncSetConnectCallback(ac, on_connected);
+	redisAsyncSetDisconnectCallback(ac, on_disconnected);
+	if (d->password[0])
+		redisAsyncCommand(ac, NULL, NULL, "AUTH %s", d->password);
 	return ac;
 }
 
 bool cp_redis_connect(struct cp_redis *d)
 {
-	redisAsyncContext *ac = d->async ? NULL : cp_redis_dial(d);
-
-	if (!ac)
-		return d->async != NULL;
-	redisAsyncSetConnectCallback(ac, on_connected);
-	redisAsyncSetDisconnectCallback(ac, on_disconnected);
-	d->async = ac;
-	if (d->password[0])
-		redisAsyncCommand(ac, NULL, NULL, "AUTH %s", d->password);
-	return true;
+	if (!d->async)
+		d->async = cp_redis_dial(d);
+	return d->async != NULL;
 }
 
 /* Of a batch that was executed: who has lost a binding drops it. */

@@ -46,7 +46,7 @@ void cp_redis_arg(struct cp_redis_command *c, struct gw_sv v);
 void cp_redis_arg_text(struct cp_redis_command *c, size_t since);
 /** The connection for batches and questions. false: it cannot be begun now. */
 bool cp_redis_connect(struct cp_redis *d);
-/** NULL: not now. The caller sets the callbacks; data is d. */
+/** A connection that says who we are, and is forgotten in d when it ends. NULL: not now. */
 redisAsyncContext *cp_redis_dial(struct cp_redis *d);
 /** Ends the connection; what waits for a reply is told that none comes. */
 void cp_redis_disconnect(struct cp_redis *d);

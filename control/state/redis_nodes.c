@@ -246,35 +246,14 @@ static void on_subscription(redisAsyncContext *ac, void *reply, void *user)
 		on_subscribed(d);
 }
 
-static void on_sub_connected(const redisAsyncContext *ac, int status)
-{
-	struct cp_redis *d = ac->data;
-
-	if (status != REDIS_OK && d->sub == ac)
-		d->sub = NULL;
-}
-
-static void on_sub_disconnected(const redisAsyncContext *ac, int status)
-{
-	struct cp_redis *d = ac->data;
-
-	(void)status;
-	if (d->sub == ac)
-		d->sub = NULL;
-}
-
 static void subscribe(struct cp_redis *d)
 {
 	redisAsyncContext *ac = cp_redis_dial(d);
 
 	if (!ac)
 		return;
-	redisAsyncSetConnectCallback(ac, on_sub_connected);
-	redisAsyncSetDisconnectCallback(ac, on_sub_disconnected);
 	d->sub = ac;
 	d->is_subscribed = false;
-	if (d->password[0])
-		redisAsyncCommand(ac, NULL, NULL, "AUTH %s", d->password);
 	redisAsyncCommand(ac, on_subscription, d, "SUBSCRIBE w2gw:m:%s " WAF_CHANNEL, d->s->conf->state.node);
 }
 

@@ -237,6 +237,14 @@ def run():
     sys.exit(1 if failed or not chosen else 0)
 
 
+def run_together():
+    """As run, but each case in a process and a network of its own: for cases that mostly wait."""
+    if len(sys.argv) > 2:
+        run()
+    started = [subprocess.Popen([sys.executable, *sys.argv, c[0]]) for c in CASES]
+    sys.exit(1 if any([p.wait() for p in started]) else 0)
+
+
 def isolate():
     """A network of our own: same ports in every test, any number of tests at a time."""
     if os.environ.get("W2GW_NETNS") != str(os.getpid()):

@@ -352,6 +352,24 @@ def _(t):
     check(t.invite(w, "c1").method == "INVITE")
 
 
+def via_of_us(t, w):
+    """What a request of ours to a WIC is marked with."""
+    t.core.send(request("MESSAGE", "sip:alice@abc.invalid;transport=ws", via=t.core.via, cid="m1", contact="", body="x",
+                        frm=f"<{BOB}>;tag=b9", to=f"<{ALICE}>", ctype="text/plain", extra=f"Route: {w.path}"))
+    m = w.get("MESSAGE")
+    return m.header("Via").split()[0], "transport=wss" in str(m)
+
+
+@case("our Via to a WIC says WSS over TLS, WS in the lab; no URI says wss (W2-WS-06)", w2={"insecure_ws": False})
+def _(t):
+    check(via_of_us(t, t.register(t.ws(tls=tls()))) == ("SIP/2.0/WSS", False))
+
+
+@case("our Via to a WIC says WS without TLS (W2-WS-06)")
+def _(t):
+    check(via_of_us(t, t.register()) == ("SIP/2.0/WS", False))
+
+
 @case("SIGHUP with a pair that cannot be used keeps the old one", w2={"insecure_ws": False})
 def _(t):
     old = t.ws(tls=tls())
