@@ -105,7 +105,7 @@ static enum gw_err make_fast(struct gateway *g)
 {
 	struct dp_fast_conf f = { .workers = g->eal.workers, .lcores = g->eal.lcores,
 		.ethdevs = g->eal.ethdevs, .n_ethdevs = g->eal.n_ethdevs, .nic_sums = g->eal.nic_sums, .laddrs = g->laddrs,
-		.n_laddrs = g->n_laddrs, .max_flows = (g->conf->max_contexts + dp_ctx_extra(g->conf->max_contexts)) * 4, .srtp = g->srtp,
+		.n_laddrs = g->n_laddrs, .max_flows = (g->conf->max_contexts + dp_ctx_extra(g->conf->max_contexts)) * DP_FLOWS_PER_CONTEXT, .srtp = g->srtp,
 		.records = g->records, .pool = g->eal.pool, .adaptive_idle = g->conf->adaptive_idle,
 		.count_stages = g->conf->count_stages };
 	struct dp_neigh_conf n = { .pool = g->eal.pool, .laddrs = g->laddrs, .laddr_realms = g->laddr_realms,

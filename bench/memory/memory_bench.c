@@ -20,7 +20,7 @@
 
 #define FRAME_HEADERS 42	/* Ethernet, IPv4, UDP */
 #define PEER_PWD "asd88fgpdd777uzjYhagZg"
-#define FLOWS_A_CALL 3u
+#define FLOWS_A_CALL 2u
 #define FLOWS_ROOM 40u		/* of the gateway's: so many that rings and the table of ports do not count */
 #define AT_ONCE 16u		/* handshakes whose TLS state is not given back yet, as with a call every 60 ms */
 #define SESSIONS_A_CALL 2u

@@ -43,12 +43,12 @@ enum gw_err dp_ctx_new(struct dp_ctx **out, const struct dp_ctx_conf *conf)
 	c->c = *conf;
 	gw_list_init(&c->contexts);
 	gw_list_init(&c->backlog);
-	/* four flows a context (main.c): as many streams, those included whose flows are being closed */
+	/* three flows a context: as many streams, those included that are being closed */
 	if (dp_pool_init(&c->context_pool, n, sizeof(struct dp_context)) ||
 		dp_pool_init(&c->term_pool, n * 2, sizeof(struct dp_term)) ||
-		dp_pool_init(&c->stream_pool, n * 4, sizeof(struct dp_stream)) ||
-		dp_pool_init(&c->access_pool, n * 4, sizeof(struct dp_access)) ||
-		gw_timers_reserve(conf->timers, n * (2 * 2 + 4 * 2) + 64)) {
+		dp_pool_init(&c->stream_pool, n * DP_FLOWS_PER_CONTEXT, sizeof(struct dp_stream)) ||
+		dp_pool_init(&c->access_pool, n * DP_FLOWS_PER_CONTEXT, sizeof(struct dp_access)) ||
+		gw_timers_reserve(conf->timers, n * (2 * 2 + DP_FLOWS_PER_CONTEXT * 2) + 64)) {
 		dp_ctx_free(c);
 		return GW_ENOMEM;
 	}
@@ -153,8 +153,7 @@ unsigned dp_ctx_fullness(const struct dp_ctx *c)
 {
 	unsigned most = percent(dp_ctx_count(c), c->c.max_contexts), p;
 
-	/* four flows a context is what was reserved (main.c) */
-	if ((p = percent(c->n_flows, c->c.max_contexts * 4ull)) > most)
+	if ((p = percent(c->n_flows, c->c.max_contexts * (uint64_t)DP_FLOWS_PER_CONTEXT)) > most)
 		most = p;
 	for (unsigned r = 0; r < c->c.n_realms; r++)
 		for (unsigned a = 0; a < c->c.realms[r].n_addrs; a++) {
@@ -220,10 +219,10 @@ void dp_stream_stats(struct dp_ctx *c, const struct dp_stream *s, struct dp_flow
 	memset(out, 0, sizeof(*out));
 	if (s->sent)
 		*out = *s->sent;
-	if (s->has_flow[0])
-		(void)!dp_flow_stats_read(c->c.fast, s->flow[0], in);
-	if (peer && peer->has_flow[0])	/* what the peer's flow sent on left by this stream */
-		(void)!dp_flow_stats_read(c->c.fast, peer->flow[0], out);
+	if (s->has_flow)
+		(void)!dp_flow_stats_read(c->c.fast, s->flow, in);
+	if (peer && peer->has_flow)	/* what the peer's flow sent on left by this stream */
+		(void)!dp_flow_stats_read(c->c.fast, peer->flow, out);
 	if (s->access && s->access->data)
 		dp_data_add_stats(s->access->data, in, out);
 }

@@ -21,6 +21,7 @@
 
 #define DP_TERMS_PER_CONTEXT 2	/* one access and one core side */
 #define DP_STREAMS_PER_TERM IQ_MAX_STREAMS
+#define DP_FLOWS_PER_CONTEXT 3u	/* memory for so many: a call has two, and closes some while it opens others */
 #define DP_TERM_ID_BYTES 64
 #define DP_REALMS_MAX 16
 #define DP_REALM_ADDRS_MAX 4
@@ -166,10 +167,10 @@ struct dp_stream {
 	struct dp_control ctl;
 	struct dp_stream_latch *latch;   /* NULL: never ordered */
 	bool has_remote;
-	bool has_flow[2];
+	bool has_flow;
 	bool lends_srtp;                 /* closed: its flow's session belongs to the access side: not freed with it */
 	struct gw_addr remote, remote_rtcp;
-	dp_flow_id flow[2];              /* [0] RTP (or the muxed access port), [1] RTCP of the core */
+	dp_flow_id flow;                 /* of RTP and its RTCP, muxed or on the next port */
 	struct dp_data_records *records; /* of a data line, once the workers have its records; freed with its flow */
 	struct dp_srtp_session *srtp;    /* closed: freed with its flow although it never was the flow's */
 	struct dp_sdp_kept *local, *remote_sdp;   /* as last agreed, for audits */

@@ -5,7 +5,7 @@
 
 #include "dataplane/ctx/context.h"
 
-#define DP_FLOWS_PER_PAIR 3	/* joined streams: access; core RTP and RTCP */
+#define DP_FLOWS_PER_PAIR 2	/* joined streams: access, core */
 
 struct dp_ctx {
 	struct dp_ctx_conf c;

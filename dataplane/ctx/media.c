@@ -64,7 +64,7 @@ static bool is_heard(struct dp_ctx *c, const struct dp_stream *s)
 {
 	struct dp_flow_stats in;
 
-	return s->has_flow[0] && dp_flow_stats_read(c->c.fast, s->flow[0], &in) == GW_OK &&
+	return s->has_flow && dp_flow_stats_read(c->c.fast, s->flow, &in) == GW_OK &&
 		(uint32_t)in.rx_packets != s->access->dtls_rx_before;
 }
 
@@ -113,7 +113,7 @@ static void note_up(struct dp_ctx *c, struct dp_stream *s)
 {
 	struct dp_flow_stats in;
 
-	s->access->dtls_rx_before = s->has_flow[0] && dp_flow_stats_read(c->c.fast, s->flow[0], &in) == GW_OK ? (uint32_t)in.rx_packets : 0;
+	s->access->dtls_rx_before = s->has_flow && dp_flow_stats_read(c->c.fast, s->flow, &in) == GW_OK ? (uint32_t)in.rx_packets : 0;
 	s->access->dtls_generation = s->access->ice.generation;
 	s->access->dtls_forget_ms = UINT64_MAX;
 }

@@ -59,34 +59,14 @@ void dp_publish_drop_backlog(struct dp_ctx *c)
 	gw_list_init(&c->backlog);
 }
 
-static enum gw_err open_flow(struct dp_ctx *c, struct dp_stream *s, int k)
+enum gw_err dp_publish_open(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 {
-	enum gw_err err = dp_flow_alloc(c->c.fast, (uint16_t)(s->port + k), &s->flow[k]);
+	enum gw_err err = dp_flow_alloc(c->c.fast, s->port, &s->flow);
 
 	if (err)
 		return err;
-	s->has_flow[k] = true;
+	s->has_flow = true;
 	c->n_flows++;
-	return GW_OK;
-}
-
-static void release_flow(struct dp_ctx *c, struct dp_stream *s, int k)
-{
-	dp_flow_release(c->c.fast, s->flow[k]);
-	s->has_flow[k] = false;
-	c->n_flows--;
-}
-
-enum gw_err dp_publish_open(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
-{
-	enum gw_err err;
-
-	if ((err = open_flow(c, s, 0)))
-		return err;
-	if (!s->access && (err = open_flow(c, s, 1))) {
-		release_flow(c, s, 0);	/* it was never installed */
-		return err;
-	}
 	dp_publish(c, s, now_ms);
 	return GW_OK;
 }
@@ -149,42 +129,52 @@ static void access_spec(struct dp_ctx *c, struct dp_stream *s, struct dp_flow_sp
 	f->srtp = s->access->srtp_rx;
 	if (core) {
 		f->out_is_open = dp_mode_sends(core->ctl.mode);
-		if (core->has_flow[0])
-			f->reverse = core->flow[0];	/* what it latches to is where this flow sends */
+		if (core->has_flow)
+			f->reverse = core->flow;	/* what it latches to is where this flow sends */
 		fill_path(c, &f->out, core, now_ms);
 	}
 }
 
 /* F-18: the address of the description, or the mask and range ordered; only an explicit OFF opens it (threat M1). */
-static void fill_filter(const struct dp_stream *s, struct dp_flow_spec *f, struct gw_addr remote)
+static struct gw_addr allowed_source(const struct dp_stream *s, const struct gw_addr *remote)
+{
+	struct gw_addr a = s->has_remote ? *remote : (struct gw_addr){ 0 };
+
+	if (s->ctl.sam_prefix) {
+		uint16_t port = a.port;
+
+		a = s->ctl.sam;
+		a.port = port;
+	}
+	if (s->ctl.spr_first)
+		a.port = s->ctl.spr_first;
+	return a;
+}
+
+static void fill_filter(const struct dp_stream *s, struct dp_flow_spec *f)
 {
 	bool is_latching = s->latch && s->latch->kind != DP_LATCH_OFF;
 
 	/* F-14: who latches does not believe the description; F-19: an ordered filter bounds what it latches to */
 	f->check_source = is_latching ? s->ctl.saf == 1 : s->ctl.saf != 0;
 	f->check_port = s->ctl.spf == 1;
-	f->source = s->has_remote ? remote : (struct gw_addr){ 0 };
-	if (s->ctl.sam_prefix) {
-		uint16_t port = f->source.port;
-
-		f->source = s->ctl.sam;
-		f->source.port = port;
-		f->source_prefix = s->ctl.sam_prefix;
-	}
-	if (s->ctl.spr_first) {
-		f->source.port = s->ctl.spr_first;
+	f->source = allowed_source(s, &s->remote);
+	f->rtcp.source = allowed_source(s, &s->remote_rtcp);
+	f->source_prefix = s->ctl.sam_prefix;
+	if (s->ctl.spr_first)
 		f->source_port_last = s->ctl.spr_last;
-	}
 }
 
-static void fill_latch(const struct dp_stream *s, struct dp_flow_spec *f, bool is_rtcp)
+static void fill_latch(const struct dp_stream *s, struct dp_flow_spec *f)
 {
 	if (!s->latch)
 		return;
 	f->latch = (enum dp_latch)s->latch->kind;
 	f->latch_order = s->latch->order;
-	if (f->latch == DP_LATCH_AGAIN)
-		f->latched = dp_stream_remote(s, is_rtcp);
+	if (f->latch == DP_LATCH_AGAIN) {
+		f->latched = dp_stream_remote(s, false);
+		f->rtcp.latched = dp_stream_remote(s, true);
+	}
 }
 
 /* F-21: what comes in by this stream. */
@@ -201,10 +191,11 @@ static void core_spec(struct dp_ctx *c, struct dp_stream *s, struct dp_flow_spec
 	struct dp_stream *access = dp_stream_peer(s);
 
 	f->kind = DP_FLOW_CORE_RTP;
-	fill_filter(s, f, s->remote);
-	fill_latch(s, f, false);
-	if (access && access->has_flow[0])
-		f->reverse = access->flow[0];
+	f->rtcp.local_port = (uint16_t)(s->port + 1);
+	fill_filter(s, f);
+	fill_latch(s, f);
+	if (access && access->has_flow)
+		f->reverse = access->flow;
 	f->is_open = dp_mode_receives(s->ctl.mode);
 	f->open_until_tsc = UINT64_MAX;
 	f->out_until_tsc = consent_tsc(c, access ? access->access : NULL, now_ms);
@@ -228,7 +219,7 @@ static void data_spec(struct dp_ctx *c, struct dp_stream *s, struct dp_flow_spec
 		if (pair)
 			f->source = pair->remote;
 	} else {
-		fill_filter(s, f, s->remote);
+		fill_filter(s, f);
 		f->check_port = s->ctl.spf != 0;	/* DTLS comes from where it goes */
 	}
 	f->is_open = dp_mode_receives(s->ctl.mode);
@@ -246,9 +237,9 @@ static void data_spec(struct dp_ctx *c, struct dp_stream *s, struct dp_flow_spec
 
 void dp_publish_one(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 {
-	struct dp_cmd cmd = { .type = DP_CMD_FLOW_SET, .flow = s->flow[0] };
+	struct dp_cmd cmd = { .type = DP_CMD_FLOW_SET, .flow = s->flow };
 
-	if (!s->has_flow[0])
+	if (!s->has_flow)
 		return;
 	cmd.spec.laddr = s->laddr;
 	cmd.spec.local_port = s->port;
@@ -262,16 +253,6 @@ void dp_publish_one(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 		access_spec(c, s, &cmd.spec, now_ms);
 	else
 		core_spec(c, s, &cmd.spec, now_ms);
-	send_cmd(c, &cmd, now_ms);
-	if (!s->has_flow[1])
-		return;
-	cmd.flow = s->flow[1];
-	cmd.spec.kind = DP_FLOW_CORE_RTCP;
-	cmd.spec.local_port = (uint16_t)(s->port + 1);
-	fill_filter(s, &cmd.spec, s->remote_rtcp);
-	fill_latch(s, &cmd.spec, true);
-	cmd.spec.reverse = 0;	/* what goes there is sent by the service core */
-	cmd.spec.srtp = NULL;
 	send_cmd(c, &cmd, now_ms);
 }
 
@@ -287,10 +268,10 @@ void dp_publish(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 void dp_publish_gate(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 {
 	struct dp_stream *core = dp_stream_peer(s);
-	struct dp_cmd cmd = { .type = DP_CMD_FLOW_GATE, .flow = s->flow[0] };
+	struct dp_cmd cmd = { .type = DP_CMD_FLOW_GATE, .flow = s->flow };
 	uint64_t until = consent_tsc(c, s->access, now_ms);
 
-	if (!s->has_flow[0])
+	if (!s->has_flow)
 		return;
 	if (dp_stream_is_data(s)) {
 		dp_publish(c, s, now_ms);
@@ -301,9 +282,9 @@ void dp_publish_gate(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 	cmd.gate.open_until_tsc = until;
 	cmd.gate.out_until_tsc = UINT64_MAX;
 	send_cmd(c, &cmd, now_ms);
-	if (!core || !core->has_flow[0])
+	if (!core || !core->has_flow)
 		return;
-	cmd.flow = core->flow[0];
+	cmd.flow = core->flow;
 	cmd.gate.is_open = dp_mode_receives(core->ctl.mode);
 	cmd.gate.out_is_open = dp_mode_sends(s->ctl.mode);
 	cmd.gate.open_until_tsc = UINT64_MAX;
@@ -313,6 +294,7 @@ void dp_publish_gate(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 
 bool dp_publish_close(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 {
+	struct dp_cmd cmd = { .type = DP_CMD_FLOW_DEL, .flow = s->flow };
 	struct dp_stream *peer = dp_stream_peer(s);
 
 	/*
@@ -322,49 +304,44 @@ bool dp_publish_close(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 	 *  - The core side: the session stays for the next core flow; made anew it would begin its indices again.
 	 *  - The access side, alone: with its own flow, for the same worker has then ended the last core flow.
 	 */
-	if (s->has_flow[0] && !s->access && peer)
+	if (s->has_flow && !s->access && peer)
 		s->lends_srtp = true;
-	if (s->has_flow[0] && s->access && !peer)
+	if (s->has_flow && s->access && !peer)
 		s->srtp = s->access->srtp_tx;
 	if (s->access)
 		s->access->srtp_rx = s->access->srtp_tx = NULL;
 	if (s->records)
 		dp_data_detach(c, s, now_ms);
-	for (int k = 0; k < 2; k++) {
-		struct dp_cmd cmd = { .type = DP_CMD_FLOW_DEL, .flow = s->flow[k] };
-
-		if (s->has_flow[k])
-			send_cmd(c, &cmd, now_ms);
-	}
-	return s->has_flow[0] || s->has_flow[1];
+	if (s->has_flow)
+		send_cmd(c, &cmd, now_ms);
+	return s->has_flow;
 }
 
 static void flow_gone(struct dp_ctx *c, struct dp_stream *s, dp_flow_id flow, uint64_t now_ms)
 {
-	int k = s->has_flow[1] && s->flow[1] == flow;
-
-	if (!s->has_flow[k] || s->flow[k] != flow)
+	if (!s->has_flow || s->flow != flow)
 		return;
-	if (k == 0 && s->srtp)
+	if (s->srtp)
 		c->c.srtp->session_free(s->srtp);
-	if (k == 0 && s->records)
+	if (s->records)
 		dp_data_records_free(c, s);
-	release_flow(c, s, k);
-	if (!s->term && !s->has_flow[0] && !s->has_flow[1])
+	dp_flow_release(c->c.fast, s->flow);
+	s->has_flow = false;
+	c->n_flows--;
+	if (!s->term)
 		dp_stream_free(c, s, now_ms);
 }
 
 static void latched(struct dp_ctx *c, struct dp_stream *s, const struct dp_event *ev, uint64_t now_ms)
 {
-	bool is_rtcp = s->has_flow[1] && s->flow[1] == ev->flow;
 	char addr[GW_ADDR_STR_BYTES], id[DP_TERM_ID_BYTES];
 
 	if (!s->term || !s->latch || s->latch->kind == DP_LATCH_OFF)
 		return;
-	s->latch->learned[is_rtcp] = ev->latched;
+	s->latch->learned[ev->is_rtcp] = ev->latched;
 	c->ctr[ctx_latched]++;
 	GW_LOG_INFO(c->c.log, "latched", "ctx=%u term=%s stream=%u rtcp=%d remote=%s", s->term->ctx->id,
-		dp_term_id(s->term, id), s->id, is_rtcp, gw_addr_str(&ev->latched, addr));
+		dp_term_id(s->term, id), s->id, ev->is_rtcp, gw_addr_str(&ev->latched, addr));
 	dp_publish(c, s, now_ms);
 }
 

@@ -143,8 +143,8 @@ void dp_stream_close(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 	struct dp_stream *peer = dp_stream_peer(s);
 	bool waits;
 
-	if (peer && s->has_flow[0] && (peer->sent || (peer->sent = calloc(1, sizeof(*peer->sent)))))
-		(void)!dp_flow_stats_read(c->c.fast, s->flow[0], peer->sent);
+	if (peer && s->has_flow && (peer->sent || (peer->sent = calloc(1, sizeof(*peer->sent)))))
+		(void)!dp_flow_stats_read(c->c.fast, s->flow, peer->sent);
 	waits = dp_publish_close(c, s, now_ms);
 	if (s->access)
 		dp_media_close(c, s);

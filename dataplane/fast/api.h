@@ -68,16 +68,14 @@ uint16_t dp_n_workers(const struct dp_fast *f);
 /* ---- flows ------------------------------------------------------------------------------ */
 
 /**
- * A flow is what arrives on one local (address, UDP port). id = slot and generation, chosen by
- * the service thread's table; a stale id is refused with DP_EV_NAK.
+ * A flow is what arrives on one local (address, UDP port), and on the port of its RTCP. id = slot and generation, chosen
+ * by the service thread's table; a stale id is refused with DP_EV_NAK.
  */
 typedef uint64_t dp_flow_id; /* a number, not a struct */
 
-
 enum dp_flow_kind {
 	DP_FLOW_ACCESS,    /* ICE + DTLS-SRTP: STUN, DTLS, RTCP are punted, RTP is unprotected and sent on */
-	DP_FLOW_CORE_RTP,  /* RTP/AVP: RTP is protected and sent on; RTCP mixed in is punted */
-	DP_FLOW_CORE_RTCP, /* RTCP of a core stream: everything is punted */
+	DP_FLOW_CORE_RTP,  /* RTP/AVP: RTP is protected and sent on; RTCP, mixed in or on spec.rtcp's port, is punted */
 	DP_FLOW_DATA,      /* ICE and a data line: STUN and DTLS are punted, but application records whose keys are here */
 	DP_FLOW_CORE_DATA, /* the same without ICE: there is no STUN, and DTLS comes from the source allowed only */
 };
@@ -95,8 +93,8 @@ struct dp_path {
 /**
  * Where a flow learns its peer's address from packets (ipnapt/latch, F-14 to F-17). A packet teaches only if the source
  * filter lets it in and it is valid: RTP of a negotiated payload type through an open gate, with keys only after its tag
- * verified; on a DP_FLOW_CORE_RTCP a valid compound. From then on no other address and port is taken, and what the flow
- * `reverse` sends goes there. RTP has nothing that authenticates it: without a filter the first one wins (threat M1).
+ * verified; on the port of RTCP a valid compound. From then on no other address and port is taken there, and what the flow
+ * `reverse` sends goes to where RTP came from. RTP has nothing that authenticates it: without a filter the first one wins (threat M1).
  */
 enum dp_latch {
 	DP_LATCH_OFF,              /* spec.source and reverse's out.remote hold */
@@ -114,9 +112,9 @@ struct dp_police {
 	uint32_t pdr;              /* bytes/s; 0: no peak rate. Neither: not policed */
 	uint64_t dvt_ns;           /* how much too early a packet may be by pdr */
 	/**
-	 * What RTCP may take, bytes/s; 0: 5 % of sdr, or of pdr. On a port of its own that is all there is to it. On the
-	 * port of RTP it is charged to the rates above too: they are of the whole, and what nothing has authenticated
-	 * yet takes no more than its share of them.
+	 * What RTCP may take, bytes/s, on both ports; 0: 5 % of sdr, or of pdr. On a port of its own that is all there is
+	 * to it. On the port of RTP it is charged to the rates above too: they are of the whole, and what nothing has
+	 * authenticated yet takes no more than its share of them.
 	 */
 	uint32_t rtcp;
 };
@@ -138,6 +136,11 @@ struct dp_flow_spec {
 	enum dp_latch latch;
 	uint8_t latch_order;       /* another number is a new order: what was learned by the old one is unlearned */
 	struct gw_addr latched;    /* DP_LATCH_AGAIN: where the peer is now, if the flow itself has not learned it */
+	/** A port of the same address for RTCP alone, with the filter and the latch of this one, but by addresses of its own. */
+	struct {
+		uint16_t local_port;   /* 0: none */
+		struct gw_addr source, latched;
+	} rtcp;
 	dp_flow_id reverse;        /* the flow that sends to where this one's peer is; 0: none. Same worker */
 	struct dp_police police;
 	bool is_open;              /* gate of this direction (H.248 Mode of both terminations) */
@@ -238,7 +241,8 @@ struct dp_event {
 	enum dp_ev_type type;
 	dp_flow_id flow;
 	uint64_t cookie;
-	struct gw_addr latched;           /* DP_EV_LATCHED */
+	struct gw_addr latched;           /* DP_EV_LATCHED, */
+	bool is_rtcp;                     /* on the port of RTCP */
 	struct dp_srtp_session *old_srtp; /* session replaced or dropped; the receiver frees it */
 };
 

@@ -17,7 +17,7 @@ static enum dp_drop admit(struct dp_worker *w, struct dp_pkt *p, uint64_t tsc)
 {
 	struct dp_flow *fl = p->flow;
 
-	if (unlikely(!dp_source_ok(w, fl, p)))
+	if (unlikely(!dp_source_ok(w, p)))
 		return DP_DROP_SOURCE;
 	if (unlikely(tsc >= fl->until_tsc))
 		return dp_rest_of(w, fl)->is_open ? DP_DROP_CONSENT : DP_DROP_GATE;
@@ -55,7 +55,7 @@ bool dp_data_dispatch(struct dp_worker *w, struct dp_pkt *p, enum rtp_class cls,
 		dp_refuse(w, p, why);
 	} else if (cls != RTP_CLASS_DTLS && !(has_ice && cls == RTP_CLASS_STUN)) {
 		dp_refuse(w, p, DP_DROP_CLASS);
-	} else if (!has_ice && !dp_source_ok(w, fl, p)) {
+	} else if (!has_ice && !dp_source_ok(w, p)) {
 		dp_refuse(w, p, DP_DROP_SOURCE);	/* without ICE nothing else tells whose it is */
 	} else if (cls == RTP_CLASS_DTLS && is_over_rate(w, p, type, tsc)) {
 		dp_refuse(w, p, DP_DROP_RATE);

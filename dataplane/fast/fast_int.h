@@ -39,6 +39,16 @@ enum dp_source_check {
 	DP_SOURCE_WIDE,    /* if it is not that one, dp_source_admits() knows: a prefix, a range of ports, a latch */
 };
 
+/* Where what comes to a port may come from. */
+struct dp_source {
+	uint8_t ip[16];            /* of DP_SOURCE_WIDE the last one let in */
+	rte_be16_t port;           /* 0: not compared */
+	uint8_t family;            /* 0: none known */
+	uint8_t check : 2;         /* enum dp_source_check */
+	bool is_latching : 1;      /* the next valid packet from elsewhere teaches it */
+	bool is_latched : 1;       /* it was learned from a packet */
+};
+
 /*
  * What is seldom needed of a flow, and of its specification; what each packet is held against is made from it. Kept apart
  * for memory, and because hot lines then lie an odd number of lines apart and share the sets of the caches evenly.
@@ -53,6 +63,10 @@ struct dp_flow_rest {
 	uint8_t source_prefix, latch, latch_order;
 	bool check_source, check_port;
 	bool is_open;              /* both gates: what the deadline is of */
+	/* of the port of RTCP; 0: none */
+	uint16_t rtcp_port;
+	struct gw_addr rtcp_allowed;
+	struct dp_source rtcp_source;
 };
 
 /* One flow. Owned by its worker; stats are read by others with relaxed loads. */
@@ -66,11 +80,8 @@ struct dp_flow {
 			struct dp_record_session *open, *seal;
 		};
 	};
-	uint8_t source_ip[16];     /* of DP_SOURCE_WIDE the last one let in */
-	rte_be16_t source_port;    /* 0: not compared */
-	uint8_t source_family;     /* 0: none known */
+	struct dp_source source;
 	uint8_t kind;              /* enum dp_flow_kind */
-	uint8_t source_check;      /* enum dp_source_check */
 	bool is_policed;
 	uint16_t left[DP_ALLOWANCES];
 	/* line 1, and with IPv6 or a VLAN the next one */
@@ -83,8 +94,6 @@ struct dp_flow {
 	uint64_t ts_per_tsc_q40;   /* RTP time-stamp units a cycle */
 	uint32_t lost_before;      /* of SSRCs that are gone */
 	bool has_seq, is_used;
-	bool is_latching;          /* the next valid packet from elsewhere teaches the source */
-	bool is_latched;           /* the source was learned from a packet */
 	/* line 3 */
 	struct dp_flow_stats stats __rte_cache_aligned;
 } __rte_cache_aligned;
@@ -115,7 +124,7 @@ struct dp_worker {
 	struct dp_flow *flows;               /* [flows_per_worker], */
 	struct dp_flow_rest *rests;          /* of each of them, */
 	struct dp_policer *policers;         /* and of those that are policed */
-	uint32_t *by_port;                   /* [n_laddrs][65536] slot + 1 */
+	uint32_t *by_port;                   /* [n_laddrs][65536] slot + 1, with DP_PORT_RTCP of its RTCP; 0: none */
 	struct dp_nexthop nexthops[DP_NEXTHOPS_MAX];
 	struct dp_budget budget[DP_PUNT_CLASSES][2]; /* [class][is_known] */
 	struct dp_tx_queue txq[DP_PORTS_MAX];
@@ -202,6 +211,13 @@ static inline struct dp_policer *dp_policer_of(const struct dp_worker *w, const 
 	return &w->policers[fl - w->flows];
 }
 
+#define DP_PORT_RTCP UINT32_C(0x80000000)
+
+static inline uint32_t *dp_port_slot(const struct dp_worker *w, uint16_t laddr, uint16_t local_port)
+{
+	return &w->by_port[(size_t)laddr * 65536 + local_port];
+}
+
 /* parse.c: what came in. */
 struct dp_pkt {
 	struct rte_mbuf *m;
@@ -213,7 +229,8 @@ struct dp_pkt {
 	uint8_t ip_off;            /* of that header in the frame */
 	bool is_v4;
 	bool is_l2;                /* ARP, ND, ICMP: for the service core as a whole frame */
-	bool is_elsewhere;         /* let in, but not from the address in line 0: dp_source_commit() when it proved valid */
+	bool is_rtcp_port;         /* it came to the flow's port for RTCP */
+	bool is_elsewhere;         /* let in, but not from the address known: dp_source_commit() when it proved valid */
 	bool is_known;             /* from where this flow's peer is; of L2: ARP or ND, without which nothing leaves */
 	struct rtp_view rtp;
 };
@@ -250,28 +267,32 @@ bool dp_flow_allow(const struct dp_fast *f, struct dp_flow *fl, enum dp_allowanc
 void dp_flow_encap(struct dp_worker *w, struct dp_flow *fl);
 
 /* source.c: filters wider than one address, and latches. */
-/* Of a flow and a packet that is not from the address in line 0. */
-bool dp_source_admits(const struct dp_worker *w, const struct dp_flow *fl, const struct dp_pkt *p);
+/* Of a packet that is not from the address known. */
+bool dp_source_admits(const struct dp_worker *w, const struct dp_pkt *p);
 /* p, let in by dp_source_admits(), is valid. false: it has no business here after all, another one was first. */
-bool dp_source_commit(struct dp_worker *w, struct dp_flow *fl, const struct dp_pkt *p);
+bool dp_source_commit(struct dp_worker *w, const struct dp_pkt *p);
 /* By the flow's new specification, which its rest has by now; is_same_order: a latch goes on where it is. */
-void dp_source_set(struct dp_flow *fl, const struct dp_flow_spec *s, bool is_same_order);
+void dp_source_set(struct dp_worker *w, struct dp_flow *fl, const struct dp_flow_spec *s, bool is_same_order);
 /* Where what fl sends goes, once the latch of the other flow had its say. */
 struct gw_addr dp_source_remote(struct dp_worker *w, const struct dp_flow *fl);
 /* The flow that sends to where this one's peer is, or NULL. */
 struct dp_flow *dp_flow_reverse(struct dp_worker *w, const struct dp_flow *fl);
 /* Puts an event on the ring to the service core. false: no room. */
 bool dp_event_put(struct dp_worker *w, const struct dp_event *ev);
-/* Exactly the address in line 0. */
-static inline bool dp_is_from_source(const struct dp_flow *fl, const struct dp_pkt *p)
+/* Of the port p came to. */
+static inline struct dp_source *dp_source_of(const struct dp_worker *w, const struct dp_pkt *p)
 {
-	if (fl->source_port && fl->source_port != dp_pkt_udp(p)->src_port)
+	return unlikely(p->is_rtcp_port) ? &dp_rest_of(w, p->flow)->rtcp_source : &p->flow->source;
+}
+
+/* Exactly the address known. */
+static inline bool dp_is_from(const struct dp_source *s, const struct dp_pkt *p)
+{
+	if (s->port && s->port != dp_pkt_udp(p)->src_port)
 		return false;
 	if (p->is_v4)
-		return fl->source_family == 4 &&
-			memcmp(p->ip + offsetof(struct rte_ipv4_hdr, src_addr), fl->source_ip, 4) == 0;
-	return fl->source_family == 6 &&
-		memcmp(p->ip + offsetof(struct rte_ipv6_hdr, src_addr), fl->source_ip, 16) == 0;
+		return s->family == 4 && memcmp(p->ip + offsetof(struct rte_ipv4_hdr, src_addr), s->ip, 4) == 0;
+	return s->family == 6 && memcmp(p->ip + offsetof(struct rte_ipv6_hdr, src_addr), s->ip, 16) == 0;
 }
 
 /* punt.c */
@@ -282,7 +303,7 @@ void dp_media_burst(struct dp_worker *w, struct dp_pkt *pkts, uint16_t n, uint64
 /* Drops, and counts with the flow. */
 void dp_refuse(struct dp_worker *w, struct dp_pkt *p, enum dp_drop why);
 /* Threat M1: where it may come from is decided by the service core, never by the packet. */
-bool dp_source_ok(const struct dp_worker *w, const struct dp_flow *fl, struct dp_pkt *p);
+bool dp_source_ok(const struct dp_worker *w, struct dp_pkt *p);
 /* Within the allowances of the flow. */
 void dp_to_service(struct dp_worker *w, struct dp_pkt *p, enum rtp_class cls, uint64_t tsc);
 /* Headers in front, and out; bytes: of media, for the statistics. */

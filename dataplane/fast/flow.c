@@ -6,11 +6,6 @@
 static const uint16_t allowances[DP_ALLOWANCES] = { [DP_ALLOW_STUN] = 30, [DP_ALLOW_DTLS] = 100,
 	[DP_ALLOW_RTCP] = 50, [DP_ALLOW_PEER] = 150, [DP_ALLOW_BAD_TAG] = 2000 };
 
-static uint32_t *port_slot(struct dp_worker *w, uint16_t laddr, uint16_t local_port)
-{
-	return &w->by_port[(size_t)laddr * 65536 + local_port];
-}
-
 bool dp_event_put(struct dp_worker *w, const struct dp_event *ev)
 {
 	return rte_ring_sp_enqueue_elem(w->event, (void *)(uintptr_t)ev, sizeof(*ev)) == 0;
@@ -68,7 +63,8 @@ static void warm(struct dp_worker *w, struct dp_flow *fl, const struct dp_flow_s
 	*rest = (struct dp_flow_rest){ .rtcp_share = rest->rtcp_share, .cookie = s->cookie, .reverse = s->reverse, .out = s->out, .source = s->source,
 		.source_port_last = s->source_port_last, .laddr = s->laddr, .local_port = s->local_port,
 		.source_prefix = s->source_prefix, .latch = (uint8_t)s->latch, .latch_order = s->latch_order,
-		.check_source = s->check_source, .check_port = s->check_port };
+		.check_source = s->check_source, .check_port = s->check_port, .rtcp_port = s->rtcp.local_port,
+		.rtcp_allowed = s->rtcp.source, .rtcp_source = rest->rtcp_source };
 	reverse = dp_flow_reverse(w, fl);
 	set_gate(w, fl, s->is_open && s->out_is_open, s->open_until_tsc, s->out_until_tsc);
 	fl->srtp = s->srtp;
@@ -82,7 +78,7 @@ static void warm(struct dp_worker *w, struct dp_flow *fl, const struct dp_flow_s
 		if ((fl->pt_mask[0] | fl->pt_mask[1]) == 0)
 			fl->pt_mask[0] = fl->pt_mask[1] = UINT64_MAX;
 	}
-	dp_source_set(fl, s, is_same_order);
+	dp_source_set(w, fl, s, is_same_order);
 	fl->is_policed = s->police.sdr || s->police.pdr;
 	if (fl->is_policed) {
 		dp_policer_set(dp_policer_of(w, fl), &s->police, w->fast->hz, rte_rdtsc());
@@ -95,9 +91,27 @@ static void warm(struct dp_worker *w, struct dp_flow *fl, const struct dp_flow_s
 		dp_flow_encap(w, reverse);
 }
 
-static void forget_port(struct dp_worker *w, const struct dp_flow *fl)
+/* The places of a flow's ports: that of RTCP too if it has one. */
+static void put_ports(struct dp_worker *w, uint16_t laddr, uint16_t local_port, uint16_t rtcp_port, uint32_t place)
 {
-	*port_slot(w, dp_rest_of(w, fl)->laddr, dp_rest_of(w, fl)->local_port) = 0;
+	*dp_port_slot(w, laddr, local_port) = place;
+	if (rtcp_port)
+		*dp_port_slot(w, laddr, rtcp_port) = place ? place | DP_PORT_RTCP : 0;
+}
+
+static void forget_ports(struct dp_worker *w, const struct dp_flow *fl)
+{
+	const struct dp_flow_rest *rest = dp_rest_of(w, fl);
+
+	put_ports(w, rest->laddr, rest->local_port, rest->rtcp_port, 0);
+}
+
+/* May this flow have this port? */
+static bool is_free(const struct dp_worker *w, uint16_t laddr, uint16_t local_port, uint32_t place)
+{
+	uint32_t at = *dp_port_slot(w, laddr, local_port) & ~DP_PORT_RTCP;
+
+	return at == 0 || at == place;
 }
 
 static void set(struct dp_worker *w, const struct dp_cmd *c)
@@ -105,9 +119,10 @@ static void set(struct dp_worker *w, const struct dp_cmd *c)
 	struct dp_flow *fl = slot_of(w, c->flow);
 	const struct dp_flow_spec *s = &c->spec;
 	struct dp_srtp_session *old = NULL;
-	uint32_t *at = port_slot(w, s->laddr, s->local_port);
+	uint32_t place = dp_id_slot(c->flow) + 1;
 
-	if (!fl || (*at && *at != dp_id_slot(c->flow) + 1) ||
+	if (!fl || !is_free(w, s->laddr, s->local_port, place) ||
+		(s->rtcp.local_port && !is_free(w, s->laddr, s->rtcp.local_port, place)) ||
 		(fl->is_used && fl->generation != dp_id_generation(c->flow))) {
 		/* whoever asked still holds the session and may name it again: it is not given back */
 		reply(w, DP_EV_NAK, c->flow, s->cookie, NULL);
@@ -122,12 +137,12 @@ static void set(struct dp_worker *w, const struct dp_cmd *c)
 		memcpy(fl->left, allowances, sizeof(fl->left));
 		w->stats.flows++;
 	} else {
-		forget_port(w, fl);
+		forget_ports(w, fl);
 		if (fl->srtp != s->srtp)
 			old = fl->srtp;
 	}
 	warm(w, fl, s);
-	*at = dp_id_slot(c->flow) + 1;
+	put_ports(w, s->laddr, s->local_port, s->rtcp.local_port, place);
 	reply(w, DP_EV_FLOW_SET, c->flow, s->cookie, old);
 }
 
@@ -139,7 +154,7 @@ static void del(struct dp_worker *w, const struct dp_cmd *c)
 		reply(w, DP_EV_NAK, c->flow, 0, NULL);
 		return;
 	}
-	forget_port(w, fl);
+	forget_ports(w, fl);
 	fl->is_used = false;
 	w->stats.flows--;
 	reply(w, DP_EV_FLOW_GONE, c->flow, dp_rest_of(w, fl)->cookie, fl->srtp);

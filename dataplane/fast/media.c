@@ -17,11 +17,13 @@ void dp_refuse(struct dp_worker *w, struct dp_pkt *p, enum dp_drop why)
 	dp_drop(w, p->m, why);
 }
 
-bool dp_source_ok(const struct dp_worker *w, const struct dp_flow *fl, struct dp_pkt *p)
+bool dp_source_ok(const struct dp_worker *w, struct dp_pkt *p)
 {
-	if (fl->source_check == DP_SOURCE_ANY || dp_is_from_source(fl, p))
+	const struct dp_source *s = dp_source_of(w, p);
+
+	if (s->check == DP_SOURCE_ANY || dp_is_from(s, p))
 		return true;
-	if (fl->source_check == DP_SOURCE_EXACT || !dp_source_admits(w, fl, p))
+	if (s->check == DP_SOURCE_EXACT || !dp_source_admits(w, p))
 		return false;
 	p->is_elsewhere = true;
 	return true;
@@ -29,7 +31,7 @@ bool dp_source_ok(const struct dp_worker *w, const struct dp_flow *fl, struct dp
 
 static enum dp_drop admit(struct dp_worker *w, struct dp_flow *fl, struct dp_pkt *p, uint64_t tsc)
 {
-	if (unlikely(!dp_source_ok(w, fl, p)))
+	if (unlikely(!dp_source_ok(w, p)))
 		return DP_DROP_SOURCE;
 	if (unlikely(tsc >= fl->until_tsc))
 		return dp_rest_of(w, fl)->is_open ? DP_DROP_CONSENT : DP_DROP_GATE;
@@ -45,32 +47,33 @@ static enum dp_drop admit(struct dp_worker *w, struct dp_flow *fl, struct dp_pkt
 		return unlikely(fl->left[DP_ALLOW_BAD_TAG] == 0) ? DP_DROP_AUTH_BUDGET : dp_drop_COUNT;
 	if (unlikely(!dp_udp_sum_ok(p)))
 		return DP_DROP_UDP_CHECKSUM;
-	return unlikely(p->is_elsewhere) && !dp_source_commit(w, fl, p) ? DP_DROP_SOURCE : dp_drop_COUNT;
+	return unlikely(p->is_elsewhere) && !dp_source_commit(w, p) ? DP_DROP_SOURCE : dp_drop_COUNT;
 }
 
-static bool police_rtcp(struct dp_worker *w, struct dp_flow *fl, uint32_t bytes, uint64_t tsc)
+static bool police_rtcp(struct dp_worker *w, const struct dp_pkt *p, uint64_t tsc)
 {
-	struct dp_bucket *share = &dp_rest_of(w, fl)->rtcp_share;
+	struct dp_bucket *share = &dp_rest_of(w, p->flow)->rtcp_share;
+	uint32_t bytes = dp_pkt_ip_bytes(p);
 
 	if (!dp_bucket_fits(share, bytes, tsc) ||
-		(fl->kind != DP_FLOW_CORE_RTCP && !dp_policer_take(dp_policer_of(w, fl), bytes, tsc)))
+		(!p->is_rtcp_port && !dp_policer_take(dp_policer_of(w, p->flow), bytes, tsc)))
 		return false;
 	dp_bucket_charge(share, bytes, tsc);
 	return true;
 }
 
 /* The service core opens it and looks into it; source and rate are looked at here. It teaches no flow of RTP an address. */
-static enum dp_drop admit_rtcp(struct dp_worker *w, struct dp_flow *fl, struct dp_pkt *p, uint64_t tsc)
+static enum dp_drop admit_rtcp(struct dp_worker *w, struct dp_pkt *p, uint64_t tsc)
 {
-	if (!dp_source_ok(w, fl, p))
+	if (!dp_source_ok(w, p))
 		return DP_DROP_SOURCE;
-	if (fl->is_policed && !police_rtcp(w, fl, dp_pkt_ip_bytes(p), tsc))
+	if (p->flow->is_policed && !police_rtcp(w, p, tsc))
 		return DP_DROP_RATE;
-	if (!p->is_elsewhere || !fl->is_latching)
+	if (!p->is_elsewhere || !dp_source_of(w, p)->is_latching)
 		return dp_drop_COUNT;
-	if (fl->kind != DP_FLOW_CORE_RTCP ||
+	if (!p->is_rtcp_port ||
 		!rtcp_is_valid(rte_pktmbuf_mtod_offset(p->m, const uint8_t *, p->payload_off), p->payload_len) ||
-		!dp_source_commit(w, fl, p))
+		!dp_source_commit(w, p))
 		return DP_DROP_SOURCE;
 	return dp_drop_COUNT;
 }
@@ -85,7 +88,7 @@ void dp_to_service(struct dp_worker *w, struct dp_pkt *p, enum rtp_class cls, ui
 
 	enum dp_drop why = dp_drop_COUNT;
 
-	p->is_known = dp_is_from_source(p->flow, p);
+	p->is_known = dp_is_from(dp_source_of(w, p), p);
 	if (!dp_flow_allow(w->fast, p->flow, p->is_known ? DP_ALLOW_PEER : as[cls].allowance, tsc)) {
 		dp_drop(w, p->m, DP_DROP_FLOW_BUDGET);
 		return;
@@ -95,7 +98,7 @@ void dp_to_service(struct dp_worker *w, struct dp_pkt *p, enum rtp_class cls, ui
 		return;
 	}
 	if (cls == RTP_CLASS_RTCP)
-		why = admit_rtcp(w, p->flow, p, tsc);
+		why = admit_rtcp(w, p, tsc);
 	if (why == dp_drop_COUNT)
 		dp_punt(w, p, as[cls].punt, tsc);
 	else
@@ -117,7 +120,7 @@ static bool dispatch(struct dp_worker *w, struct dp_pkt *p, uint64_t tsc)
 		dp_to_service(w, p, cls, tsc);
 		return false;
 	}
-	if (unlikely(cls != RTP_CLASS_RTP || fl->kind == DP_FLOW_CORE_RTCP)) {
+	if (unlikely(cls != RTP_CLASS_RTP || p->is_rtcp_port)) {
 		dp_refuse(w, p, DP_DROP_CLASS);
 		return false;
 	}
@@ -135,7 +138,7 @@ static bool dispatch(struct dp_worker *w, struct dp_pkt *p, uint64_t tsc)
 /* SRTP whose tag verified: only now it may teach an address, or use up what the flow may have. */
 static enum dp_drop admit_authentic(struct dp_worker *w, struct dp_flow *fl, const struct dp_pkt *p, uint64_t tsc)
 {
-	if (p->is_elsewhere && !dp_source_commit(w, fl, p))
+	if (p->is_elsewhere && !dp_source_commit(w, p))
 		return DP_DROP_SOURCE;
 	return fl->is_policed && !dp_policer_take(dp_policer_of(w, fl), dp_pkt_ip_bytes(p), tsc) ? DP_DROP_RATE : dp_drop_COUNT;
 }

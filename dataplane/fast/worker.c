@@ -115,12 +115,12 @@ static void receive(struct dp_worker *w, struct rte_mbuf **m, uint16_t n, bool m
 		}
 		if (may_hand_over && is_foreign(w, p, tsc))
 			continue;
-		rte_prefetch0(&w->by_port[(size_t)p->laddr * 65536 + p->local_port]);
+		rte_prefetch0(dp_port_slot(w, p->laddr, p->local_port));
 		prefetch_payload(p);
 		k++;
 	}
 	for (uint16_t i = 0; i < k; i++) {
-		uint32_t slot = w->by_port[(size_t)pkts[i].laddr * 65536 + pkts[i].local_port];
+		uint32_t slot = *dp_port_slot(w, pkts[i].laddr, pkts[i].local_port);
 
 		if (unlikely(slot == 0)) {
 			dp_drop(w, pkts[i].m, DP_DROP_NO_FLOW);
@@ -128,7 +128,8 @@ static void receive(struct dp_worker *w, struct rte_mbuf **m, uint16_t n, bool m
 		}
 		if (unlikely(known != i))
 			pkts[known] = pkts[i];
-		pkts[known].flow = &w->flows[slot - 1];
+		pkts[known].is_rtcp_port = slot >= DP_PORT_RTCP;
+		pkts[known].flow = &w->flows[(slot & ~DP_PORT_RTCP) - 1];
 		rte_prefetch0(pkts[known].flow);
 		known++;
 	}

@@ -255,7 +255,7 @@ static void core_side_comes_again_with_the_same_session(void **state)
 	assert_int_equal(fast.n_freed[2], 0);
 	add(&core_term, false);
 	events();
-	assert_ptr_equal(fast.flows[core_term.streams->flow[0]].srtp, session(2));
+	assert_ptr_equal(fast.flows[core_term.streams->flow].srtp, session(2));
 	subtract(&access_term);
 	events();
 	subtract(&core_term);

@@ -363,36 +363,83 @@ static void rtcp_latches_on_its_own_port(void **state)
 	struct dp_event ev;
 	struct call c;
 	struct rte_mbuf *m;
-	struct dp_flow_spec s;
-	dp_flow_id id = 0;
 
 	(void)state;
 	call_up(&c);
-	s = c.core;
-	s.kind = DP_FLOW_CORE_RTCP;
-	s.local_port = CORE_PORT + 1;
-	s.srtp = NULL;
-	s.cookie = CORE_PORT + 1;
-	s.reverse = 0;
-	s.latch = DP_LATCH_FIRST;
-	set(c.f, &id, &s);
+	c.core.rtcp.local_port = CORE_PORT + 1;
+	c.core.rtcp.source = with(&core_peer, 1, 4001);
+	order(&c, DP_LATCH_FIRST);
 	give(1, framed(report(), 1, &stranger, core_us, CORE_PORT + 1));
 	m = report();
 	rte_pktmbuf_mtod(m, uint8_t *)[3] = 7;	/* beyond the end */
 	give(1, framed(m, 1, &nated, core_us, CORE_PORT + 1));
 	poll_all(c.f);
-	assert_int_equal(punts(c.f, CORE_PORT + 1), 0);
+	assert_int_equal(punts(c.f, CORE_PORT), 0);
 	assert_int_equal(dp_event_poll(c.f, &ev, 1), 0);
 	for (unsigned i = 0; i < 3; i++) {
 		give(1, framed(report(), 1, &nated, core_us, CORE_PORT + 1));
 		give(1, framed(report(), 1, &other, core_us, CORE_PORT + 1));
 		poll_all(c.f);
 	}
-	assert_int_equal(punts(c.f, CORE_PORT + 1), 3);
+	assert_int_equal(punts(c.f, CORE_PORT), 3);
 	assert_int_equal(dp_event_poll(c.f, &ev, 1), 1);
-	assert_int_equal(ev.flow, id);
+	assert_int_equal(ev.flow, c.core_id);
+	assert_true(ev.is_rtcp);
 	assert_true(gw_addr_eq(&ev.latched, &nated));
-	assert_true(from_core(&c, &core_peer));	/* RTP is where it was */
+	assert_int_equal(sent_to(&c).family, 0);
+	assert_true(from_core(&c, &core_peer));	/* RTP latches to what comes to its own port */
+	assert_false(from_core(&c, &nated));
+	assert_int_equal(dp_event_poll(c.f, &ev, 1), 1);
+	assert_false(ev.is_rtcp);
+	assert_true(gw_addr_eq(&ev.latched, &core_peer));
+	call_down(&c);
+}
+
+static unsigned reports_from(struct call *c, const struct gw_addr *src, uint16_t port)
+{
+	give(1, framed(report(), 1, src, core_us, port));
+	poll_all(c->f);
+	return punts(c->f, CORE_PORT);
+}
+
+/* The port of RTCP: reports by the filter and by an address of its own, no media, and it goes with its flow. */
+static void the_port_of_rtcp_takes_reports_alone(void **state)
+{
+	struct gw_addr there = with(&core_peer, 9, 4001);
+	struct dp_cmd del = { .type = DP_CMD_FLOW_DEL };
+	struct dp_flow_spec other;
+	dp_flow_id other_id = 0;
+	struct dp_event ev;
+	struct call c;
+
+	(void)state;
+	call_up(&c);
+	c.core.rtcp.local_port = CORE_PORT + 1;
+	c.core.rtcp.source = there;
+	c.core.check_port = true;
+	assert_int_equal(set(c.f, &c.core_id, &c.core).type, DP_EV_FLOW_SET);
+	assert_int_equal(reports_from(&c, &there, CORE_PORT + 1), 1);
+	assert_int_equal(reports_from(&c, &core_peer, CORE_PORT + 1), 0);
+	assert_int_equal(reports_from(&c, &there, CORE_PORT), 0);
+	assert_int_equal(reports_from(&c, &core_peer, CORE_PORT), 1);
+	assert_true(from_core(&c, &core_peer));
+	assert_false(passes(&c, 1, framed(rtp(c.seq++, RTP_BYTES), 1, &there, core_us, CORE_PORT + 1)));
+	assert_int_equal(drops(c.f, DP_DROP_CLASS), 1);
+	other = core_flow(CORE_PORT + 1, c.seal);
+	assert_int_equal(set(c.f, &other_id, &other).type, DP_EV_NAK);
+	other.local_port = CORE_PORT + 2;
+	other.rtcp.local_port = CORE_PORT + 1;
+	assert_int_equal(set(c.f, &other_id, &other).type, DP_EV_NAK);
+	c.core.rtcp.local_port = 0;
+	assert_int_equal(set(c.f, &c.core_id, &c.core).type, DP_EV_FLOW_SET);
+	assert_int_equal(reports_from(&c, &there, CORE_PORT + 1), 0);
+	c.core.rtcp.local_port = CORE_PORT + 1;
+	assert_int_equal(set(c.f, &c.core_id, &c.core).type, DP_EV_FLOW_SET);
+	del.flow = c.core_id;
+	assert_int_equal(dp_cmd_send(c.f, &del), GW_OK);
+	poll_all(c.f);
+	assert_int_equal(dp_event_poll(c.f, &ev, 1), 1);
+	assert_int_equal(set(c.f, &other_id, &other).type, DP_EV_FLOW_SET);
 	call_down(&c);
 }
 
@@ -532,6 +579,7 @@ int main(void)
 		cmocka_unit_test(a_latch_moves_once_when_told_to),
 		cmocka_unit_test(srtp_latches_when_its_tag_verified),
 		cmocka_unit_test(rtcp_latches_on_its_own_port),
+		cmocka_unit_test(the_port_of_rtcp_takes_reports_alone),
 		cmocka_unit_test(without_room_to_tell_it_nothing_is_learned),
 		cmocka_unit_test(dscp_is_set_or_kept_and_ecn_goes_through),
 		cmocka_unit_test(media_that_stops_is_seen_in_the_counters),
