@@ -47,6 +47,7 @@ struct cp_half {
 struct cp_media_line {
 	uint8_t index;               /* of the m-line */
 	char *local_access, *local_core;   /* Local texts of the gateway */
+	uint64_t wic_ice;                  /* of the WIC's ICE credentials the gateway was told last; 0: not known (a restored call) */
 	enum sdp_setup wic_setup;    /* DTLS role the WIC has got: kept by later answers (W2-SEC-06); NONE: not yet */
 };
 
@@ -289,6 +290,8 @@ bool cp_media_is_reserved(const struct cp_call *c);
 /** Reserve what is missing: a new context, or streams beside those that are there. */
 enum gw_err cp_media_reserve(struct cp_call *c);
 enum gw_err cp_media_reserved(struct cp_call *c, const struct iq_txn *reply);
+/** A Modify was done: Locals that came with it are the lines' from now on. */
+void cp_media_configured(struct cp_call *c, const struct iq_txn *reply);
 /** Description of the offer for the other leg. */
 enum gw_err cp_media_write_offer(struct cp_call *c, struct gw_buf *out);
 enum gw_err cp_media_answer(struct cp_call *c, struct gw_sv sdp, const char **why);

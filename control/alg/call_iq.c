@@ -129,6 +129,7 @@ static void on_iq_reply(void *user, const struct cp_iq_ref *ref, const struct iq
 		cp_call_release(c, 503, "media gateway refused the answer");
 		return;
 	}
+	cp_media_configured(c, reply);
 	if (ref->step == STEP_MODIFY)
 		cp_call_relay_waiting(c);
 }

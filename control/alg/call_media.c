@@ -314,6 +314,15 @@ static bool take_locals(struct cp_call *c, const struct iq_cmd *cmd, bool is_acc
 	return !cmd->error;
 }
 
+void cp_media_configured(struct cp_call *c, const struct iq_txn *reply)
+{
+	const struct iq_action *a = &reply->actions[0];
+
+	for (unsigned i = 0; i < a->n_cmds; i++)
+		if (c->term_access && gw_sv_eq(a->cmds[i].term.text, gw_sv_cstr(c->term_access)))
+			(void)take_locals(c, &a->cmds[i], true);
+}
+
 enum gw_err cp_media_reserved(struct cp_call *c, const struct iq_txn *reply)
 {
 	const struct iq_action *a = reply && reply->n_actions ? &reply->actions[0] : NULL;
@@ -447,6 +456,25 @@ int cp_media_line(const struct cp_call *c)
 	return active(&c->ex, c->ex.offer.n_lines);
 }
 
+/* W2-ICE-09: other credentials of the WIC in its offer ask for other ones of ours, which come with the reply. */
+static enum gw_err restart_ice(struct cp_call *c, unsigned i, const struct sdp_line *wic, struct iq_stream *access)
+{
+	const struct sdp_stream *s = &c->ex.streams[i];
+	uint64_t h = gw_sv_hash_stable(gw_sv_hash_stable(GW_HASH_STABLE_INIT, wic->ice_ufrag), wic->ice_pwd);
+	struct cp_media_line *l = cp_call_line(c, i);
+	uint64_t before = l ? l->wic_ice : 0;
+	char text[SDP_BYTES];
+	struct gw_buf b = gw_buf(text, sizeof(text));
+
+	if (l)
+		l->wic_ice = h;
+	if (before == 0 || before == h || c->ex.offerer != CP_SIDE_W2)
+		return GW_OK;
+	access->has_local = true;
+	return keep(c, sdp_iq_access_local(s, wic->media->proto, c->b && c->b->peer.addr.family == 6,
+		s->is_data ? data_setup(c, s, CP_SIDE_W2) : our_setup(c, i), &b), &b, &access->local);
+}
+
 /* Both streams of one line as the exchange has left it; a line that no longer crosses is silent. */
 static enum gw_err configure_line(struct cp_call *c, unsigned i, enum cp_gate gate, struct iq_stream *access,
 	struct iq_stream *core)
@@ -475,7 +503,9 @@ static enum gw_err configure_line(struct cp_call *c, unsigned i, enum cp_gate ga
 	if ((err = keep(c, sdp_iq_core_remote(s, &mw->lines[i],
 		     sdp_setup_reverse(data_setup(c, s, CP_SIDE_MW)), &b), &b, &core->remote)))
 		return err;
-	return keep(c, sdp_iq_access_remote(s, &w2->lines[i], &b), &b, &access->remote);
+	if ((err = keep(c, sdp_iq_access_remote(s, &w2->lines[i], &b), &b, &access->remote)))
+		return err;
+	return restart_ice(c, i, &w2->lines[i], access);
 }
 
 /*

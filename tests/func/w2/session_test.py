@@ -463,4 +463,31 @@ def _(t):
     check(t.metrics()["calls"] == 1, "released although nothing is agreed any more")
 
 
+# ---- ICE restart ----------------------------------------------------------------------------------------
+
+class Restarting(Gateway):
+    """Its credentials of a Modify are others than those of the Add."""
+    def tx(self, text):
+        super().tx(text.replace("ufrag:abcd", "ufrag:efgh") if "Modify" in text else text)
+
+
+@case("a WIC restarts ICE: the gateway is asked for other credentials, which the answer has; without a restart it is not (W2-ICE-09)",
+      gateway=Restarting)
+def _(t):
+    w = t.register()
+    call_out(t, w, "c1")
+    for cseq, sdp, restarts, ours in ((2, WIC_SDP, False, "abcd"), (3, WIC_SDP.replace("Yx3d", "Zx4e"), True, "efgh"),
+                                      (4, WIC_SDP.replace("Yx3d", "Zx4e"), False, "efgh")):
+        w.send(in_dialog("INVITE", "c1", cseq, body=sdp % "actpass"))
+        i = t.core_get("INVITE", "c1", cseq)
+        check("ice-" not in i.body, i.body)
+        core_200(t, i)
+        answer = w.get(200).body
+        mod = t.mg.wait("mod")[2]
+        check(("ice-ufrag:$" in mod) == restarts, mod)
+        check(f"a=ice-ufrag:{ours}" in answer and "a=setup:active" in answer, answer)
+        w.send(in_dialog("ACK", "c1", cseq))
+        t.core.get("ACK")
+
+
 run()
