@@ -8,6 +8,7 @@
 #include "control/app/metrics.h"
 #include "control/sip/core.h"
 #include "control/sip/reg_auth_int.h"
+#include "control/state/share.h"
 #include "proto/sip/bearer.h"
 #include "proto/sip/digest.h"
 #include "proto/sip/register.h"
@@ -17,6 +18,7 @@
 void cp_auth_drop(struct cp_sip *s, struct cp_auth *auth)
 {
 	cp_token_cancel(auth->wait);
+	cp_share_cancel(auth->query);
 	cp_identity_unref(auth->identity);
 	cp_pool_claim_put(s->auth, auth->claim);
 	*auth = (struct cp_auth){ 0 };
@@ -39,7 +41,7 @@ static bool may_use_tokens(const struct cp_uas *u)
 	return cp_token_has_issuer(u->sip->tokens) && (scenarios(u) & BITS_WEB);
 }
 
-static void misused(struct cp_uas *u, unsigned status, const char *why)
+void cp_reg_auth_misused(struct cp_uas *u, unsigned status, const char *why)
 {
 	CP_COUNT(token_misused);
 	cp_sip_refuse(u, status, why);
@@ -101,19 +103,22 @@ static void accept_register(struct cp_uas *u, struct cp_identity *id, const stru
 	if (left < u->sip->conf->tokens.min_life_s && !sip_register_is_end(&u->req))
 		cp_reg_auth_challenge(u, "invalid_token", "the token ends too soon");	/* W2-TOK-14 */
 	else if (!(scenarios(u) & 1u << scenario))
-		misused(u, 403, "tokens of this kind are not taken here");
+		cp_reg_auth_misused(u, 403, "tokens of this kind are not taken here");
 	else if (!speaks_for(id, &u->req, b))
-		misused(u, 403, "the token is not for this identity");
+		cp_reg_auth_misused(u, 403, "the token is not for this identity");
 	else if (is_foreign(u, id))
-		misused(u, 403, "this connection belongs to another user");
+		cp_reg_auth_misused(u, 403, "this connection belongs to another user");
 	else if (!cp_token_use_take(u->sip->auth, id, u->peer.conn, instance_of(&u->req)))
-		misused(u, 403, "the token is in use on another connection");
+		cp_reg_auth_misused(u, 403, "the token is in use on another connection");
 	else if (!claim_impu(u, id))
-		misused(u, 403, "the identity is in use");
+		cp_reg_auth_misused(u, 403, "the identity is in use");
 	else {
 		u->auth.scenario = scenario;
 		u->auth.identity = cp_identity_ref(id);
-		cp_core_authorized(u->sip, u);
+		if (cp_store_is_shared(u->sip->store) && !sip_register_is_end(&u->req))
+			cp_reg_auth_elsewhere(u, instance_of(&u->req));
+		else
+			cp_core_authorized(u->sip, u);
 	}
 }
 
@@ -126,9 +131,9 @@ static void accept_request(struct cp_uas *u, const struct cp_identity *id)
 	if (!b || !b->auth.identity)
 		cp_sip_refuse(u, 403, "not registered");	/* it went while the token was asked about */
 	else if (strcmp(b->auth.identity->impi, id->impi) != 0)
-		misused(u, 403, "the token is of another user");
+		cp_reg_auth_misused(u, 403, "the token is of another user");
 	else if (!cp_token_use_take(u->sip->auth, id, u->peer.conn, GW_SV_NONE))
-		misused(u, 403, "the token is in use on another connection");
+		cp_reg_auth_misused(u, 403, "the token is in use on another connection");
 	else
 		cp_core_authorized(u->sip, u);
 }
@@ -171,7 +176,7 @@ static void on_verdict(void *user, enum cp_verdict verdict, struct cp_identity *
 			accept_request(u, id);
 		break;
 	case CP_TOKEN_SCOPE:
-		misused(u, 403, "the scope of the token does not cover IMS");
+		cp_reg_auth_misused(u, 403, "the scope of the token does not cover IMS");
 		break;
 	case CP_TOKEN_UNAVAILABLE:	/* W2-ERR-16: never fail open */
 		cp_sip_refuse(u, 503, "tokens cannot be checked now");

@@ -16,6 +16,7 @@ struct cp_binding;
 struct cp_identity;
 struct cp_pool_claim;
 struct cp_reg_auth;
+struct cp_share_query;
 struct cp_sip;
 struct cp_token_wait;
 struct cp_uas;
@@ -26,6 +27,7 @@ struct cp_auth {
 	struct cp_identity *identity;    /* scenarios 2 and 3: of the verified token; one reference. Else NULL */
 	struct cp_pool_claim *claim;     /* scenario 3: this instance has the IMPU */
 	struct cp_token_wait *wait;      /* in a transaction: the token is being asked about */
+	struct cp_share_query *query;    /* in a transaction: other nodes are being asked */
 	bool is_lowered;                 /* in a transaction: we asked for less than the WIC (W2-TOK-13) */
 };
 

@@ -37,6 +37,7 @@ static struct gw_sv key_of(const unsigned char *token_id)
 
 static void drop_use(struct cp_reg_auth *a, struct cp_token_use *t)
 {
+	cp_reg_auth_token_left(a->s, t->token_id);
 	gw_map_del(&a->uses, key_of(t->token_id));
 	gw_list_remove(&t->node);
 	t->by->n--;
@@ -92,6 +93,14 @@ bool cp_token_use_take(struct cp_reg_auth *a, const struct cp_identity *id, cp_c
 	if (t)
 		drop_use(a, t);
 	return add_use(a, id, conn, instance);
+}
+
+void cp_token_use_leave(struct cp_reg_auth *a, const struct cp_identity *id)
+{
+	struct cp_token_use *t = gw_map_get(&a->uses, key_of(id->token_id));
+
+	if (t)
+		drop_use(a, t);
 }
 
 void cp_token_conn_free(struct cp_reg_auth *a, struct cp_token_conn *c)
@@ -162,10 +171,16 @@ const char *cp_pool_claim_instance(const struct cp_pool_claim *c)
 	return c->instance;
 }
 
+const char *cp_pool_claim_impu(const struct cp_pool_claim *c)
+{
+	return c->impu;
+}
+
 void cp_pool_claim_put(struct cp_reg_auth *a, struct cp_pool_claim *c)
 {
 	if (!c || --c->refs)
 		return;
+	cp_reg_auth_impu_left(a->s, c->impu);
 	gw_map_del(&a->claims, gw_sv_cstr(c->impu));
 	free(c->impu);
 	free(c->instance);

@@ -70,4 +70,10 @@ def run(setting):
             guest.registered()
             row_of(lab, impu)
             check(lab.core.bindings("guest1"), "no binding in the core")
+        with case("a_guests_sign_out_ends_registration_and_gives_the_impu_back"):
+            wait_until("one place is taken", lambda: lab.cscf.counters()["waf_guests"] == 1, 5)
+            guest.do("click", selector="#leave")
+            guest.wait("s.registration.state === 'gone'")
+            wait_until("no binding in the core", lambda: not lab.core.bindings("guest1"), 5)
+            wait_until("no place is taken", lambda: lab.cscf.counters()["waf_guests"] == 0, 5)
         lab.wait_idle()

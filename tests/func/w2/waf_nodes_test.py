@@ -134,6 +134,34 @@ def _(redis, a, b):
     invalid_grant(last.refresh(k["refresh_token"]))
 
 
+@nodes("a token is in use on one connection over all nodes, unless its own instance moves (W2-TOK-20)", **web())
+def _(redis, a, b):
+    token = alice(a, b).sign_in()["access_token"]
+    register(a, token, "r1")
+    register(b, token, "r2", 403, instance="thief")
+    w = register(b, token, "r3")
+    a.metric("reg_bindings", 0)
+    register(a, token, "r4", 403, instance="thief")
+    a.core.none("REGISTER", 0.1)
+    w.close()
+
+
+@nodes("an IMPU of the pool is registered by one instance over all nodes, until it lets go (W2-TOK-08)", **web(**GUESTS))
+def _(redis, a, b):
+    g = Browser(a)
+    k = g.sign_in(action="guest")
+    other = g.refresh(k["refresh_token"]).json()["access_token"]     # another token for the same IMPU
+    w = register(a, k["access_token"], "r1", user="guest1", instance="one")
+    register(b, other, "r2", 403, user="guest1", instance="two")
+    w.send(request("REGISTER", "sip:home1.example", cid="r1", cseq=2, frm="<sip:guest1@home1.example>;tag=f1",
+                   to="<sip:guest1@home1.example>", extra=f"Authorization: Bearer {k['access_token']}\nExpires: 0",
+                   contact='<sip:guest1@abc.invalid;transport=ws>;+sip.instance="<urn:uuid:one>";reg-id=1'))
+    a.core.send(response(a.core.get("REGISTER"), 200), A)
+    w.get(200)
+    a.metric("reg_bindings", 0)
+    register(b, other, "r3", user="guest1", instance="two")
+
+
 @nodes("without Redis nothing is granted and that is said; what runs goes on, and it works again afterwards", **web(**GUESTS))
 def _(redis, a, b):
     w = alice(a, b)
