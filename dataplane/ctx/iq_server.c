@@ -127,6 +127,11 @@ static void request(struct dp_iq *q, unsigned k, const struct iq_path *from, con
 		(void)!send_msg(q, from, &out, &text);
 		return;
 	}
+	if (!q->is_registered && q->lock != DP_LOCKED && !q->controllers[k].peer.is_reliable && !dp_iq_is_service_change(t)) {
+		/* perhaps the reply to our ServiceChange was lost, or is late: M-19 allows silence, and it will come again */
+		q->ctr[iq_early]++;
+		return;
+	}
 	switch (iq_xact_request(&q->xact, m->mid, t->id, q->now_ms, &stored)) {
 	case IQ_XACT_REPLIED:
 		q->ctr[iq_duplicates]++;

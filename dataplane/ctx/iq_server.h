@@ -30,6 +30,7 @@ struct dp_iq_conf {
 	X(iq_foreign, "H.248 messages dropped: not from a configured controller")                  \
 	X(iq_notifies, "Notify sent")                                                              \
 	X(iq_unauthorised, "Iq requests answered 402: of a controller we are not registered with") \
+	X(iq_early, "Iq requests by UDP before the reply to our ServiceChange, not answered: they come again") \
 	X(iq_unanswerable, "Iq requests executed whose answer could not be written: 500 or 533")   \
 	X(iq_evicted, "answers forgotten before their 30 s for want of room")                      \
 	X(iq_held, "events kept until a controller has registered us again")                       \
