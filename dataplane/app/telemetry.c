@@ -12,7 +12,8 @@
 #include <rte_mempool.h>
 #include <rte_telemetry.h>
 
-#define ROWS_MAX 200u	/* of a list: more does not fit a telemetry message */
+#include "dataplane/app/telemetry_streams.h"
+
 #define WAIT_STEPS 2000u
 #define WAIT_NS 500000L
 
@@ -27,117 +28,30 @@ static struct {
 	char params[64];              /* of a command that does something */
 } tel = { .busy = ATOMIC_FLAG_INIT };
 
-static void put_u64(struct rte_tel_data *d, const char *name, uint64_t v)
-{
-	rte_tel_data_add_dict_u64(d, name, v);
-}
-
-static void put_addr(struct rte_tel_data *d, const char *name, const struct gw_addr *a)
-{
-	char text[GW_ADDR_STR_BYTES];
-
-	rte_tel_data_add_dict_string(d, name, a->family ? gw_addr_str(a, text) : "-");
-}
-
-static const char *dtls_name(const struct dp_stream *s)
-{
-	static const char *const names[] = { "new", "handshake", "held", "up", "closed", "failed" };
-
-	return s->access ? names[dp_dtls_state(s->access->dtls)] : "-";
-}
-
-static const char *consent_name(const struct dp_stream *s)
-{
-	static const char *const names[] = { "none", "valid", "lost" };
-
-	return s->term->is_access ? names[s->access->ice.consent] : "-";
-}
-
-/* @return false: no more fit */
-static bool stream_row(struct rte_tel_data *d, struct dp_stream *s, void (*row)(struct rte_tel_data *r, struct dp_stream *s))
-{
-	char name[RTE_TEL_MAX_STRING_LEN], id[DP_TERM_ID_BYTES];
-	struct rte_tel_data *r = rte_tel_data_alloc();
-
-	if (!r)
-		return false;
-	rte_tel_data_start_dict(r);
-	put_u64(r, "context", s->term->ctx->id);
-	rte_tel_data_add_dict_string(r, "termination", dp_term_id(s->term, id));
-	put_u64(r, "stream", s->id);
-	row(r, s);
-	/* the first of a termination goes by its name alone */
-	if (s == s->term->streams)
-		snprintf(name, sizeof(name), "term_%u", s->term->number);
-	else
-		snprintf(name, sizeof(name), "term_%u_%u", s->term->number, s->id);
-	rte_tel_data_add_dict_container(d, name, r, 0);
-	return true;
-}
-
-/* One row per stream of each termination. */
-static void each_stream(struct rte_tel_data *d, void (*row)(struct rte_tel_data *r, struct dp_stream *s))
-{
-	struct gw_list *l = dp_ctx_list(tel.c.ctx);
-	unsigned rows = 0;
-
-	GW_LIST_FOREACH(it, l) {
-		struct dp_context *cx = GW_CONTAINER(it, struct dp_context, node);
-
-		for (unsigned i = 0; i < cx->n_terms; i++)
-			for (struct dp_stream *s = cx->terms[i]->streams; s; s = s->next) {
-				if (rows++ >= ROWS_MAX) {
-					rte_tel_data_add_dict_u64(d, "rows_left_off",
-						dp_ctx_streams(tel.c.ctx) - ROWS_MAX);
-					return;
-				}
-				if (!stream_row(d, s, row))
-					return;
-			}
-	}
-}
-
-static void context_row(struct rte_tel_data *r, struct dp_stream *s)
-{
-	static const char *const modes[] = { "-", "sendonly", "receiveonly", "sendreceive", "inactive" };
-	const struct dp_ice_pair *pair = s->term->is_access ? dp_ice_selected(&s->access->ice) : NULL;
-	struct gw_addr local = { 0 };
-
-	local.port = s->port;
-	rte_tel_data_add_dict_string(r, "realm", s->term->realm->name);
-	rte_tel_data_add_dict_string(r, "mode", modes[s->ctl.mode]);
-	put_u64(r, "local_port", s->port);
-	put_addr(r, "remote", s->term->is_access ? (pair ? &pair->remote : &local) : &s->remote);
-	rte_tel_data_add_dict_string(r, "dtls", dtls_name(s));
-	rte_tel_data_add_dict_string(r, "consent", consent_name(s));
-}
-
-static void flow_row(struct rte_tel_data *r, struct dp_stream *s)
-{
-	struct dp_flow_stats in, out;
-
-	dp_stream_stats(tel.c.ctx, s, &in, &out);
-	put_u64(r, "rx_packets", in.rx_packets);
-	put_u64(r, "rx_bytes", in.rx_bytes);
-	put_u64(r, "tx_packets", out.tx_packets);
-	put_u64(r, "tx_bytes", out.tx_bytes);
-	put_u64(r, "lost", in.lost);
-	put_u64(r, "jitter_ts", in.jitter_ts);
-	put_u64(r, "drops", in.drops);
-	put_u64(r, "auth_fail", in.auth_fail);
-	put_u64(r, "replay", in.replay);
-}
-
 static void fill_contexts(struct rte_tel_data *d, uint64_t now_ms)
 {
 	(void)now_ms;
-	each_stream(d, context_row);
+	dp_tel_contexts(d, tel.c.ctx);
 }
 
 static void fill_flows(struct rte_tel_data *d, uint64_t now_ms)
 {
 	(void)now_ms;
-	each_stream(d, flow_row);
+	dp_tel_flows(d, tel.c.ctx);
+}
+
+/* "17": all that is known of this context */
+static void fill_context(struct rte_tel_data *d, uint64_t now_ms)
+{
+	struct dp_context *cx = NULL;
+	uint32_t id;
+
+	if (gw_sv_uint_max(gw_sv_cstr(tel.params), UINT32_MAX, &id) == GW_OK)
+		cx = dp_ctx_find(tel.c.ctx, id);
+	if (cx)
+		dp_tel_context(d, tel.c.ctx, cx, now_ms);
+	else
+		rte_tel_data_add_dict_string(d, "error", "no such context");
 }
 
 static void fill_drops(struct rte_tel_data *d, uint64_t now_ms)
@@ -154,26 +68,26 @@ static void fill_drops(struct rte_tel_data *d, uint64_t now_ms)
 			sum[k] += s.drops[k];
 	}
 	for (int k = 0; k < dp_drop_COUNT; k++)
-		put_u64(d, dp_drop_info[k].name, sum[k]);
+		dp_tel_put(d, dp_drop_info[k].name, sum[k]);
 	for (int k = 0; k < dp_ctx_ctr_COUNT; k++)
-		put_u64(d, dp_ctx_ctr_info[k].name, c[k]);
+		dp_tel_put(d, dp_ctx_ctr_info[k].name, c[k]);
 	for (int k = 0; k < dp_iq_ctr_COUNT; k++)
-		put_u64(d, dp_iq_ctr_info[k].name, q[k]);
+		dp_tel_put(d, dp_iq_ctr_info[k].name, q[k]);
 	for (int k = 0; k < dp_neigh_ctr_COUNT; k++)
-		put_u64(d, dp_neigh_ctr_info[k].name, a[k]);
+		dp_tel_put(d, dp_neigh_ctr_info[k].name, a[k]);
 }
 
 /* What must be back at its base line when no call is up. */
 static void fill_summary(struct rte_tel_data *d, uint64_t now_ms)
 {
-	put_u64(d, "uptime_s", now_ms / 1000);
-	put_u64(d, "registered", dp_iq_registered(tel.c.iq));
-	put_u64(d, "locked", dp_iq_lock_state(tel.c.iq) != DP_UNLOCKED);
-	put_u64(d, "contexts", dp_ctx_count(tel.c.ctx));
-	put_u64(d, "terminations", dp_ctx_terms(tel.c.ctx));
-	put_u64(d, "flows", dp_ctx_flows(tel.c.ctx));
-	put_u64(d, "ports_in_use", dp_ctx_ports_in_use(tel.c.ctx));
-	put_u64(d, "mbufs_in_use", rte_mempool_in_use_count(tel.c.pool));
+	dp_tel_put(d, "uptime_s", now_ms / 1000);
+	dp_tel_put(d, "registered", dp_iq_registered(tel.c.iq));
+	dp_tel_put(d, "locked", dp_iq_lock_state(tel.c.iq) != DP_UNLOCKED);
+	dp_tel_put(d, "contexts", dp_ctx_count(tel.c.ctx));
+	dp_tel_put(d, "terminations", dp_ctx_terms(tel.c.ctx));
+	dp_tel_put(d, "flows", dp_ctx_flows(tel.c.ctx));
+	dp_tel_put(d, "ports_in_use", dp_ctx_ports_in_use(tel.c.ctx));
+	dp_tel_put(d, "mbufs_in_use", rte_mempool_in_use_count(tel.c.pool));
 }
 
 static void fill_ports(struct rte_tel_data *d, uint64_t now_ms)
@@ -190,12 +104,12 @@ static void fill_ports(struct rte_tel_data *d, uint64_t now_ms)
 		rte_eth_dev_get_name_by_port(tel.c.ethdevs[i], dev);
 		rte_tel_data_start_dict(r);
 		rte_tel_data_add_dict_string(r, "device", dev);
-		put_u64(r, "rx_packets", s.ipackets);
-		put_u64(r, "tx_packets", s.opackets);
-		put_u64(r, "rx_missed", s.imissed);
-		put_u64(r, "rx_errors", s.ierrors);
-		put_u64(r, "rx_nombuf", s.rx_nombuf);
-		put_u64(r, "tx_errors", s.oerrors);
+		dp_tel_put(r, "rx_packets", s.ipackets);
+		dp_tel_put(r, "tx_packets", s.opackets);
+		dp_tel_put(r, "rx_missed", s.imissed);
+		dp_tel_put(r, "rx_errors", s.ierrors);
+		dp_tel_put(r, "rx_nombuf", s.rx_nombuf);
+		dp_tel_put(r, "tx_errors", s.oerrors);
 		snprintf(name, sizeof(name), "port_%u", tel.c.ethdevs[i]);
 		rte_tel_data_add_dict_container(d, name, r, 0);
 	}
@@ -215,15 +129,15 @@ static void fill_workers(struct rte_tel_data *d, uint64_t now_ms)
 			return;
 		dp_worker_stats_read(tel.c.fast, i, &s);
 		rte_tel_data_start_dict(r);
-		put_u64(r, "flows", s.flows);
-		put_u64(r, "rx_packets", s.rx_packets);
-		put_u64(r, "tx_packets", s.tx_packets);
-		put_u64(r, "handed_over", s.handed_over);
+		dp_tel_put(r, "flows", s.flows);
+		dp_tel_put(r, "rx_packets", s.rx_packets);
+		dp_tel_put(r, "tx_packets", s.tx_packets);
+		dp_tel_put(r, "handed_over", s.handed_over);
 		for (int k = 0; k < DP_PUNT_CLASSES; k++)
-			put_u64(r, punts[k], s.punted[k]);
-		put_u64(r, "loops", s.loops);
-		put_u64(r, "idle_sleeps", s.idle_sleeps);
-		put_u64(r, "longest_loop_tsc", dp_longest_of(&s).tsc);
+			dp_tel_put(r, punts[k], s.punted[k]);
+		dp_tel_put(r, "loops", s.loops);
+		dp_tel_put(r, "idle_sleeps", s.idle_sleeps);
+		dp_tel_put(r, "longest_loop_tsc", dp_longest_of(&s).tsc);
 		snprintf(name, sizeof(name), "worker_%u", i);
 		rte_tel_data_add_dict_container(d, name, r, 0);
 	}
@@ -258,7 +172,7 @@ static void put_longest(struct rte_tel_data *d, struct dp_longest l)
 	put_us(d, "longest_turn_us", (double)l.tsc * 1e6 / (double)rte_get_tsc_hz());
 	rte_tel_data_add_dict_string(d, "longest_turn_cause", dp_loop_cause_name(l.cause));
 	rte_tel_data_add_dict_string(d, "longest_turn_stage", dp_stage_name(l.stage));
-	put_u64(d, "longest_turn_packets", l.packets);
+	dp_tel_put(d, "longest_turn_packets", l.packets);
 }
 
 static void fill_latency(struct rte_tel_data *d, uint64_t now_ms)
@@ -275,14 +189,14 @@ static void fill_latency(struct rte_tel_data *d, uint64_t now_ms)
 		dp_worker_stats_read(tel.c.fast, i, &s);
 		rte_tel_data_start_dict(r);
 		rte_tel_data_add_dict_string(r, "engine", tel.c.engine);
-		put_u64(r, "tx_packets", s.tx_packets);
+		dp_tel_put(r, "tx_packets", s.tx_packets);
 		put_us(r, "p50_us", quantile_us(&s, 0.5));
 		put_us(r, "p99_us", quantile_us(&s, 0.99));
 		put_us(r, "p999_us", quantile_us(&s, 0.999));
 		put_longest(r, dp_longest_of(&s));
 		for (unsigned k = 0; s.stage_packets && k < DP_STAGES; k++) {
 			snprintf(name, sizeof(name), "%s_cycles", dp_stage_name((enum dp_stage)k));
-			put_u64(r, name, s.stage_tsc[k] / s.stage_packets);
+			dp_tel_put(r, name, s.stage_tsc[k] / s.stage_packets);
 		}
 		snprintf(name, sizeof(name), "worker_%u", i);
 		rte_tel_data_add_dict_container(d, name, r, 0);
@@ -296,7 +210,7 @@ static void put_lock(struct rte_tel_data *d)
 	static const char *const states[] = { "in service", "draining", "locked" };
 
 	rte_tel_data_add_dict_string(d, "state", states[dp_iq_lock_state(tel.c.iq)]);
-	put_u64(d, "contexts", dp_ctx_count(tel.c.ctx));
+	dp_tel_put(d, "contexts", dp_ctx_count(tel.c.ctx));
 }
 
 /* "600": seconds calls may go on; nothing, or 0: at once */
@@ -394,6 +308,7 @@ void dp_telemetry_stop(void)
 		return ask(d, fill_##name, params);                                                \
 	}
 COMMAND(contexts)
+COMMAND(context)
 COMMAND(flows)
 COMMAND(drops)
 COMMAND(ports)
@@ -411,6 +326,7 @@ enum gw_err dp_telemetry_start(const struct dp_telemetry_conf *conf)
 		telemetry_cb fn;
 	} cmds[] = {
 		{ "/w2gw/contexts", "H.248 contexts and terminations", on_contexts },
+		{ "/w2gw/context", "one context, all that is known of its streams. Parameter: number", on_context },
 		{ "/w2gw/flows", "media statistics of terminations", on_flows },
 		{ "/w2gw/drops", "packets dropped and messages refused, by reason", on_drops },
 		{ "/w2gw/ports", "media ports", on_ports },

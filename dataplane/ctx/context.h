@@ -263,6 +263,12 @@ void dp_ctx_subtract(struct dp_ctx *c, struct dp_term *t, uint64_t now_ms);
 void dp_ctx_input(struct dp_ctx *c, struct rte_mbuf *m, uint64_t now_ms);
 void dp_ctx_event(struct dp_ctx *c, const struct dp_event *ev, uint64_t now_ms);
 
+/** What keeps packets from leaving by a stream. */
+enum dp_way { DP_WAY_OPEN, DP_WAY_NO_ADDRESS, DP_WAY_NO_ROUTE, DP_WAY_NO_NEIGHBOUR };
+/** @param to  where packets go; family 0: not known yet */
+enum dp_way dp_stream_way(const struct dp_ctx *c, const struct dp_stream *s, struct gw_addr *to);
+/** Its own address and port. */
+struct gw_addr dp_stream_local(const struct dp_ctx *c, const struct dp_stream *s);
 /** Statistics of one stream: what came in from outside, and what left. */
 void dp_stream_stats(struct dp_ctx *c, const struct dp_stream *s, struct dp_flow_stats *in, struct dp_flow_stats *out);
 /** The sums over a termination's streams. */

@@ -241,6 +241,14 @@ enum gw_err dp_neigh_route(struct dp_neigh *n, uint16_t laddr, const struct gw_a
 	return GW_OK;
 }
 
+enum dp_neigh_state dp_neigh_state(struct dp_neigh *n, uint16_t laddr, const struct gw_addr *dst)
+{
+	const struct dp_route *r = dst->family == n->laddrs[laddr].ip.family ? best_route(n, laddr, dst) : NULL;
+	const struct dp_neigh_entry *e = r ? find(n, &n->laddrs[laddr], r->via.family ? &r->via : dst) : NULL;
+
+	return !r ? DP_NEIGH_NO_ROUTE : e && e->is_valid ? DP_NEIGH_KNOWN : DP_NEIGH_SILENT;
+}
+
 void dp_neigh_tick(struct dp_neigh *n, uint64_t now_ms)
 {
 	for (unsigned i = 0; i < n->n_entries; i++) {

@@ -63,6 +63,13 @@ void dp_neigh_input(struct dp_neigh *n, struct rte_mbuf *m, uint64_t now_ms);
  */
 enum gw_err dp_neigh_route(struct dp_neigh *n, uint16_t laddr, const struct gw_addr *dst,
 	uint64_t now_ms, uint16_t *nexthop) GW_NODISCARD;
+enum dp_neigh_state {
+	DP_NEIGH_NO_ROUTE,            /* no route, or dst is of another family than laddr */
+	DP_NEIGH_SILENT,              /* its next hop has not answered ARP or ND, or was never asked */
+	DP_NEIGH_KNOWN,
+};
+/** What dp_neigh_route would find; nothing is asked for it. */
+enum dp_neigh_state dp_neigh_state(struct dp_neigh *n, uint16_t laddr, const struct gw_addr *dst);
 /** Retries, refreshes, evictions; call every 100 ms or so. */
 void dp_neigh_tick(struct dp_neigh *n, uint64_t now_ms);
 /** [dp_neigh_ctr_COUNT] */
