@@ -13,14 +13,18 @@ json_t *cp_alg_show(void *alg, struct gw_sv args)
 
 	GW_LIST_FOREACH(it, &a->calls) {
 		struct cp_call *c = GW_CONTAINER(it, struct cp_call, node);
+		struct cp_iq_gateway_info g = { .name = c->far_gateway };
 
 		if (!cp_page_has(&page))
 			continue;
-		json_array_append_new(list, json_pack("{s:I, s:s, s:s, s:s, s:s, s:I, s:I, s:b, s:b}", "id",
+		if (!c->far_node)
+			(void)cp_iq_gateway(a->iq, c->gateway, &g);
+		json_array_append_new(list, json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:b, s:b, s:b}", "id",
 			(json_int_t)c->id, "call_id", c->call_id, "origin",
 			c->origin == CP_SIDE_W2 ? "wic" : "core", "impu", c->b ? c->b->aor : "-", "state",
-			states[c->state], "context", (json_int_t)c->context, "seconds",
-			(json_int_t)((now - c->start_ms) / 1000), "ice", c->ice_ok, "dtls", c->dtls_up));
+			states[c->state], "gateway", g.name ? g.name : "-", "context", (json_int_t)c->context, "seconds",
+			(json_int_t)((now - c->start_ms) / 1000), "answered", c->is_answered, "ice", c->ice_ok, "dtls",
+			c->dtls_up));
 	}
 	return list;
 }

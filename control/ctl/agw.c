@@ -12,6 +12,7 @@
 
 const char ctl_agw_usage[] =
 	"  agw show contexts|flows|drops|ports|workers|latency|summary   what the media gateway is doing\n"
+	"  agw show context N                                            one context: ICE, DTLS, keys, gates, packets\n"
 	"  agw lock [SECONDS]                                            no more calls, out of service after so many seconds\n"
 	"                                                                at most; without them at once\n"
 	"  agw unlock                                                    back in service\n"
@@ -19,7 +20,7 @@ const char ctl_agw_usage[] =
 
 static const char *const names[] = { "contexts", "flows", "drops", "ports", "workers", "latency", "summary", NULL };
 
-static json_t *ask(const char *path, const char *command)
+json_t *ctl_ask_agw(const char *path, const char *command)
 {
 	char name[32], *answer = malloc(ANSWER_BYTES);
 	int fd = ctl_open(path, SOCK_SEQPACKET);
@@ -49,6 +50,8 @@ static bool command_of(int n, char **w, char *cmd, size_t size)
 
 	if (n == 2 && strcmp(first, "show") == 0 && ctl_is_one_of(names, w[1]))
 		return snprintf(cmd, size, "/w2gw/%s", w[1]) > 0;
+	if (n == 3 && strcmp(first, "show") == 0 && strcmp(w[1], "context") == 0)
+		return snprintf(cmd, size, "/w2gw/context,%s", w[2]) < (int)size;
 	if (n <= 2 && strcmp(first, "lock") == 0)
 		return snprintf(cmd, size, "/w2gw/lock%s%s", n == 2 ? "," : "", n == 2 ? w[1] : "") < (int)size;
 	if (n == 1 && strcmp(first, "unlock") == 0)
@@ -65,7 +68,7 @@ int ctl_agw(int argc, char **argv)
 	bool failed;
 	json_t *j;
 
-	if (!ctl_options(argc, argv, "/var/run/dpdk/w2gw/dpdk_telemetry.v2", &o))
+	if (!ctl_options(argc, argv, CTL_AGW_SOCKET, &o))
 		return CTL_USAGE;
 	if (o.is_help) {
 		fputs(ctl_agw_usage, stdout);
@@ -73,7 +76,7 @@ int ctl_agw(int argc, char **argv)
 	}
 	if (!command_of(argc - optind, argv + optind, cmd, sizeof(cmd)))
 		return CTL_USAGE;
-	j = ask(o.path, cmd);
+	j = ctl_ask_agw(o.path, cmd);
 	if (!j)
 		return CTL_FAILED;
 	failed = json_object_get(j, "error");

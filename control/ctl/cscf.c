@@ -6,8 +6,6 @@
 
 #include "control/ctl/ctl.h"
 
-#define SOCKET_PATH "/run/w2gw/epcscf.sock"
-
 const char ctl_cscf_usage[] =
 	"  cscf show registrations|connections|calls|dialogs             who is there\n"
 	"  cscf show core|names|gateways|counters                        neighbours, numbers\n"
@@ -24,8 +22,7 @@ const char ctl_cscf_usage[] =
 static const char *const paged[] = { "registrations", "connections", "calls", "dialogs", NULL };
 static const char *const whole[] = { "core", "names", "gateways", "counters", NULL };
 
-/* Long tables come in pages, so that no answer holds up the process. */
-static json_t *ask_pages(const char *path, const char *name)
+json_t *ctl_ask_pages(const char *path, const char *name)
 {
 	json_t *all = json_array(), *page;
 	char command[64];
@@ -51,7 +48,7 @@ static int show(const struct ctl_options *o, const char *name)
 	json_t *j;
 
 	if (ctl_is_one_of(paged, name)) {
-		j = ask_pages(o->path, name);
+		j = ctl_ask_pages(o->path, name);
 	} else if (ctl_is_one_of(whole, name)) {
 		snprintf(command, sizeof(command), "show %s", name);
 		j = ctl_ask_ok(o->path, command);
@@ -135,7 +132,7 @@ int ctl_cscf(int argc, char **argv)
 		else
 			argv[n++] = argv[i];
 	argv[n] = NULL;
-	if (!ctl_options(n, argv, SOCKET_PATH, &o))
+	if (!ctl_options(n, argv, CTL_CSCF_SOCKET, &o))
 		return CTL_USAGE;
 	if (o.is_help) {
 		fputs(ctl_cscf_usage, stdout);

@@ -18,7 +18,11 @@ int ctl_agw(int argc, char **argv);
 int ctl_cscf(int argc, char **argv);
 int ctl_iq(int argc, char **argv);
 int ctl_user(int argc, char **argv);
-extern const char ctl_agw_usage[], ctl_cscf_usage[], ctl_iq_usage[], ctl_user_usage[];
+int ctl_why(int argc, char **argv);
+extern const char ctl_agw_usage[], ctl_cscf_usage[], ctl_iq_usage[], ctl_user_usage[], ctl_why_usage[];
+
+#define CTL_AGW_SOCKET "/var/run/dpdk/w2gw/dpdk_telemetry.v2"
+#define CTL_CSCF_SOCKET "/run/w2gw/epcscf.sock"
 
 /** Options every group has. */
 struct ctl_options {
@@ -39,6 +43,14 @@ int ctl_open(const char *path, int type);
 json_t *ctl_ask(const char *path, const char *command);
 /** The same, and an answer with "error" is printed and taken for none. */
 json_t *ctl_ask_ok(const char *path, const char *command);
+
+/* cscf.c */
+/** A long table of epcscf, page by page, so that no answer holds up the process. NULL: said why. */
+json_t *ctl_ask_pages(const char *path, const char *name);
+
+/* agw.c */
+/** One question to eimsagw ("/w2gw/context,17"), its JSON back; NULL: said why. */
+json_t *ctl_ask_agw(const char *path, const char *command);
 
 /* table.c: everything printed is escaped, for it may come from a stranger's SIP message (threat P11). */
 void ctl_print_tables(json_t *j);

@@ -10,7 +10,7 @@ static const struct group {
 	int (*run)(int argc, char **argv);
 	const char *usage;
 } groups[] = { { "agw", ctl_agw, ctl_agw_usage }, { "cscf", ctl_cscf, ctl_cscf_usage },
-	{ "iq", ctl_iq, ctl_iq_usage }, { "user", ctl_user, ctl_user_usage } };
+	{ "iq", ctl_iq, ctl_iq_usage }, { "user", ctl_user, ctl_user_usage }, { "why", ctl_why, ctl_why_usage } };
 
 static void usage(FILE *f)
 {
@@ -18,7 +18,7 @@ static void usage(FILE *f)
 	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
 		fputs(groups[i].usage, f);
 	fputs("options:\n"
-	      "  -s, --socket PATH  agw: /var/run/dpdk/w2gw/dpdk_telemetry.v2; cscf, iq: /run/w2gw/epcscf.sock\n"
+	      "  -s, --socket PATH  agw: " CTL_AGW_SOCKET "; cscf, iq, why: " CTL_CSCF_SOCKET "\n"
 	      "  -j, --json         the answer as it came\n"
 	      "  -h, --help         this text\n"
 	      "Exit status: 0; 1 when the process cannot be asked or refuses; 2 on wrong usage.\n", f);

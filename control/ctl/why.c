@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* w2gwctl why: asks both processes about one call, shows each leg, and says in a sentence what keeps its media from flowing. */
+#include "control/ctl/why.h"
+
+#include <getopt.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "control/ctl/ctl.h"
+
+const char ctl_why_usage[] =
+	"  why CALL-ID|IMPU|NUMBER [--agw PATH]                          why a call has no media: each leg, the cause in a\n"
+	"                                                                sentence, and the call's ladder\n"
+	"                                                                --agw: telemetry socket of the gateway\n";
+
+static bool is_meant(json_t *call, const char *who)
+{
+	const char *id = json_string_value(json_object_get(call, "call_id"));
+	const char *impu = json_string_value(json_object_get(call, "impu"));
+	char number[24];
+
+	snprintf(number, sizeof(number), "%lld", (long long)json_integer_value(json_object_get(call, "id")));
+	return (id && strcmp(id, who) == 0) || (impu && strcmp(impu, who) == 0) || strcmp(number, who) == 0;
+}
+
+/* The one call that is meant; NULL: said why not. */
+static json_t *find_call(const char *path, const char *who)
+{
+	json_t *calls = ctl_ask_pages(path, "calls"), *found = NULL, *c;
+	unsigned n = 0;
+	size_t i;
+
+	if (!calls)
+		return NULL;
+	json_array_foreach(calls, i, c)
+		if (is_meant(c, who)) {
+			n++;
+			found = c;
+		}
+	if (n == 0)
+		fputs("w2gwctl: no such call: \"cscf show calls\" lists those that are there\n", stderr);
+	for (i = 0; n > 1 && i < json_array_size(calls); i++)
+		if (is_meant(json_array_get(calls, i), who)) {
+			fputs("w2gwctl: which one? ", stderr);
+			ctl_put_escaped(stderr, json_string_value(json_object_get(json_array_get(calls, i), "call_id")), false);
+			fputc('\n', stderr);
+		}
+	found = n == 1 ? json_incref(found) : NULL;
+	json_decref(calls);
+	return found;
+}
+
+/* What the gateway says of the context. @return false: it cannot be asked */
+static bool ask_gateway(const char *path, long long context, json_t **streams)
+{
+	char command[64];
+
+	*streams = NULL;
+	if (!context || access(path, F_OK))
+		return false;
+	snprintf(command, sizeof(command), "/w2gw/context,%lld", context);
+	*streams = ctl_ask_agw(path, command);
+	if (!*streams)
+		return false;
+	if (json_object_get(*streams, "error")) {
+		json_decref(*streams);
+		*streams = NULL;
+	}
+	return true;
+}
+
+static json_t *causes_of(json_t *call, json_t *streams, bool is_asked)
+{
+	struct why_cause c[WHY_CAUSES_MAX];
+	json_t *list = json_array();
+	unsigned n = why_find(call, streams, is_asked, c);
+
+	for (unsigned i = 0; i < n; i++)
+		json_array_append_new(list, json_pack("{s:s, s:I, s:s}", "id", c[i].id, "stream", (json_int_t)c[i].stream, "text",
+			c[i].text));
+	return list;
+}
+
+static void print_causes(json_t *causes, bool is_asked)
+{
+	json_t *c;
+	size_t i;
+
+	json_array_foreach(causes, i, c) {
+		long long stream = json_integer_value(json_object_get(c, "stream"));
+
+		fputs(i ? "and" : "\ncause", stdout);
+		if (stream)
+			printf(" (stream %lld)", stream);
+		fputs(": ", stdout);
+		ctl_put_escaped(stdout, json_string_value(json_object_get(c, "text")), false);
+		fputc('\n', stdout);
+	}
+	if (json_array_size(causes) == 0)
+		puts(is_asked ? "\nmedia flows in both directions" :
+			"\nnothing is wrong here; the gateway could not be asked: --agw names its telemetry socket");
+}
+
+static void print(json_t *whole)
+{
+	json_t *streams = json_object_get(whole, "streams"), *s;
+	const char *key;
+
+	ctl_print_tables(json_object_get(whole, "call"));
+	json_object_foreach(streams, key, s) {
+		putchar('\n');
+		ctl_print_tables(s);
+	}
+	print_causes(json_object_get(whole, "causes"), json_is_true(json_object_get(whole, "gateway_asked")));
+}
+
+int ctl_why(int argc, char **argv)
+{
+	struct ctl_options o;
+	const char *agw = CTL_AGW_SOCKET;
+	json_t *call, *streams, *whole;
+	bool is_asked;
+	int n = 1;
+
+	for (int i = 1; i < argc; i++)	/* the one option that is its own */
+		if (strcmp(argv[i], "--agw") == 0 && i + 1 < argc)
+			agw = argv[++i];
+		else
+			argv[n++] = argv[i];
+	argv[n] = NULL;
+	if (!ctl_options(n, argv, CTL_CSCF_SOCKET, &o))
+		return CTL_USAGE;
+	if (o.is_help) {
+		fputs(ctl_why_usage, stdout);
+		return CTL_OK;
+	}
+	if (n - optind != 1)
+		return CTL_USAGE;
+	call = find_call(o.path, argv[optind]);
+	if (!call)
+		return CTL_FAILED;
+	is_asked = ask_gateway(agw, json_integer_value(json_object_get(call, "context")), &streams);
+	whole = json_pack("{s:O, s:b, s:o?, s:o}", "call", call, "gateway_asked", is_asked, "streams", streams, "causes",
+		causes_of(call, streams, is_asked));
+	if (o.as_json)
+		ctl_print(stdout, whole, true);
+	else
+		print(whole);
+	json_decref(whole);
+	json_decref(call);
+	return CTL_OK;
+}
