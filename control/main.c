@@ -92,7 +92,7 @@ static enum gw_err start(struct process *p)
 	s->loop = &p->loop;
 	s->log = &p->log;
 	cp_random(s->route_key, sizeof(s->route_key));
-	if ((err = cp_store_open(&s->store, p->conf, &p->loop, &p->log)) ||
+	if ((err = cp_recent_open(p->conf->records.recent_calls)) || (err = cp_store_open(&s->store, p->conf, &p->loop, &p->log)) ||
 		(s->store && (err = cp_store_secret(s->store, "route-key", s->route_key, sizeof(s->route_key)))) ||
 		(err = cp_token_new(&s->tokens, p->conf, &p->loop, &p->log)) || (err = cp_entry_new(&s->entry, s)) ||
 		(err = cp_alg_new(&s->alg, s)) ||
@@ -149,6 +149,7 @@ static void stop(struct process *p)
 	cp_entry_free(p->sip.entry);
 	cp_iq_free(p->iq);
 	cp_loop_close(&p->loop);
+	cp_recent_close();
 }
 
 static void usage(FILE *f)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "control/alg/call_int.h"
+#include "control/app/recent.h"
 #include "control/app/metrics.h"
 #include "control/sip/core.h"
 
@@ -247,6 +248,7 @@ void cp_call_end(struct cp_call *c, const char *why)
 	if (u)
 		cp_sip_refuse(u, 487, NULL);	/* RFC 3261 15.1.2: a BYE ends what was pending */
 	cp_call_record_end(c, why);
+	cp_recent_end(c->call_id, why);
 	cp_media_subtract(c);
 	cp_call_forget(c);
 	CP_GAUGE_ADD(sip_dialogs, c->is_answered ? -1 : 0);

@@ -327,6 +327,7 @@ static void read_rest(struct conf *c, struct cp_conf *d)
 	d->log.file = conf_str(c, m, "file", "-", false);
 	m = conf_map(c, c->root, "records", false);
 	d->records.file = conf_str(c, m, "file", "", false);
+	d->records.recent_calls = conf_uint(c, m, "recent_calls", 0, 1000000, 4096);
 	d->control_socket = conf_socket(c, c->root, "control_socket", "/run/w2gw/epcscf.sock");
 }
 

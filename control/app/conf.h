@@ -249,6 +249,7 @@ struct cp_conf {
 	} log;
 	struct {
 		char *file;                      /* a JSON line a call; empty: none */
+		unsigned recent_calls;           /* whose ladders are kept, 1 KB each; 4096 */
 	} records;
 	char *control_socket;                    /* UNIX socket of w2gwctl; default /run/w2gw/epcscf.sock */
 };

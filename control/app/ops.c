@@ -6,6 +6,7 @@
 #include "control/app/conf_check.h"
 #include "control/app/metrics.h"
 #include "control/app/page.h"
+#include "control/app/recent.h"
 #include "control/app/trace_mask.h"
 #include "control/sip/entry.h"
 #include "control/sip/reg.h"
@@ -251,6 +252,7 @@ enum gw_err cp_ops_open(struct cp_ops *o, struct cp_ctl *c)
 		(err = cp_ctl_command(c, "show connections", show_connections, o)) ||
 		(err = cp_ctl_command(c, "show calls", cp_alg_show, alg)) ||
 		(err = cp_ctl_command(c, "show dialogs", cp_alg_show_dialogs, alg)) ||
+		(err = cp_ctl_command(c, "recent", cp_recent_show, NULL)) ||
 		(err = cp_ctl_register(c, "core", cp_entry_show, o->sip->entry)) ||
 		(err = cp_ctl_register(c, "names", cp_resolver_show, cp_entry_resolver(o->sip->entry))) ||
 		(err = cp_ctl_register(c, "gateways", show_gateways, o)) ||

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Live trace of SIP messages and Iq procedures for w2gwctl: filtered by call or user, credentials masked (W2-WS-18),
- * control characters escaped (threat P11). Costs one comparison when nobody reads. Control thread only.
+ * control characters escaped (threat P11). Costs a comparison when nobody reads; what passes is noted in recent.h besides. Control thread only.
  */
 #ifndef CP_TRACE_H
 #define CP_TRACE_H
 
 #include "control/app/ctl.h"
+#include "control/app/recent.h"
 #include "control/transport/transport.h"
 
 enum cp_trace_dir { CP_TRACE_IN, CP_TRACE_OUT };
@@ -19,12 +20,16 @@ extern unsigned cp_trace_readers;
 	do {                                                                                       \
 		if (cp_trace_readers)                                                              \
 			cp_trace_sip(dir, peer, bytes);                                            \
+		if (cp_recent_on)                                                                  \
+			cp_recent_sip(cp_peer_is_w2(peer) ? CP_RECENT_W2 : CP_RECENT_MW,           \
+				(dir) == CP_TRACE_OUT, bytes);                                     \
 	} while (0)
 /** One procedure on Iq, in the context of a call; user: its IMPU. */
 #define CP_TRACE_IQ(dir, call_id, user, text)                                                      \
 	do {                                                                                       \
 		if (cp_trace_readers)                                                              \
 			cp_trace_iq(dir, call_id, user, text);                                     \
+		cp_recent_iq((dir) == CP_TRACE_OUT, call_id, text);                                \
 	} while (0)
 
 /** One message of Iq as it came or went. */

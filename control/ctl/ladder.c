@@ -40,11 +40,16 @@ void ctl_ladder_head(FILE *f)
 static void label(json_t *record, char *dst, size_t cap)
 {
 	const char *text = json_string_value(json_object_get(record, "text"));
+	const char *made = json_string_value(json_object_get(record, "label"));
 	const char *side = json_string_value(json_object_get(record, "side"));
 	char first[128] = "", cseq[64] = "";
 	const char *p;
 	bool has_sdp;
 
+	if (made) {
+		snprintf(dst, cap, "%s", made);
+		return;
+	}
 	text = text ? text : "";
 	snprintf(first, sizeof(first), "%.*s", (int)strcspn(text, "\r\n"), text);
 	if (side && strcmp(side, "iq") == 0) {

@@ -8,6 +8,8 @@
 
 #include "control/ctl/ctl.h"
 
+#define RECENT_FIRST 16	/* of the steps, before those that are left out */
+
 const char ctl_why_usage[] =
 	"  why CALL-ID|IMPU|NUMBER [--agw PATH]                          why a call has no media: each leg, the cause in a\n"
 	"                                                                sentence, and the call's ladder\n"
@@ -23,13 +25,14 @@ static bool is_meant(json_t *call, const char *who)
 	return (id && strcmp(id, who) == 0) || (impu && strcmp(impu, who) == 0) || strcmp(number, who) == 0;
 }
 
-/* The one call that is meant; NULL: said why not. */
-static json_t *find_call(const char *path, const char *who)
+/* The one call that is meant; NULL: said why not, unless there is none. */
+static json_t *find_call(const char *path, const char *who, bool *is_unknown)
 {
 	json_t *calls = ctl_ask_pages(path, "calls"), *found = NULL, *c;
 	unsigned n = 0;
 	size_t i;
 
+	*is_unknown = false;
 	if (!calls)
 		return NULL;
 	json_array_foreach(calls, i, c)
@@ -37,8 +40,7 @@ static json_t *find_call(const char *path, const char *who)
 			n++;
 			found = c;
 		}
-	if (n == 0)
-		fputs("w2gwctl: no such call: \"cscf show calls\" lists those that are there\n", stderr);
+	*is_unknown = n == 0;
 	for (i = 0; n > 1 && i < json_array_size(calls); i++)
 		if (is_meant(json_array_get(calls, i), who)) {
 			fputs("w2gwctl: which one? ", stderr);
@@ -48,6 +50,21 @@ static json_t *find_call(const char *path, const char *who)
 	found = n == 1 ? json_incref(found) : NULL;
 	json_decref(calls);
 	return found;
+}
+
+/* What epcscf has kept of the steps of a call; NULL: nothing. */
+static json_t *ask_recent(const char *path, const char *call_id)
+{
+	char command[600];
+	json_t *j;
+
+	if (call_id[strcspn(call_id, "\r\n")] || snprintf(command, sizeof(command), "recent %s", call_id) >= (int)sizeof(command))
+		return NULL;
+	j = ctl_ask(path, command);
+	if (!json_object_get(j, "error"))
+		return j;
+	json_decref(j);
+	return NULL;
 }
 
 /* What the gateway says of the context. @return false: it cannot be asked */
@@ -101,6 +118,40 @@ static void print_causes(json_t *causes, bool is_asked)
 			"\nnothing is wrong here; the gateway could not be asked: --agw names its telemetry socket");
 }
 
+/* What the call has done on its three sides. */
+static void print_ladder(json_t *recent)
+{
+	json_t *steps = json_object_get(recent, "steps"), *s;
+	long long left_out = json_integer_value(json_object_get(recent, "left_out"));
+	size_t i;
+
+	if (!json_array_size(steps))
+		return;
+	putchar('\n');
+	ctl_ladder_head(stdout);
+	json_array_foreach(steps, i, s) {
+		if (i == RECENT_FIRST && left_out)
+			printf("... %lld more ...\n", left_out);
+		ctl_ladder_row(stdout, s);
+	}
+}
+
+/* A call that is over: what is still known of it. */
+static int ended(const struct ctl_options *o, json_t *recent)
+{
+	const char *why = json_string_value(json_object_get(recent, "end"));
+
+	if (o->as_json) {
+		ctl_print(stdout, recent, true);
+	} else {
+		print_ladder(recent);
+		fputs("\nthe call is over: ", stdout);
+		ctl_put_escaped(stdout, why ? why : "it went on at another node, or this one was started again", false);
+		fputc('\n', stdout);
+	}
+	return CTL_OK;
+}
+
 static void print(json_t *whole)
 {
 	json_t *streams = json_object_get(whole, "streams"), *s;
@@ -111,6 +162,7 @@ static void print(json_t *whole)
 		putchar('\n');
 		ctl_print_tables(s);
 	}
+	print_ladder(json_object_get(whole, "recent"));
 	print_causes(json_object_get(whole, "causes"), json_is_true(json_object_get(whole, "gateway_asked")));
 }
 
@@ -118,8 +170,8 @@ int ctl_why(int argc, char **argv)
 {
 	struct ctl_options o;
 	const char *agw = CTL_AGW_SOCKET;
-	json_t *call, *streams, *whole;
-	bool is_asked;
+	json_t *call, *streams, *whole, *recent;
+	bool is_asked, is_unknown;
 	int n = 1;
 
 	for (int i = 1; i < argc; i++)	/* the one option that is its own */
@@ -136,12 +188,21 @@ int ctl_why(int argc, char **argv)
 	}
 	if (n - optind != 1)
 		return CTL_USAGE;
-	call = find_call(o.path, argv[optind]);
+	call = find_call(o.path, argv[optind], &is_unknown);
+	recent = call || is_unknown ? ask_recent(o.path, call ? json_string_value(json_object_get(call, "call_id")) :
+		argv[optind]) : NULL;
+	if (!call && recent) {
+		n = ended(&o, recent);
+		json_decref(recent);
+		return n;
+	}
+	if (is_unknown)
+		fputs("w2gwctl: no such call: \"cscf show calls\" lists those that are there\n", stderr);
 	if (!call)
 		return CTL_FAILED;
 	is_asked = ask_gateway(agw, json_integer_value(json_object_get(call, "context")), &streams);
-	whole = json_pack("{s:O, s:b, s:o?, s:o}", "call", call, "gateway_asked", is_asked, "streams", streams, "causes",
-		causes_of(call, streams, is_asked));
+	whole = json_pack("{s:O, s:b, s:o?, s:o?, s:o}", "call", call, "gateway_asked", is_asked, "streams", streams, "recent",
+		recent, "causes", causes_of(call, streams, is_asked));
 	if (o.as_json)
 		ctl_print(stdout, whole, true);
 	else

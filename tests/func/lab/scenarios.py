@@ -15,6 +15,7 @@ GROUPS = {
     "identity": ("scenario_identity", 300, ()),
     "signin": ("scenario_signin", 300, ()),
     "calls": ("scenario_calls", 180, ()),
+    "why": ("scenario_why", 180, ()),
     "video": ("scenario_video", 180, ()),
     "data": ("scenario_data", 180, ()),
     "sipjs": ("scenario_sipjs", 500, ("snippets",)),

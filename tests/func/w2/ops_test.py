@@ -202,6 +202,25 @@ def _(t):
     check(len(set(len(l) for l in lines[1:-1] if l)) == 1, "columns: " + "\n".join(lines))
 
 
+@case("why tells what a call has done, while it lasts and afterwards, and what became of it")
+def _(t):
+    w = t.register()
+    answer_call(t, w, "c1")
+    t.invite(w, "c2")
+    text = ctl(t, "why", "c1", "--agw", f"{t.dir}/none")
+    order = [text.find(x) for x in ("c1", "INVITE SDP", "Add, Add", "200 INVITE SDP", "Modify, Modify", "could not be asked")]
+    check(-1 not in order and order == sorted(order), text)
+    check("which one? c1" in ctl(t, "why", ALICE, status=1))
+    w.send(request("BYE", CORE_URI, cid="c1", cseq=2, to=f"<{BOB}>;tag=ct", contact=""))
+    t.core.send(response(t.core.get("BYE"), 200))
+    w.get(200)
+    t.metric("calls", 1)
+    j = json.loads(ctl(t, "why", "c1", "--json", "--agw", f"{t.dir}/none"))
+    check(j["end"] and j["left_out"] == 0 and [(s["side"], s["label"]) for s in j["steps"][:3]] ==
+          [("w2", "INVITE SDP"), ("w2", "100 INVITE"), ("iq", "Add, Add")] and "BYE" in [s["label"] for s in j["steps"]], j)
+    check("no such call" in ctl(t, "why", "c3", status=1))
+
+
 @case("a trace of a user follows his calls where they do not name him, and nobody else's")
 def _(t):
     w, other = t.register(), t.register(user="carol")

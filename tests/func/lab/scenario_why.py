@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Faults planted into calls of a real browser and a real phone: "w2gwctl why" has to name each."""
+import json
+import signal
+import subprocess
+
+from .proc import wait_until
+from .scenarios import check
+
+# Descriptions pass window.fault before the browser takes them, or after it made them; window.pc is the connection of the call.
+HOOKS = """(() => {
+	const Native = window.RTCPeerConnection;
+	window.RTCPeerConnection = new Proxy(Native, { construct: (t, a) => (window.pc = new t(...a)) });
+	const take = Native.prototype.setRemoteDescription;
+	Native.prototype.setRemoteDescription = function (d) {
+		return take.call(this, window.fault ? { type: d.type, sdp: window.fault(d.sdp) } : d);
+	};
+	const made = Object.getOwnPropertyDescriptor(Native.prototype, 'localDescription');
+	Object.defineProperty(Native.prototype, 'localDescription', { get() {
+		const d = made.get.call(this);
+		return d && window.faultOut ? { type: d.type, sdp: window.faultOut(d.sdp) } : d;
+	} });
+})()"""
+
+DIGEST = r"/(a=fingerprint:\S+ )(..)/g, (m, a, b) => a + (b === '00' ? '11' : '00')"
+
+# name, what is planted before the call, the rules that may name it
+BEFORE = (
+    ("checks_with_a_wrong_password", "window.fault = (s) => s.replace(/a=ice-pwd:\\S+/g, 'a=ice-pwd:' + 'x'.repeat(24))",
+     ("ice-credentials",)),
+    ("an_address_nobody_has", "window.fault = (s) => s.replace(/(a=candidate:.* udp \\d+ \\S+ )\\d+/gi, '$19')",
+     ("ice-no-checks",)),
+    ("the_fingerprint_of_another_certificate", f"window.fault = (s) => s.replace({DIGEST})",
+     ("dtls-unfinished", "dtls-no-hello", "dtls-failed")),
+)
+
+
+def why(lab, who="sip:alice@home1.example"):
+    """@return what it says, as JSON; None: no such call"""
+    p = subprocess.run([lab.cscf.ctl, "why", who, "--json", "-s", lab.cscf.socket_path, "--agw",
+                        f"/run/dpdk/{lab.agw.prefix}/dpdk_telemetry.v2"], capture_output=True, text=True, timeout=20)
+    check(p.returncode in (0, 1), p.stderr)
+    return json.loads(p.stdout) if p.returncode == 0 else None
+
+
+def named(lab, rules, seconds=12):
+    """Until one of these rules names the first cause."""
+    seen = []
+
+    def is_named():
+        w = why(lab)
+        seen.append([c["id"] for c in w["causes"]] if w else "no call")
+        return w and w["causes"] and w["causes"][0]["id"] in rules
+    try:
+        wait_until(f"the cause {' or '.join(rules)}", is_named, seconds)
+    except Exception as e:
+        raise AssertionError(f"{e}; seen: {seen[-3:]}") from e
+
+
+def hang_up(lab, browser):
+    if browser.state()["call"]["state"] != "ended":
+        browser.do("click", selector="#hangup")
+        browser.in_call("ended", 20)
+    lab.wait_idle(20)
+
+
+def run(setting):
+    case = setting.cases.case
+    with setting.lab() as lab:
+        lab.start()
+        bob, browser = lab.phones["bob"], lab.browser()
+        browser.do("eval", code=HOOKS)
+        for name, plant, rules in BEFORE:
+            with case(name):
+                browser.do("eval", code=f"window.fault = window.faultOut = null; {plant}; 0")
+                browser.do("dial", target="bob")
+                browser.in_call("active", 20)
+                named(lab, rules)
+                hang_up(lab, browser)
+        with case("our_description_with_another_fingerprint_ends_the_call_and_why_is_known_afterwards"):
+            browser.do("eval", code=f"window.fault = null; window.faultOut = (s) => s.replace({DIGEST}); 0")
+            browser.do("dial", target="bob")
+            wait_until("the call", lambda: lab.cscf.show("calls"), 10)
+            call_id = lab.cscf.show("calls")[0]["call_id"]
+            browser.in_call("ended", 20)
+            lab.wait_idle(20)
+            w = why(lab, call_id)
+            check(w and "fingerprint" in (w["end"] or "") and [s["label"] for s in w["steps"]][0] == "INVITE SDP", w)
+            browser.do("eval", code="window.faultOut = null; 0")
+        with case("a_call_in_which_all_is_well"):
+            browser.do("dial", target="bob")
+            browser.in_call("active", 20)
+            browser.wait("s.call.media === 'heard'", 15)
+            w = why(lab)
+            check(w["causes"] == [] and w["gateway_asked"] and len(w["streams"]) == 2, w)
+        with case("the_phone_has_stopped"):
+            bob.signal(signal.SIGSTOP)
+            named(lab, ("core-stopped",))
+            bob.signal(signal.SIGCONT)
+            wait_until("all is well again", lambda: why(lab)["causes"] == [], 10)
+        with case("the_browser_holds_the_call"):
+            browser.do("click", selector="#hold")
+            named(lab, ("one-way", "on-hold"))
+            browser.do("click", selector="#hold")
+            wait_until("all is well again", lambda: why(lab)["causes"] == [], 10)
+        with case("the_microphone_is_gone"):
+            browser.do("eval", code="window.pc.getSenders()[0].replaceTrack(null).then(() => 0)")
+            named(lab, ("browser-stopped",))
+        with case("the_browser_has_stopped_answering"):
+            browser.kill()
+            named(lab, ("consent-lost",), 45)
+        with case("the_gateway_was_started_again"):
+            lab.agw.kill()
+            wait_until("the call is over", lambda: not lab.cscf.show("calls"), 60)
