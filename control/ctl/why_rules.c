@@ -9,6 +9,7 @@
 
 #define SILENT_MS 3000     /* without a packet for so long media has stopped; comfort noise and DTX send more often */
 #define MANY_PERCENT 5     /* of the packets: noticed by the ear */
+#define START_PACKETS 20   /* may go before gates, keys and addresses are in place */
 #define FEW_PACKETS 50     /* too few to speak of per cent */
 
 struct list {
@@ -175,6 +176,8 @@ static bool of_packets(struct list *l, json_t *s)
 	long long auth = number(s, "auth_fail"), replay = number(s, "replay"), rest;
 	long long many = (rx + drops) * MANY_PERCENT / 100;
 
+	if (rx && many < START_PACKETS)
+		many = START_PACKETS;
 	rest = drops - filtered - gated - policed - auth - replay;
 	if (rx == 0 && drops == 0)
 		add(l, s, is_access ? "browser-silent" : "core-silent", is_access ?
