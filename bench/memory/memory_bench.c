@@ -401,7 +401,7 @@ int main(int argc, char **argv)
 	settled = heap_bytes() - heap;
 	for (unsigned i = 0; i < calls; i++)
 		up += dp_dtls_state(peers[i].access->access->dtls) == DP_DTLS_UP;
-	slots = sizeof(struct dp_context) + 2 * sizeof(struct dp_term) + 2 * sizeof(struct dp_stream) + sizeof(struct dp_access);
+	slots = sizeof(struct dp_context) + (b.ctx->by_id_mask + 1u) * sizeof(*b.ctx->by_id) / calls + 2 * sizeof(struct dp_term) + 2 * sizeof(struct dp_stream) + sizeof(struct dp_access);
 	fast = FLOWS_A_CALL * b.flow_bytes + SESSIONS_A_CALL * b.session_bytes;
 	printf("{\"calls\":%u,\"suite\":\"%s\",\"up\":%u,\"fast_bytes\":%zu,\"flow_bytes\":%zu,\"session_bytes\":%zu,"
 	       "\"slot_bytes\":%zu,\"heap_bytes\":%.0f,\"handshake_bytes\":%.0f,\"rss_bytes\":%.0f,\"bytes_a_session\":%.0f}\n",

@@ -265,18 +265,6 @@ static void commit_stream(struct dp_ctx *c, struct dp_stream_plan *sp, uint64_t 
 	dp_media_try_start(c, s, now_ms);
 }
 
-static enum gw_err take_events(struct dp_plan *p, struct dp_wanted **out)
-{
-	*out = NULL;
-	if (p->n_wanted == 0)
-		return GW_OK;
-	*out = malloc(p->n_wanted * sizeof(**out));
-	if (!*out)
-		return dp_plan_refuse(p, 510, "no memory");
-	memcpy(*out, p->wanted, p->n_wanted * sizeof(**out));
-	return GW_OK;
-}
-
 static bool is_latched(const struct dp_plan *p, const struct dp_stream *s)
 {
 	/* of a data line only the handshake authenticates, and that wants the address first */
@@ -334,7 +322,7 @@ enum gw_err dp_ctx_apply(struct dp_ctx *c, struct dp_context *cx, struct dp_term
 	struct gw_arena *arena, uint64_t now_ms, struct dp_applied *out)
 {
 	struct dp_plan p = { .cmd = cmd, .arena = arena, .term = t, .code = 500, .text = "" };
-	struct dp_wanted *wanted = NULL;
+	struct dp_wanted_list *wanted = NULL;
 	enum gw_err err;
 
 	err = dp_plan_read(c, cx, &p);
@@ -350,10 +338,9 @@ enum gw_err dp_ctx_apply(struct dp_ctx *c, struct dp_context *cx, struct dp_term
 		err = dp_plan_prepare_ice(&p);
 	if (!err)
 		err = answer(&p, out);
-	if (!err)
-		err = take_events(&p, &wanted);
+	if (!err && dp_events_share(c, p.wanted, p.n_wanted, &wanted))
+		err = dp_plan_refuse(&p, 510, "no memory");
 	if (err) {
-		free(wanted);
 		undo(c, &p, !t, now_ms);
 		out->code = p.code;
 		out->text = p.text;
@@ -364,9 +351,9 @@ enum gw_err dp_ctx_apply(struct dp_ctx *c, struct dp_context *cx, struct dp_term
 	dp_commit_ice(c, &p, now_ms);
 	commit_latches(c, &p, now_ms);
 	if (cmd->has_events)	/* M-9: the list replaces the one before */
-		dp_events_set(c, p.term, cmd->events_id, wanted, p.n_wanted, now_ms);
+		dp_events_set(c, p.term, cmd->events_id, wanted, now_ms);
 	else
-		free(wanted);
+		dp_events_release(c, wanted);
 	out->term = p.term;
 	return GW_OK;
 }

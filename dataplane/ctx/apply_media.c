@@ -281,7 +281,7 @@ static enum gw_err read_event(struct dp_plan *p, const struct iq_item *e, struct
 		return read_seconds(p, e, "timerx", w);
 	case IQ_EV_IPSTOP:
 		dir = iq_item_param(e, GW_SV("dir"));
-		w->direction = gw_sv_ieq(dir, GW_SV("IN")) ? DP_DIR_IN : gw_sv_ieq(dir, GW_SV("OUT")) ? DP_DIR_OUT : DP_DIR_BOTH;
+		w->direction = (uint8_t)(gw_sv_ieq(dir, GW_SV("IN")) ? DP_DIR_IN : gw_sv_ieq(dir, GW_SV("OUT")) ? DP_DIR_OUT : DP_DIR_BOTH);
 		return read_seconds(p, e, "dt", w);
 	case IQ_EV_CAUSE:
 	case IQ_EV_BNC_CHANGE:

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include <openssl/rand.h>
+#include <rte_common.h>
 
 #include "dataplane/ctx/ctx_int.h"
 
@@ -41,14 +42,16 @@ enum gw_err dp_ctx_new(struct dp_ctx **out, const struct dp_ctx_conf *conf)
 	if (!c)
 		return GW_ENOMEM;
 	c->c = *conf;
+	c->by_id_mask = rte_align32pow2(n) - 1;
+	c->by_id = calloc(c->by_id_mask + 1, sizeof(*c->by_id));
 	gw_list_init(&c->contexts);
 	gw_list_init(&c->backlog);
 	/* three flows a context: as many streams, those included that are being closed */
-	if (dp_pool_init(&c->context_pool, n, sizeof(struct dp_context)) ||
+	if (!c->by_id || dp_pool_init(&c->context_pool, n, sizeof(struct dp_context)) ||
 		dp_pool_init(&c->term_pool, n * 2, sizeof(struct dp_term)) ||
 		dp_pool_init(&c->stream_pool, n * DP_FLOWS_PER_CONTEXT, sizeof(struct dp_stream)) ||
 		dp_pool_init(&c->access_pool, n * DP_FLOWS_PER_CONTEXT, sizeof(struct dp_access)) ||
-		gw_timers_reserve(conf->timers, n * (2 * 2 + DP_FLOWS_PER_CONTEXT * 2) + 64)) {
+		gw_timers_reserve(conf->timers, n * (2 + DP_FLOWS_PER_CONTEXT * 2) + 64)) {
 		dp_ctx_free(c);
 		return GW_ENOMEM;
 	}
@@ -63,7 +66,8 @@ void dp_ctx_free(struct dp_ctx *c)
 	if (!c)
 		return;
 	dp_publish_drop_backlog(c);
-	gw_map_free(&c->by_id);
+	gw_map_free(&c->wanted);
+	free(c->by_id);
 	dp_pool_free(&c->context_pool);
 	dp_pool_free(&c->term_pool);
 	dp_pool_free(&c->stream_pool);
@@ -72,9 +76,39 @@ void dp_ctx_free(struct dp_ctx *c)
 	free(c);
 }
 
+/* IDs follow one another: the chains are short. */
+static uint32_t *chain_of(struct dp_ctx *c, uint32_t id)
+{
+	return &c->by_id[id & c->by_id_mask];
+}
+
 struct dp_context *dp_ctx_find(struct dp_ctx *c, uint32_t id)
 {
-	return gw_map_get_u64(&c->by_id, id);
+	for (uint32_t at = *chain_of(c, id); at;) {
+		struct dp_context *cx = dp_pool_at(&c->context_pool, at - 1);
+
+		if (cx->id == id)
+			return cx;
+		at = cx->next;
+	}
+	return NULL;
+}
+
+static void chain(struct dp_ctx *c, struct dp_context *cx)
+{
+	uint32_t *at = chain_of(c, cx->id);
+
+	cx->next = *at;
+	*at = dp_pool_index(&c->context_pool, cx) + 1;
+}
+
+static void unchain(struct dp_ctx *c, const struct dp_context *cx)
+{
+	uint32_t place = dp_pool_index(&c->context_pool, cx) + 1, *at = chain_of(c, cx->id);
+
+	while (*at != place)
+		at = &((struct dp_context *)dp_pool_at(&c->context_pool, *at - 1))->next;
+	*at = cx->next;
 }
 
 enum gw_err dp_ctx_create(struct dp_ctx *c, uint64_t now_ms, bool is_preferred, struct dp_context **out)
@@ -89,10 +123,7 @@ enum gw_err dp_ctx_create(struct dp_ctx *c, uint64_t now_ms, bool is_preferred, 
 	do
 		cx->id = ++c->next_context & 0x7fffffff;
 	while (cx->id == 0 || dp_ctx_find(c, cx->id));
-	if (gw_map_put_u64(&c->by_id, cx->id, cx)) {
-		dp_pool_give(&c->context_pool, cx);
-		return GW_ENOMEM;
-	}
+	chain(c, cx);
 	cx->priority = -1;
 	cx->created_ms = now_ms;
 	gw_list_append(&c->contexts, &cx->node);
@@ -104,7 +135,7 @@ void dp_ctx_remove_if_empty(struct dp_ctx *c, struct dp_context *cx)
 {
 	if (cx->n_terms)
 		return;
-	gw_map_del_u64(&c->by_id, cx->id);
+	unchain(c, cx);
 	gw_list_remove(&cx->node);
 	dp_pool_give(&c->context_pool, cx);
 }
@@ -116,7 +147,7 @@ struct gw_list *dp_ctx_list(struct dp_ctx *c)
 
 unsigned dp_ctx_count(const struct dp_ctx *c)
 {
-	return (unsigned)c->by_id.count;
+	return c->context_pool.in_use;
 }
 
 unsigned dp_ctx_terms(const struct dp_ctx *c)
@@ -258,7 +289,7 @@ void dp_ctx_subtract(struct dp_ctx *c, struct dp_term *t, uint64_t now_ms)
 {
 	struct dp_context *cx = t->ctx;
 
-	dp_events_set(c, t, 0, NULL, 0, now_ms);
+	dp_events_set(c, t, 0, NULL, now_ms);
 	while (t->streams)
 		dp_stream_close(c, t->streams, now_ms);
 	for (unsigned i = 0; i < cx->n_terms; i++)

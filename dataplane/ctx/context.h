@@ -179,14 +179,18 @@ struct dp_stream {
 
 enum dp_direction { DP_DIR_BOTH, DP_DIR_IN, DP_DIR_OUT };
 
-/** An event the controller asked for. */
+/** An event the controller asked for. No padding: lists are found by their bytes. */
 struct dp_wanted {
 	uint8_t event;                   /* enum iq_name */
-	bool is_held : 1;                /* happened while no controller was there to be told */
-	bool is_told : 1;                /* adid: once for each request */
-	uint8_t direction : 2;           /* adid: enum dp_direction */
+	uint8_t direction;               /* adid: enum dp_direction */
 	uint16_t stream;                 /* 0: of any */
 	uint32_t value;                  /* hangterm: timerx, adid: dt; seconds */
+};
+
+/** The events of a termination: most calls ask for the same, so that lists are shared. */
+struct dp_wanted_list {
+	uint32_t refs, n;
+	struct dp_wanted w[];
 };
 
 struct dp_term {
@@ -195,21 +199,25 @@ struct dp_term {
 	struct dp_realm *realm;
 	struct dp_stream *streams;       /* in the order of their making */
 	uint32_t number, generation;
-	uint8_t n_streams, n_wanted;
+	uint8_t n_streams;
 	bool is_access;
+	uint16_t is_held;                /* bits of the list: happened while no controller was there to be told; */
+	uint16_t is_told;                /* adid: once for each request */
 	uint32_t events_id;
-	struct dp_wanted *wanted;        /* [n_wanted] */
-	struct gw_timer heartbeat, inactivity;
+	struct dp_wanted_list *wanted;   /* NULL: none */
+	struct gw_timer clock;           /* heartbeat and inactivity */
 	uint64_t created_ms, wanted_ms;  /* wanted_ms: when the list came */
+	uint64_t heartbeat_ms;           /* when the next one is due */
 };
 
 struct dp_context {
 	struct gw_list node;
 	uint32_t id;
-	int priority;
+	uint32_t next;                   /* place + 1 of the next one of its chain; 0: the last */
+	int8_t priority;
 	bool is_emergency;
+	uint8_t n_terms;
 	struct dp_term *terms[DP_TERMS_PER_CONTEXT];
-	unsigned n_terms;
 	uint64_t created_ms;
 };
 

@@ -10,7 +10,9 @@
 struct dp_ctx {
 	struct dp_ctx_conf c;
 	struct gw_list contexts;
-	struct gw_map by_id;
+	uint32_t *by_id;                 /* [by_id_mask + 1] place of the first of a chain + 1; 0: none */
+	uint32_t by_id_mask;
+	struct gw_map wanted;            /* lists of events, by their bytes (events.c) */
 	struct dp_pool context_pool, term_pool, stream_pool, access_pool;
 	uint32_t n_flows;                /* opened, not yet gone */
 	uint16_t next_worker;
@@ -137,10 +139,22 @@ static inline bool dp_stream_is_data(const struct dp_stream *s)
 }
 
 /* events.c: what the controller asked to be told. */
-/** The whole list anew (M-9), taken over; n 0: none. */
-void dp_events_set(struct dp_ctx *c, struct dp_term *t, uint32_t id, struct dp_wanted *wanted, unsigned n,
-	uint64_t now_ms);
+/** A reference to the list of these. *out is NULL if there are none. GW_ENOMEM. */
+enum gw_err dp_events_share(struct dp_ctx *c, const struct dp_wanted *wanted, unsigned n, struct dp_wanted_list **out) GW_NODISCARD;
+/** Gives a reference back; NULL is fine. */
+void dp_events_release(struct dp_ctx *c, struct dp_wanted_list *l);
+/** The whole list anew (M-9), whose reference is taken over; NULL: none. */
+void dp_events_set(struct dp_ctx *c, struct dp_term *t, uint32_t id, struct dp_wanted_list *l, uint64_t now_ms);
 /** The entry this event of this stream (NULL: none meant) is asked for by, or NULL. */
-struct dp_wanted *dp_events_find(const struct dp_term *t, const struct dp_stream *s, enum iq_name event);
+const struct dp_wanted *dp_events_find(const struct dp_term *t, const struct dp_stream *s, enum iq_name event);
+static inline unsigned dp_events_count(const struct dp_term *t)
+{
+	return t->wanted ? t->wanted->n : 0;
+}
+/** The bit of an entry in is_held and is_told. */
+static inline uint16_t dp_events_bit(const struct dp_term *t, const struct dp_wanted *w)
+{
+	return (uint16_t)(1u << (w - t->wanted->w));
+}
 
 #endif

@@ -2,6 +2,7 @@
 /* AuditValue and AuditCapability (iq.md 2.11), and the statistics of Subtract. */
 #include <stdio.h>
 
+#include "dataplane/ctx/ctx_int.h"
 #include "dataplane/ctx/iq_int.h"
 
 static void stat(struct dp_iq *q, struct iq_cmd *r, enum iq_name id, uint64_t v)
@@ -177,8 +178,8 @@ static void audit_events(struct dp_exec *e, struct iq_cmd *r, const struct iq_cm
 	r->has_events = true;
 	r->events_id = t->events_id;
 	r->events = gw_arena_array(&e->q->arena, struct iq_item, IQ_MAX_EVENTS);
-	for (unsigned i = 0; r->events && i < t->n_wanted; i++) {
-		const struct dp_wanted *w = &t->wanted[i];
+	for (unsigned i = 0; r->events && i < dp_events_count(t); i++) {
+		const struct dp_wanted *w = &t->wanted->w[i];
 		struct iq_item *it = &r->events[r->n_events];
 		char text[16];
 

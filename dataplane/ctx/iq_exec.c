@@ -273,7 +273,7 @@ static void action(struct dp_iq *q, const struct iq_action *a, struct iq_action 
 			return;
 		}
 		id = out->context = e.cx->id;
-		e.cx->priority = a->priority;
+		e.cx->priority = (int8_t)a->priority;
 		e.cx->is_emergency = a->is_emergency;
 	} else if (id == IQ_CONTEXT_ALL) {
 		if (a->n_cmds == 1 && a->cmds[0].kind == IQ_SUBTRACT && !a->cmds[0].error &&

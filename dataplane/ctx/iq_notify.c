@@ -34,12 +34,12 @@ static void *notify_tag(const struct dp_iq *q, const struct dp_term *t, const st
 	return (void *)(uintptr_t)(v << 1 | 1);
 }
 
-static void hold_event(struct dp_iq *q, struct dp_wanted *w)
+static void hold_event(struct dp_iq *q, struct dp_term *t, const struct dp_wanted *w)
 {
 	if (w->event == IQ_EV_HANGTERM)	/* the next one comes by itself */
 		return;
-	q->ctr[iq_held] += !w->is_held;
-	w->is_held = true;
+	q->ctr[iq_held] += !(t->is_held & dp_events_bit(t, w));
+	t->is_held |= dp_events_bit(t, w);
 }
 
 void dp_iq_hold(void *user, void *tag)
@@ -49,7 +49,7 @@ void dp_iq_hold(void *user, void *tag)
 	unsigned place = (unsigned)(v >> 1) & ((1u << STREAM_BITS) - 1);
 	enum iq_name event = (enum iq_name)(v >> (1 + STREAM_BITS) & ((1u << EVENT_BITS) - 1));
 	struct dp_stream *s = NULL;
-	struct dp_wanted *w;
+	const struct dp_wanted *w;
 	struct dp_term *t;
 
 	if (!(v & 1))
@@ -61,7 +61,7 @@ void dp_iq_hold(void *user, void *tag)
 		s = s->next;
 	w = dp_events_find(t, s, event);
 	if (w)
-		hold_event(q, w);
+		hold_event(q, t, w);
 }
 
 /* Which events are of a stream, not of the termination as a whole. */
@@ -80,12 +80,12 @@ void dp_iq_notify(void *user, struct dp_term *t, struct dp_stream *s, enum iq_na
 		.observed_id = t->events_id, .observed = &it, .n_observed = 1 };
 	struct iq_action a = { .context = t->ctx->id, .priority = -1, .cmds = &cmd, .n_cmds = 1 };
 	struct iq_txn txn = { .kind = IQ_REQUEST, .actions = &a, .n_actions = 1 };
-	struct dp_wanted *w = dp_events_find(t, s, event);
+	const struct dp_wanted *w = dp_events_find(t, s, event);
 
 	if (!w)
 		return;
 	if (!q->is_registered) {
-		hold_event(q, w);
+		hold_event(q, t, w);
 		return;
 	}
 	if (s && names_stream(event))
@@ -139,14 +139,14 @@ static struct iq_param held_param(const struct dp_stream *s, enum iq_name event)
 
 static void send_held_of(struct dp_iq *q, struct dp_term *t)
 {
-	for (unsigned i = 0; i < t->n_wanted; i++) {
-		struct dp_wanted *w = &t->wanted[i];
+	for (unsigned i = 0; i < dp_events_count(t); i++) {
+		const struct dp_wanted *w = &t->wanted->w[i];
 		struct dp_stream *s = held_stream(t, w);
 		struct iq_param p = held_param(s, (enum iq_name)w->event);
 
-		if (!w->is_held)
+		if (!(t->is_held & dp_events_bit(t, w)))
 			continue;
-		w->is_held = false;
+		t->is_held &= (uint16_t)~dp_events_bit(t, w);
 		dp_iq_notify(q, t, s, (enum iq_name)w->event, &p, p.name.len ? 1 : 0);
 	}
 }

@@ -139,16 +139,21 @@ static enum gw_err fail(struct dp_dtls *d, enum gw_err err, const char *why)
 
 /* ---- after the handshake: certificate and keys ------------------------------------------------ */
 
-/* Of a digest, so that those of all hashes are kept in the room of the shortest. */
-static bool shorten(const struct dp_fingerprint *fp, uint8_t out[32])
+/* Of a digest, so that those of all hashes are kept in little room. */
+static bool shorten(const struct dp_fingerprint *fp, uint8_t out[DTLS_PEER_BYTES])
 {
-	return EVP_Digest(fp->bytes, fp->len, out, NULL, EVP_sha256(), NULL) == 1;
+	uint8_t sha256[32];
+
+	if (EVP_Digest(fp->bytes, fp->len, sha256, NULL, EVP_sha256(), NULL) != 1)
+		return false;
+	memcpy(out, sha256, DTLS_PEER_BYTES);
+	return true;
 }
 
 static enum gw_err check_fingerprint(const struct dp_dtls *d, const struct dp_fingerprint *fps, unsigned n)
 {
 	enum dp_hash best = DP_HASH_NONE;
-	uint8_t is[32];
+	uint8_t is[DTLS_PEER_BYTES];
 
 	for (unsigned i = 0; i < n; i++)
 		if (fps[i].hash > best)

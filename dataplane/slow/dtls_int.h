@@ -36,6 +36,12 @@ struct tls {
 	struct dp_record_numbers numbers;
 };
 
+/*
+ * Of the SHA-256 of a digest. Who wants another certificate to pass needs one whose digest has these 128 bits too: 2^128
+ * tries, as many as the P-256 keys in them are worth.
+ */
+#define DTLS_PEER_BYTES 16
+
 /* What stays as long as the call. */
 struct dp_dtls {
 	SSL_CTX *ssl_ctx;          /* reference: keeps the certificate of the start */
@@ -44,7 +50,7 @@ struct dp_dtls {
 	uint16_t profile;          /* enum dp_srtp_profile */
 	uint8_t state;             /* enum dp_dtls_state */
 	bool is_client, has_peer;
-	uint8_t peer[DP_HASH_SHA512][32];   /* SHA-256 of the digest, by each hash, of the certificate that came */
+	uint8_t peer[DP_HASH_SHA512][DTLS_PEER_BYTES];   /* of the digest by each hash of the certificate that came */
 };
 
 /*

@@ -4,7 +4,6 @@
 
 #include <stdlib.h>
 
-#define PAIRS_FIRST 2u
 
 static void cred_clear(struct dp_ice_cred *c)
 {
@@ -120,7 +119,7 @@ static int take_slot(struct dp_ice *ice)
 	int oldest = -1;
 
 	if (ice->n_pairs == ice->cap_pairs && ice->cap_pairs < DP_ICE_PAIRS_MAX) {
-		uint8_t cap = ice->cap_pairs ? (uint8_t)(ice->cap_pairs * 2) : PAIRS_FIRST;
+		uint8_t cap = ice->cap_pairs ? (uint8_t)(ice->cap_pairs * 2) : 1;
 		struct dp_ice_pair *p = realloc(ice->pairs, cap * sizeof(*p));
 
 		if (!p)

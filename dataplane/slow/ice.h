@@ -48,7 +48,7 @@ struct dp_ice_full {
 struct dp_ice {
 	struct dp_ice_cred cred;
 	struct dp_ice_cred *previous; /* with has_previous: valid until a new pair is selected (F-61) */
-	struct dp_ice_pair *pairs;    /* [n_pairs], room for cap_pairs: a browser has two or three */
+	struct dp_ice_pair *pairs;    /* [n_pairs], room for cap_pairs: most browsers show one address */
 	uint8_t n_pairs, cap_pairs;
 	bool has_previous;
 	bool is_lite;                 /* as the peer was told: no checks are sent */

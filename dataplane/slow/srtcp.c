@@ -30,42 +30,95 @@ struct rx_stream {
 	_Alignas(struct srtp_stream) uint8_t bytes[sizeof(struct srtp_stream) + WINDOW / 8];
 };
 
+enum side { TX, RX, SIDES };
+
+/* Both sides of an association have the same profile. */
 struct dp_srtcp {
-	struct srtp_session_keys tx, rx;
 	uint32_t tx_index;          /* one for all SSRCs: receivers take gaps, and no SSRC needs a memory */
-	uint8_t n_rx, cap_rx;
-	struct rx_stream *streams;  /* as many as there are SSRCs: mostly one */
+	uint8_t n_rx : 4, cap_more : 4;
+	uint8_t enc_len, tag_len;
+	bool is_aead;
+	struct rx_stream first;     /* mostly there is one SSRC */
+	struct rx_stream *more;     /* the others, room for cap_more */
+	uint8_t keys[];             /* [SIDES]: encryption, salt, and not with an AEAD authentication; no more than they take */
 };
+
+/* One side's keys. */
+struct key_view {
+	const uint8_t *enc, *salt, *auth;
+	uint8_t enc_len, tag_len;
+	bool is_aead;
+};
+
+static size_t side_bytes(uint8_t enc_len, bool is_aead)
+{
+	return (size_t)enc_len + DP_SRTP_SALT_MAX + (is_aead ? 0 : SRTP_AUTH_KEY_BYTES);
+}
+
+static struct key_view keys_of(const struct dp_srtcp *s, enum side side)
+{
+	const uint8_t *at = s->keys + side * side_bytes(s->enc_len, s->is_aead);
+
+	return (struct key_view){ .enc = at, .salt = at + s->enc_len, .auth = at + s->enc_len + DP_SRTP_SALT_MAX,
+		.enc_len = s->enc_len, .tag_len = s->tag_len, .is_aead = s->is_aead };
+}
+
+static void keep_keys(struct dp_srtcp *s, enum side side, const struct srtp_session_keys *k)
+{
+	uint8_t *at = s->keys + side * side_bytes(s->enc_len, s->is_aead);
+
+	memcpy(at, k->enc, k->enc_len);
+	memcpy(at + k->enc_len, k->salt, DP_SRTP_SALT_MAX);
+	if (!k->is_aead)
+		memcpy(at + k->enc_len + DP_SRTP_SALT_MAX, k->auth, SRTP_AUTH_KEY_BYTES);
+}
+
+static size_t object_bytes(const struct dp_srtcp *s)
+{
+	return sizeof(*s) + SIDES * side_bytes(s->enc_len, s->is_aead);
+}
 
 enum gw_err dp_srtcp_new(struct dp_srtcp **out, const struct dp_srtp_keys *local,
 	const struct dp_srtp_keys *remote)
 {
-	struct dp_srtcp *s = calloc(1, sizeof(*s));
+	struct srtp_session_keys k[SIDES];
+	struct dp_srtcp *s = NULL;
 	enum gw_err err;
 
+	if ((err = srtcp_kdf(local, &k[TX])) || (err = srtcp_kdf(remote, &k[RX])))
+		goto out;
+	err = GW_EINVAL;
+	if (local->profile != remote->profile)
+		goto out;
+	err = GW_ENOMEM;
+	s = calloc(1, sizeof(*s) + SIDES * side_bytes(k[TX].enc_len, k[TX].is_aead));
 	if (!s)
-		return GW_ENOMEM;
-	if ((err = srtcp_kdf(local, &s->tx)) || (err = srtcp_kdf(remote, &s->rx))) {
-		dp_srtcp_free(s);
-		return err;
-	}
+		goto out;
+	s->enc_len = k[TX].enc_len;
+	s->tag_len = k[TX].tag_len;
+	s->is_aead = k[TX].is_aead;
+	keep_keys(s, TX, &k[TX]);
+	keep_keys(s, RX, &k[RX]);
 	s->tx_index = 1;	/* as libsrtp2 and so most of the world begins; RFC 3711 3.4 has 0 */
 	*out = s;
-	return GW_OK;
+	err = GW_OK;
+out:
+	OPENSSL_cleanse(k, sizeof(k));
+	return err;
 }
 
 void dp_srtcp_free(struct dp_srtcp *s)
 {
 	if (!s)
 		return;
-	free(s->streams);
-	OPENSSL_cleanse(s, sizeof(*s));
+	free(s->more);
+	OPENSSL_cleanse(s, object_bytes(s));
 	free(s);
 }
 
 static struct srtp_stream *stream_at(struct dp_srtcp *s, unsigned i)
 {
-	return (struct srtp_stream *)s->streams[i].bytes;
+	return (struct srtp_stream *)(i ? s->more[i - 1].bytes : s->first.bytes);
 }
 
 static struct srtp_stream *find(struct dp_srtcp *s, uint32_t ssrc)
@@ -79,17 +132,17 @@ static struct srtp_stream *find(struct dp_srtcp *s, uint32_t ssrc)
 /* Room for one more; authenticated packets only come here. */
 static bool has_room(struct dp_srtcp *s)
 {
-	uint8_t cap = s->cap_rx ? (uint8_t)(s->cap_rx * 2) : 1;
+	uint8_t cap = s->cap_more ? (uint8_t)(s->cap_more * 2) : 1;
 	struct rx_stream *grown;
 
-	if (s->n_rx < s->cap_rx)
+	if (s->n_rx <= s->cap_more)
 		return true;
-	grown = realloc(s->streams, cap * sizeof(*grown));
+	grown = realloc(s->more, cap * sizeof(*grown));
 	if (!grown)
 		return false;
-	memset(&grown[s->n_rx], 0, (cap - s->n_rx) * sizeof(*grown));
-	s->streams = grown;
-	s->cap_rx = cap;
+	memset(&grown[s->cap_more], 0, (cap - s->cap_more) * sizeof(*grown));
+	s->more = grown;
+	s->cap_more = cap;
 	return true;
 }
 
@@ -99,7 +152,7 @@ static void xor_be32(uint8_t *p, uint32_t v)
 }
 
 /* RFC 3711 4.1.1 with the SRTCP index; RFC 7714 9.1. */
-static void make_iv(const struct srtp_session_keys *k, uint32_t ssrc, uint32_t index, uint8_t iv[16])
+static void make_iv(const struct key_view *k, uint32_t ssrc, uint32_t index, uint8_t iv[16])
 {
 	memset(iv, 0, 16);
 	memcpy(iv, k->salt, k->is_aead ? GCM_IV_BYTES : DP_SRTP_SALT_MAX);
@@ -107,7 +160,7 @@ static void make_iv(const struct srtp_session_keys *k, uint32_t ssrc, uint32_t i
 	xor_be32(iv + (k->is_aead ? 8 : 10), index);
 }
 
-static bool counter_mode(const struct srtp_session_keys *k, const uint8_t iv[16], uint8_t *p, size_t n)
+static bool counter_mode(const struct key_view *k, const uint8_t iv[16], uint8_t *p, size_t n)
 {
 	EVP_CIPHER_CTX *c = EVP_CIPHER_CTX_new();
 	int got = 0;
@@ -118,13 +171,13 @@ static bool counter_mode(const struct srtp_session_keys *k, const uint8_t iv[16]
 	return ok;
 }
 
-static bool tag_of(const struct srtp_session_keys *k, const uint8_t *p, size_t n, uint8_t tag[SHA1_BYTES])
+static bool tag_of(const struct key_view *k, const uint8_t *p, size_t n, uint8_t tag[SHA1_BYTES])
 {
 	return HMAC(EVP_sha1(), k->auth, SRTP_AUTH_KEY_BYTES, p, n, tag, NULL) != NULL;
 }
 
 /* What is clear: header, then E flag and index, which stand at the end of the packet (RFC 7714 9.2). */
-static bool gcm(const struct srtp_session_keys *k, const uint8_t iv[16], const uint8_t word[WORD_BYTES], uint8_t *p,
+static bool gcm(const struct key_view *k, const uint8_t iv[16], const uint8_t word[WORD_BYTES], uint8_t *p,
 	size_t n, uint8_t *tag, int is_seal)
 {
 	const EVP_CIPHER *aes = k->enc_len == 32 ? EVP_aes_256_gcm() : EVP_aes_128_gcm();
@@ -146,7 +199,7 @@ static bool gcm(const struct srtp_session_keys *k, const uint8_t iv[16], const u
 
 enum gw_err dp_srtcp_protect(struct dp_srtcp *s, void *packet, size_t *len, size_t cap)
 {
-	const struct srtp_session_keys *k = &s->tx;
+	const struct key_view view = keys_of(s, TX), *k = &view;
 	uint8_t *p = packet, iv[16], tag[SHA1_BYTES];
 	size_t n = *len;
 	bool ok;
@@ -176,7 +229,7 @@ enum gw_err dp_srtcp_protect(struct dp_srtcp *s, void *packet, size_t *len, size
 	return GW_OK;
 }
 
-static enum gw_err open_packet(const struct srtp_session_keys *k, uint8_t *p, size_t n, const uint8_t *word)
+static enum gw_err open_packet(const struct key_view *k, uint8_t *p, size_t n, const uint8_t *word)
 {
 	uint8_t iv[16], tag[SHA1_BYTES];
 
@@ -192,7 +245,7 @@ static enum gw_err open_packet(const struct srtp_session_keys *k, uint8_t *p, si
 
 enum gw_err dp_srtcp_unprotect(struct dp_srtcp *s, void *packet, size_t *len)
 {
-	const struct srtp_session_keys *k = &s->rx;
+	const struct key_view view = keys_of(s, RX), *k = &view;
 	uint8_t *p = packet, *word;
 	struct srtp_stream *st;
 	uint32_t ssrc, index;

@@ -284,8 +284,8 @@ static char *describe(struct rig *r)
 		const struct dp_term *t = r->cx->terms[i];
 
 		gw_buf_printf(&b, "term %u streams %u events %u:", t->number, t->n_streams, t->events_id);
-		for (unsigned k = 0; k < t->n_wanted; k++)
-			gw_buf_printf(&b, " %u/%u=%u", t->wanted[k].event, t->wanted[k].stream, t->wanted[k].value);
+		for (unsigned k = 0; k < dp_events_count(t); k++)
+			gw_buf_printf(&b, " %u/%u=%u", t->wanted->w[k].event, t->wanted->w[k].stream, t->wanted->w[k].value);
 		gw_buf_putc(&b, '\n');
 		for (const struct dp_stream *s = t->streams; s; s = s->next)
 			describe_stream(&b, s, &arena);

@@ -88,7 +88,7 @@ struct rig {
 	struct dp_term *t;
 	struct dp_stream s;
 	struct dp_access a;
-	struct dp_wanted wanted[3];
+	struct dp_wanted_list *wanted;
 	struct dp_realm realm;
 	struct dp_iq *q;
 	int controller[2];
@@ -166,11 +166,14 @@ static void set_up(struct rig *r)
 	r->cx.terms[r->cx.n_terms++] = r->t;
 	memcpy(r->realm.interface, "acc0", 5);
 	r->s = (struct dp_stream){ .term = r->t, .id = 1, .access = &r->a };
-	r->wanted[0].event = IQ_EV_CONSENT;
-	r->wanted[1].event = IQ_EV_HANGTERM;
-	r->wanted[2].event = IQ_EV_X_DTLS;
+	r->wanted = calloc(1, sizeof(*r->wanted) + 3 * sizeof(r->wanted->w[0]));
+	assert_non_null(r->wanted);
+	r->wanted->n = 3;
+	r->wanted->w[0].event = IQ_EV_CONSENT;
+	r->wanted->w[1].event = IQ_EV_HANGTERM;
+	r->wanted->w[2].event = IQ_EV_X_DTLS;
 	*r->t = (struct dp_term){ .generation = 0x80000001, .ctx = &r->cx, .realm = &r->realm, .number = 1,
-		.streams = &r->s, .n_streams = 1, .events_id = 5, .wanted = r->wanted, .n_wanted = 3 };
+		.streams = &r->s, .n_streams = 1, .events_id = 5, .wanted = r->wanted };
 	assert_int_equal(dp_iq_new(&r->q, &conf, r->now), GW_OK);
 	dp_iq_attach(r->q, &r->tables);
 	advance(r, 300);
@@ -186,11 +189,12 @@ static void tear_down(struct rig *r)
 	close(r->controller[1]);
 	gw_timers_free(&r->timers);
 	dp_pool_free(&r->tables.term_pool);
+	free(r->wanted);
 }
 
 static bool is_held(const struct rig *r)
 {
-	return r->wanted[0].is_held || r->wanted[1].is_held || r->wanted[2].is_held;
+	return r->t->is_held != 0;
 }
 
 static void notify_without_answer_registers_again_then_elsewhere(void **state)
