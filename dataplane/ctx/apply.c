@@ -117,6 +117,27 @@ static enum gw_err complete_local(struct dp_ctx *c, struct dp_plan *p, struct dp
 	return GW_OK;
 }
 
+static bool keeps_anew(const struct dp_stream_plan *sp)
+{
+	return sp->has_local || sp->has_remote || sp->clears_remote;
+}
+
+static enum gw_err keep(struct dp_plan *p, struct dp_stream_plan *sp)
+{
+	struct dp_sdp_pair texts;
+	enum gw_err err = dp_sdp_recall(sp->stream->kept, p->arena, &texts);
+
+	if (err)
+		return err;
+	if (sp->has_local)
+		texts.local = sp->reply;
+	if (sp->has_remote)
+		texts.remote = sp->s->remote;
+	else if (sp->clears_remote)
+		texts.remote = GW_SV_NONE;
+	return dp_sdp_keep(&texts, &sp->kept);
+}
+
 /* Everything of a stream that takes memory. */
 static enum gw_err prepare(struct dp_ctx *c, struct dp_plan *p, struct dp_stream_plan *sp)
 {
@@ -131,15 +152,9 @@ static enum gw_err prepare(struct dp_ctx *c, struct dp_plan *p, struct dp_stream
 	if (sp->has_local) {
 		if ((err = complete_local(c, p, sp)))
 			return err;
-		sp->kept_local = dp_sdp_keep(sp->reply);
-		if (!sp->kept_local)
-			return dp_plan_refuse(p, 510, "no memory");
 	}
-	if (sp->has_remote) {
-		sp->kept_remote = dp_sdp_keep(sp->s->remote);
-		if (!sp->kept_remote)
-			return dp_plan_refuse(p, 510, "no memory");
-	}
+	if (keeps_anew(sp) && keep(p, sp))
+		return dp_plan_refuse(p, 510, "no memory");
 	if (!sp->is_new && sp->stream->access && dp_media_is_renewed(sp->stream, sp->asks_ice, sp->fps, sp->n_fps) &&
 		dp_media_renew(c, sp->stream, sp->has_local ? is_client(sp) : dp_dtls_is_client(sp->stream->access->dtls), &sp->dtls))
 		return dp_plan_refuse(p, 510, "no memory for a DTLS session");
@@ -163,8 +178,7 @@ static void undo(struct dp_ctx *c, struct dp_plan *p, bool is_new, uint64_t now_
 	for (unsigned i = 0; p->streams && i < p->cmd->n_streams; i++) {
 		struct dp_stream_plan *sp = &p->streams[i];
 
-		dp_sdp_forget(sp->kept_local);
-		dp_sdp_forget(sp->kept_remote);
+		dp_sdp_forget(sp->kept);
 		dp_dtls_free(sp->dtls);
 		if (sp->is_new && sp->stream && !is_new)
 			dp_stream_close(c, sp->stream, now_ms);
@@ -208,9 +222,6 @@ static void commit_remote(struct dp_stream *s, struct dp_stream_plan *sp)
 		if (s->access)
 			(void)!dp_ice_set_remote(&s->access->ice, GW_SV_NONE);
 	}
-	dp_sdp_forget(s->remote_sdp);
-	s->remote_sdp = sp->kept_remote;
-	sp->kept_remote = NULL;
 }
 
 static void commit_local(struct dp_stream *s, struct dp_stream_plan *sp)
@@ -221,9 +232,6 @@ static void commit_local(struct dp_stream *s, struct dp_stream_plan *sp)
 	for (unsigned i = 0; i < l->n_codecs; i++)
 		s->pt_mask[l->codecs[i].pt >> 6] |= 1ull << (l->codecs[i].pt & 63);
 	s->clock_hz = l->n_codecs ? l->codecs[0].clock_hz : 0;
-	dp_sdp_forget(s->local);
-	s->local = sp->kept_local;
-	sp->kept_local = NULL;
 }
 
 static void commit_credentials(struct dp_ctx *c, struct dp_access *a, struct dp_stream_plan *sp)
@@ -257,6 +265,11 @@ static void commit_stream(struct dp_ctx *c, struct dp_stream_plan *sp, uint64_t 
 		commit_local(s, sp);
 	if (sp->has_remote || sp->clears_remote)
 		commit_remote(s, sp);
+	if (keeps_anew(sp)) {
+		dp_sdp_forget(s->kept);
+		s->kept = sp->kept;
+		sp->kept = NULL;
+	}
 	dp_publish(c, s, now_ms);
 	if (!s->access)
 		return;

@@ -37,16 +37,17 @@ static enum gw_err find_remote(struct dp_plan *p, const struct dp_stream *s, con
 	const struct dp_stream_plan *sp = plan_of(p, s);
 	struct sdp_model *m;
 	struct gw_diag diag;
-	struct gw_sv text;
+	struct dp_sdp_pair texts;
 
 	*out = sp && sp->has_remote ? &sp->remote.lines[0] : NULL;
-	if (*out || !s->remote_sdp || (sp && (sp->clears_remote || sp->asks_ice)))	/* asks_ice: those of before the restart */
+	if (*out || !s->kept || (sp && (sp->clears_remote || sp->asks_ice)))	/* asks_ice: those of before the restart */
 		return GW_OK;
 	m = gw_arena_alloc(p->arena, sizeof(*m));
-	text = dp_sdp_recall(s->remote_sdp, p->arena);
-	if (!m || !text.len)
+	if (!m || dp_sdp_recall(s->kept, p->arena, &texts))
 		return dp_plan_refuse(p, 510, "no memory");
-	if (sdp_model_read(m, p->arena, text, SDP_IQ, &diag) || m->n_lines != 1)
+	if (!texts.remote.len)
+		return GW_OK;
+	if (sdp_model_read(m, p->arena, texts.remote, SDP_IQ, &diag) || m->n_lines != 1)
 		return dp_plan_refuse(p, 500, "the remote description kept cannot be read");
 	*out = &m->lines[0];
 	return GW_OK;

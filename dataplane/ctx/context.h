@@ -173,7 +173,7 @@ struct dp_stream {
 	dp_flow_id flow;                 /* of RTP and its RTCP, muxed or on the next port */
 	struct dp_data_records *records; /* of a data line, once the workers have its records; freed with its flow */
 	struct dp_srtp_session *srtp;    /* closed: freed with its flow although it never was the flow's */
-	struct dp_sdp_kept *local, *remote_sdp;   /* as last agreed, for audits */
+	struct dp_sdp_kept *kept;        /* Local and Remote as last agreed, for audits */
 	struct dp_flow_stats *sent;      /* of a peer that has left: what went out by this stream; or NULL */
 };
 

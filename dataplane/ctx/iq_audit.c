@@ -73,13 +73,16 @@ static void audit_control(struct dp_exec *e, struct iq_stream *r, const struct d
 
 static void audit_stream(struct dp_exec *e, struct iq_stream *r, const struct dp_stream *s)
 {
+	struct dp_sdp_pair texts;
+
 	*r = iq_stream(s->id);
 	r->mode = (enum iq_mode)s->ctl.mode;
 	r->realm = gw_sv_cstr(s->term->realm->name);
 	audit_control(e, r, &s->ctl);
-	r->local = dp_sdp_recall(s->local, &e->q->arena);
+	(void)!dp_sdp_recall(s->kept, &e->q->arena, &texts);	/* an arena that is full says nothing */
+	r->local = texts.local;
 	r->has_local = r->local.len > 0;
-	r->remote = dp_sdp_recall(s->remote_sdp, &e->q->arena);
+	r->remote = texts.remote;
 	/* T-7: what holds a brace cannot be said */
 	r->has_remote = r->remote.len && gw_sv_chr(r->remote, '}', 0) == r->remote.len;
 }

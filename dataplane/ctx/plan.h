@@ -31,7 +31,7 @@ struct dp_stream_plan {
 	/* made ahead, so that the commit cannot fail */
 	struct dp_dtls *dtls;            /* takes the place of the association that is there (F-42); NULL: none does */
 	struct gw_sv reply;              /* completed Local */
-	struct dp_sdp_kept *kept_local, *kept_remote;
+	struct dp_sdp_kept *kept;        /* Local and Remote as they will hold, if either changes */
 };
 
 /* A signal of ICE; stream 0: of all. */

@@ -11,8 +11,11 @@
 #define TEXT_MAX 65535u
 
 struct dp_sdp_kept {
-	uint16_t text_bytes, bytes;
-	uint8_t data[];            /* deflated; the text itself where that is shorter */
+	uint16_t local_bytes, remote_bytes;
+	uint32_t bytes : 30;       /* of data */
+	uint32_t is_packed : 1;    /* see pack() */
+	uint32_t is_deflated : 1;  /* else the texts stand there themselves: they are shorter */
+	uint8_t data[];
 };
 
 /* What comes often stands last. */
@@ -55,61 +58,182 @@ void dp_sdp_keep_end(void)
 	is_ready = false;
 }
 
-/* 0: not shorter than the text. */
-static size_t deflated(struct gw_sv text, uint8_t *to)
+/* ---- digests ----------------------------------------------------------------------------------------------- */
+
+#define MARK 1			/* then how many bytes, then they */
+#define PAIRS_MIN 16u		/* what is shorter may be anything */
+#define PAIRS_MAX 255u
+
+static bool is_upper_hex(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F');
+}
+
+static uint8_t hex_value(char c)
+{
+	return (uint8_t)(c <= '9' ? c - '0' : c - 'A' + 10);
+}
+
+/* How many "AB:CD:..." begin here. */
+static unsigned count_pairs(const char *p, size_t n)
+{
+	unsigned k = 0;
+
+	while (n >= 2 && is_upper_hex(p[0]) && is_upper_hex(p[1])) {
+		k++;
+		if (n < 3 || p[2] != ':' || k == PAIRS_MAX)
+			break;
+		p += 3;
+		n -= 3;
+	}
+	return k;
+}
+
+/* Fingerprints as bytes: as text, deflating makes one and a half of each. */
+static size_t pack(const char *p, size_t n, uint8_t *to)
+{
+	uint8_t *begin = to;
+
+	for (size_t i = 0; i < n;) {
+		unsigned pairs = count_pairs(p + i, n - i);
+
+		if (pairs < PAIRS_MIN) {
+			*to++ = (uint8_t)p[i++];
+			continue;
+		}
+		*to++ = MARK;
+		*to++ = (uint8_t)pairs;
+		for (unsigned k = 0; k < pairs; k++)
+			*to++ = (uint8_t)(hex_value(p[i + k * 3]) << 4 | hex_value(p[i + k * 3 + 1]));
+		i += pairs * 3 - 1;
+	}
+	return (size_t)(to - begin);
+}
+
+/* Of what pack() made; n: bytes of the text. */
+static void unpack(const uint8_t *from, char *to, size_t n)
+{
+	static const char digits[] = "0123456789ABCDEF";
+
+	for (size_t i = 0; i < n;) {
+		unsigned pairs;
+
+		if (*from != MARK) {
+			to[i++] = (char)*from++;
+			continue;
+		}
+		pairs = from[1];
+		from += 2;
+		for (unsigned k = 0; k < pairs; k++, from++) {
+			to[i++] = digits[*from >> 4];
+			to[i++] = digits[*from & 15];
+			if (k + 1 < pairs)
+				to[i++] = ':';
+		}
+	}
+}
+
+/* ---- both texts -------------------------------------------------------------------------------------------- */
+
+static uint8_t packed[2 * TEXT_MAX], scratch[2 * TEXT_MAX];
+
+/* 0: not shorter than most. */
+static size_t deflated(const uint8_t *from, size_t n, size_t most, uint8_t *to)
 {
 	if (!ready() || deflateReset(&out) != Z_OK ||
 		deflateSetDictionary(&out, (const Bytef *)dictionary, sizeof(dictionary) - 1) != Z_OK)
 		return 0;
-	out.next_in = (Bytef *)(uintptr_t)text.p;
-	out.avail_in = (uInt)text.len;
+	out.next_in = (Bytef *)(uintptr_t)from;
+	out.avail_in = (uInt)n;
 	out.next_out = to;
-	out.avail_out = (uInt)text.len - 1;
-	return deflate(&out, Z_FINISH) == Z_STREAM_END ? text.len - 1 - out.avail_out : 0;
+	out.avail_out = (uInt)most - 1;
+	return deflate(&out, Z_FINISH) == Z_STREAM_END ? most - 1 - out.avail_out : 0;
 }
 
-struct dp_sdp_kept *dp_sdp_keep(struct gw_sv text)
+static size_t join(const struct dp_sdp_pair *texts, uint8_t *to)
 {
-	static uint8_t scratch[TEXT_MAX];
+	if (texts->local.len)
+		memcpy(to, texts->local.p, texts->local.len);
+	if (texts->remote.len)
+		memcpy(to + texts->local.len, texts->remote.p, texts->remote.len);
+	return texts->local.len + texts->remote.len;
+}
+
+enum gw_err dp_sdp_keep(const struct dp_sdp_pair *texts, struct dp_sdp_kept **kept)
+{
+	size_t text = texts->local.len + texts->remote.len, n;
+	bool is_packed = gw_sv_chr(texts->local, MARK, 0) == texts->local.len && gw_sv_chr(texts->remote, MARK, 0) == texts->remote.len;
 	struct dp_sdp_kept *k;
-	size_t n;
 
-	if (text.len == 0 || text.len > TEXT_MAX)
-		return NULL;
-	n = deflated(text, scratch);
-	k = malloc(sizeof(*k) + (n ? n : text.len));
-	if (!k)
-		return NULL;
-	k->text_bytes = (uint16_t)text.len;
-	k->bytes = (uint16_t)(n ? n : text.len);
-	memcpy(k->data, n ? (const void *)scratch : text.p, k->bytes);
-	return k;
+	if (texts->local.len > TEXT_MAX || texts->remote.len > TEXT_MAX)
+		return GW_EINVAL;
+	*kept = NULL;
+	if (text == 0)
+		return GW_OK;
+	if (is_packed) {
+		n = pack(texts->local.p, texts->local.len, packed);
+		n += pack(texts->remote.p, texts->remote.len, packed + n);
+	} else {
+		n = join(texts, packed);
+	}
+	n = deflated(packed, n, text, scratch);
+	k = malloc(sizeof(*k) + (n ? n : text));
+	if (k) {
+		*k = (struct dp_sdp_kept){ (uint16_t)texts->local.len, (uint16_t)texts->remote.len, n ? n : text, is_packed, n != 0 };
+		if (n)
+			memcpy(k->data, scratch, n);
+		else
+			(void)join(texts, k->data);
+	}
+	explicit_bzero(packed, text);	/* ICE passwords */
+	*kept = k;
+	return k ? GW_OK : GW_ENOMEM;
 }
 
-struct gw_sv dp_sdp_recall(const struct dp_sdp_kept *k, struct gw_arena *arena)
+static enum gw_err inflated(const struct dp_sdp_kept *k, char *to)
 {
-	char *to = k ? gw_arena_alloc(arena, k->text_bytes) : NULL;
+	size_t text = (size_t)k->local_bytes + k->remote_bytes;
+	int end;
 
-	if (!to)
-		return GW_SV_NONE;
-	if (k->bytes == k->text_bytes) {
-		memcpy(to, k->data, k->bytes);
-		return gw_sv(to, k->text_bytes);
-	}
 	if (!ready() || inflateReset(&in) != Z_OK ||
 		inflateSetDictionary(&in, (const Bytef *)dictionary, sizeof(dictionary) - 1) != Z_OK)
-		return GW_SV_NONE;
+		return GW_ENOMEM;
 	in.next_in = (Bytef *)(uintptr_t)k->data;
 	in.avail_in = k->bytes;
-	in.next_out = (Bytef *)to;
-	in.avail_out = k->text_bytes;
-	return inflate(&in, Z_FINISH) == Z_STREAM_END ? gw_sv(to, k->text_bytes) : GW_SV_NONE;
+	in.next_out = k->is_packed ? packed : (Bytef *)to;
+	in.avail_out = (uInt)text;
+	end = inflate(&in, Z_FINISH);
+	if (end == Z_STREAM_END && k->is_packed) {
+		unpack(packed, to, text);
+		explicit_bzero(packed, text);
+	}
+	return end == Z_STREAM_END ? GW_OK : GW_ENOMEM;
+}
+
+enum gw_err dp_sdp_recall(const struct dp_sdp_kept *k, struct gw_arena *arena, struct dp_sdp_pair *pair)
+{
+	size_t text = k ? (size_t)k->local_bytes + k->remote_bytes : 0;
+	char *to = text ? gw_arena_alloc(arena, text) : NULL;
+	enum gw_err err;
+
+	*pair = (struct dp_sdp_pair){ GW_SV_NONE, GW_SV_NONE };
+	if (text == 0)
+		return GW_OK;
+	if (!to)
+		return GW_ENOMEM;
+	if (!k->is_deflated)
+		memcpy(to, k->data, text);
+	else if ((err = inflated(k, to)))
+		return err;
+	pair->local = gw_sv(to, k->local_bytes);
+	pair->remote = gw_sv(to + k->local_bytes, k->remote_bytes);
+	return GW_OK;
 }
 
 void dp_sdp_forget(struct dp_sdp_kept *k)
 {
 	if (!k)
 		return;
-	explicit_bzero(k, sizeof(*k) + k->bytes);	/* ICE passwords */
+	explicit_bzero(k, sizeof(*k) + k->bytes);
 	free(k);
 }

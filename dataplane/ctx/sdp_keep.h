@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Descriptions as they were last agreed, kept for audits: deflated against a dictionary of what they all say, about a
- * third of the text. Service thread only.
+ * The two descriptions of a stream as they were last agreed, kept for audits: deflated together against a dictionary of
+ * what they all say, a quarter of the text. Service thread only.
  */
 #ifndef DP_SDP_KEEP_H
 #define DP_SDP_KEEP_H
@@ -11,10 +11,15 @@
 
 struct dp_sdp_kept;
 
-/** NULL: no memory, or an empty text. */
-struct dp_sdp_kept *dp_sdp_keep(struct gw_sv text);
-/** Nothing for NULL, and when the arena is full. */
-struct gw_sv dp_sdp_recall(const struct dp_sdp_kept *k, struct gw_arena *arena);
+/** Each may be empty. */
+struct dp_sdp_pair {
+	struct gw_sv local, remote;
+};
+
+/** *out is NULL for two empty texts. GW_ENOMEM; GW_EINVAL: a text of 64 KB or more. */
+enum gw_err dp_sdp_keep(const struct dp_sdp_pair *texts, struct dp_sdp_kept **out) GW_NODISCARD;
+/** In the arena; both empty for NULL. GW_ENOMEM. */
+enum gw_err dp_sdp_recall(const struct dp_sdp_kept *k, struct gw_arena *arena, struct dp_sdp_pair *out) GW_NODISCARD;
 void dp_sdp_forget(struct dp_sdp_kept *k);
 /** At the end of the process. */
 void dp_sdp_keep_end(void);

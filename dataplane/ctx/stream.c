@@ -148,11 +148,10 @@ void dp_stream_close(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 	waits = dp_publish_close(c, s, now_ms);
 	if (s->access)
 		dp_media_close(c, s);
-	dp_sdp_forget(s->local);
-	dp_sdp_forget(s->remote_sdp);
+	dp_sdp_forget(s->kept);
 	free(s->sent);
 	free(s->latch);
-	s->local = s->remote_sdp = NULL;
+	s->kept = NULL;
 	s->sent = NULL;
 	s->latch = NULL;
 	unlink_stream(s);

@@ -252,13 +252,15 @@ static int tear_down(void **state)
 static void describe_stream(struct gw_buf *b, const struct dp_stream *s, struct gw_arena *arena)
 {
 	char addr[GW_ADDR_STR_BYTES];
+	struct dp_sdp_pair texts;
 
+	assert_int_equal(dp_sdp_recall(s->kept, arena, &texts), GW_OK);
 	gw_buf_printf(b, " stream %u port %u mode %u dscp %u sdr %u pol %d remote %s latch %d local [", s->id, s->port, s->ctl.mode,
 		s->ctl.dscp, s->ctl.sdr, s->ctl.pol, s->has_remote ? gw_addr_str(&s->remote, addr) : "-",
 		s->latch ? (int)s->latch->kind : 0);
-	gw_buf_put(b, dp_sdp_recall(s->local, arena));
+	gw_buf_put(b, texts.local);
 	gw_buf_puts(b, "] remote [");
-	gw_buf_put(b, dp_sdp_recall(s->remote_sdp, arena));
+	gw_buf_put(b, texts.remote);
 	gw_buf_putc(b, ']');
 	if (s->access) {
 		const struct dp_ice *i = &s->access->ice;

@@ -2,6 +2,8 @@
 /* What is kept of a description comes back as it was, whatever it was; an ordinary one takes a third of its text. */
 #include "dataplane/ctx/sdp_keep.h"
 
+#include "proto/base/buf.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -19,26 +21,59 @@ static const char remote[] = "v=0\r\nc=IN IP4 198.51.100.7\r\nm=audio 50000 UDP/
 	"a=fingerprint:sha-256 4A:AD:B9:B1:3F:82:18:3B:54:02:12:DF:3E:5D:49:6B:19:E5:7C:AB:4A:AD:B9:B1:3F:82:18:3B:54:02:12:DF\r\n"
 	"a=setup:actpass\r\n";
 
-static void comes_back(struct gw_sv text)
+static void pair_comes_back(struct gw_sv local, struct gw_sv far)
 {
 	struct gw_arena arena = GW_ARENA_INIT(1 << 20);
-	struct dp_sdp_kept *k = dp_sdp_keep(text);
+	struct dp_sdp_pair texts = { local, far }, back;
+	struct dp_sdp_kept *k;
 
+	assert_int_equal(dp_sdp_keep(&texts, &k), GW_OK);
 	assert_non_null(k);
-	assert_true(gw_sv_eq(dp_sdp_recall(k, &arena), text));
+	assert_int_equal(dp_sdp_recall(k, &arena, &back), GW_OK);
+	assert_true(gw_sv_eq(back.local, local));
+	assert_true(gw_sv_eq(back.remote, far));
 	dp_sdp_forget(k);
 	gw_arena_reset(&arena);
 }
 
+static void comes_back(struct gw_sv text)
+{
+	pair_comes_back(text, GW_SV_NONE);
+	pair_comes_back(GW_SV_NONE, text);
+	pair_comes_back(gw_sv_cstr(remote), text);
+	pair_comes_back(text, text);
+}
+
 static void an_ordinary_description_comes_back_from_a_third(void **state)
 {
-	struct dp_sdp_kept *k = dp_sdp_keep(gw_sv_cstr(remote));
+	struct dp_sdp_pair texts = { .remote = gw_sv_cstr(remote) };
+	struct dp_sdp_kept *k;
 
 	(void)state;
-	assert_non_null(k);
-	assert_in_range(malloc_usable_size(k), 1, sizeof(remote) * 2 / 5);
+	assert_int_equal(dp_sdp_keep(&texts, &k), GW_OK);
+	assert_in_range(malloc_usable_size(k), 1, sizeof(remote) / 3);
 	dp_sdp_forget(k);
 	comes_back(gw_sv_cstr(remote));
+}
+
+/* Of any length, whole or not, one after the other, and where the mark of one stands in the text itself. */
+static void digests_come_back(void **state)
+{
+	static const char *const texts[] = { "\x01" "AB:CD", "\x01\x20", "5AB:CD:EF:", "ab:CD:ef", "A", "AB", "AB:", "AB:C" };
+	char text[4096];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		comes_back(gw_sv_cstr(texts[i]));
+	for (unsigned pairs = 1; pairs < 800; pairs++) {
+		struct gw_buf b = gw_buf(text, sizeof(text));
+
+		gw_buf_puts(&b, pairs % 3 ? "a=fingerprint:sha-256 " : "");
+		for (unsigned k = 0; k < pairs; k++)
+			gw_buf_printf(&b, "%s%02X", k ? ":" : "", (k * 37 + pairs) & 255);
+		gw_buf_puts(&b, pairs % 2 ? "\r\n" : "");
+		comes_back(gw_buf_sv(&b));
+	}
 }
 
 static void anything_comes_back(void **state)
@@ -60,11 +95,15 @@ static void nothing_and_too_much_are_not_kept(void **state)
 {
 	static char text[65536];
 	struct gw_arena arena = GW_ARENA_INIT(1 << 20);
+	struct dp_sdp_pair nothing = { GW_SV_NONE, GW_SV_NONE }, much = { .remote = gw_sv(text, sizeof(text)) }, back;
+	struct dp_sdp_kept *k;
 
 	(void)state;
-	assert_null(dp_sdp_keep(GW_SV_NONE));
-	assert_null(dp_sdp_keep(gw_sv(text, sizeof(text))));
-	assert_int_equal(dp_sdp_recall(NULL, &arena).len, 0);
+	assert_int_equal(dp_sdp_keep(&nothing, &k), GW_OK);
+	assert_null(k);
+	assert_int_equal(dp_sdp_keep(&much, &k), GW_EINVAL);
+	assert_int_equal(dp_sdp_recall(NULL, &arena, &back), GW_OK);
+	assert_int_equal(back.local.len + back.remote.len, 0);
 	dp_sdp_forget(NULL);
 }
 
@@ -79,6 +118,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_ordinary_description_comes_back_from_a_third),
+		cmocka_unit_test(digests_come_back),
 		cmocka_unit_test(anything_comes_back),
 		cmocka_unit_test(nothing_and_too_much_are_not_kept),
 	};
