@@ -243,6 +243,8 @@ def _(redis, a, b):
                         ip)
             if has_order:
                 sockets[ip].get(200)
+                then = time.time() + 0.002      # epochs count milliseconds
+                until(lambda: time.time() >= then, "the next epoch")
         for w in () if has_order else sockets.values():
             w.get(200)
         written(a, b)
