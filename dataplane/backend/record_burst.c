@@ -274,14 +274,26 @@ static void seal_burst(uint16_t worker, struct rte_mbuf **m, struct dp_record_se
 	burst(worker, m, s, n, true, why);
 }
 
-static enum dp_drop seal_last(struct rte_mbuf *m, struct dp_record_session *s, enum dp_record_type type)
+/* The device has no queue for the service thread. */
+static enum dp_drop open_one(struct rte_mbuf *m, struct dp_record_session *s)
+{
+	struct crypt_job job, *j = &job;
+	enum dp_drop why = prepare_open(m, s, j);
+
+	if (why != dp_drop_COUNT)
+		return why;
+	crypt_mb_open(crypt_mb_service(), (enum crypt_alg)s->alg, &j, 1);
+	return finish_open(j);
+}
+
+static enum dp_drop seal_one(struct rte_mbuf *m, struct dp_record_session *s, enum dp_record_type type)
 {
 	struct crypt_job job, *j = &job;
 	enum dp_drop why = prepare_seal(m, s, type, j);
 
 	if (why != dp_drop_COUNT)
 		return why;
-	crypt_mb_seal(crypt_mb_service(), (enum crypt_alg)s->alg, &j, 1);	/* the device has no queue for this thread */
+	crypt_mb_seal(crypt_mb_service(), (enum crypt_alg)s->alg, &j, 1);
 	return finish_seal(j);
 }
 
@@ -290,7 +302,8 @@ const struct dp_record_ops dp_record_burst = {
 	.session_free = session_free,
 	.open_burst = open_burst,
 	.seal_burst = seal_burst,
-	.seal_last = seal_last,
+	.open_one = open_one,
+	.seal_one = seal_one,
 };
 
 /* ---- start and stop --------------------------------------------------------------------------------------- */

@@ -119,11 +119,15 @@ struct dp_stream_latch {
 
 #define DP_DATA_WAITING 4	/* SCTP packets that wait for the other side's handshake; SCTP sends its INIT again */
 
-/** The record layer of one leg, which has left OpenSSL for good. */
+/** The record layer of one leg, which has left OpenSSL for good: the worker's while it is lent, else the service core's. */
 struct dp_data_records {
 	struct dp_record_session *session;
-	struct dp_path path;             /* closed: where close_notify goes */
+	struct dp_path path;             /* closed: where close_notify goes; family 0: nowhere */
+	uint64_t partner;                /* cookie of the stream whose flow has, or had, this session too */
 	bool is_in_use;                  /* by the flows of both legs, as ordered last */
+	bool is_lent;                    /* a flow may still refer to it */
+	bool is_stale;                   /* the order its flow should have got last was lost: it holds sessions it should not */
+	bool is_lost;                    /* closed: its partner's flow was stale then */
 };
 
 /** What the stream of a data line has besides: SCTP packets go from its association to its partner's (data.c). */
@@ -133,6 +137,7 @@ struct dp_data {
 	uint64_t drops;                  /* and did not send on */
 	uint64_t last_rx_tsc;
 	bool is_up, is_slow;             /* is_slow: counted as such */
+	bool is_stuck;                   /* the workers cannot take it: its suite, or no session left */
 	uint8_t n_waiting;               /* for this peer */
 	struct dp_data_waiting *waiting[DP_DATA_WAITING];
 };

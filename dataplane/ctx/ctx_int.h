@@ -110,6 +110,8 @@ enum gw_err dp_media_renew(struct dp_ctx *c, struct dp_stream *s, bool is_client
 /** Let it, the stream's from now on, take the place of the one that is there; no media until it is up. */
 void dp_media_replace(struct dp_ctx *c, struct dp_stream *s, struct dp_dtls *dtls, uint64_t now_ms);
 void dp_media_close(struct dp_ctx *c, struct dp_stream *s);
+/** One the worker opened. */
+void dp_media_alert(struct dp_ctx *c, struct dp_stream *s, struct gw_sv alert, uint64_t now_ms);
 /** What its agent waits for has changed. */
 void dp_media_arm_ice(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);
 
@@ -119,10 +121,12 @@ enum gw_err dp_data_open(struct dp_stream *s);
 void dp_data_up(struct dp_ctx *c, struct dp_stream *s);
 /** Something came: perhaps the workers can take over now. Not from inside dp_dtls. */
 void dp_data_progress(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);
-/** An alert the worker opened. @return did it end the association? */
+/** An alert, opened. @return did it end the association? */
 bool dp_data_alert(struct dp_ctx *c, struct dp_stream *s, struct gw_sv alert);
 /** The association has ended: the workers stop. */
 void dp_data_stop(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);
+/** Records of a leg that has left OpenSSL, but has no partner the workers could carry it with. m is changed, not freed. */
+void dp_data_input(struct dp_ctx *c, struct dp_stream *s, struct rte_mbuf *m);
 /** Is this a record for the worker, which had no keys yet when it came? */
 bool dp_data_is_late(const struct dp_stream *s, struct gw_sv datagram);
 /** The partner's flow lets go of this one's keys, and is told so before this one is deleted. */

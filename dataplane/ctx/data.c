@@ -5,7 +5,8 @@
  *
  * OpenSSL makes the handshakes, and carries the first packets. When both legs are up, with AES-GCM, and have nothing of a
  * handshake to repeat, their record layers move to the workers, numbers going on, and OpenSSL's state is given back. Other
- * suites stay with OpenSSL and the service core.
+ * suites stay with OpenSSL and the service core. A leg that has moved and gets a partner that has not is carried by the service
+ * core too, which opens and seals its records by the engine of the workers.
  */
 #include <stdlib.h>
 
@@ -18,7 +19,7 @@ struct dp_data_waiting {
 	char bytes[];
 };
 
-#define PACKET_MAX 2048u	/* of those that wait; what begins an association is small */
+#define PACKET_MAX 2048u	/* of those that wait, or are sealed here: more than a path takes */
 
 static bool is_consented(const struct dp_stream *s)
 {
@@ -31,11 +32,30 @@ static bool may_pass(const struct dp_stream *from, const struct dp_stream *to)
 	return dp_mode_receives(from->ctl.mode) && dp_mode_sends(to->ctl.mode) && is_consented(from) && is_consented(to);
 }
 
+static bool seal_out(struct dp_ctx *c, struct dp_data_records *r, const struct dp_path *path, enum dp_record_type type,
+	struct gw_sv body)
+{
+	struct rte_mbuf *m = rte_pktmbuf_alloc(c->c.pool);
+	char *p = m ? rte_pktmbuf_append(m, (uint16_t)body.len) : NULL;
+
+	if (p) {
+		memcpy(p, body.p, body.len);
+		if (c->c.records->seal_one(m, r->session, type) == dp_drop_COUNT) {
+			dp_tx_udp(c->c.fast, m, path);
+			return true;
+		}
+	}
+	rte_pktmbuf_free(m);
+	return false;
+}
+
 static bool send(struct dp_stream *to, struct gw_sv packet)
 {
 	struct dp_data *d = to->access->data;
 
-	if (dp_dtls_write(to->access->dtls, packet))
+	if (to->records ? to->records->is_lent || packet.len > PACKET_MAX ||
+			!seal_out(dp_stream_tables(to), to->records, &to->access->dtls_path, DP_RECORD_DATA, packet) :
+			dp_dtls_write(to->access->dtls, packet) != GW_OK)
 		return false;
 	d->tx_packets++;
 	d->tx_bytes += packet.len;
@@ -57,6 +77,7 @@ static bool hold(struct dp_stream *to, struct gw_sv packet)
 	return true;
 }
 
+/* An SCTP packet of this peer. */
 static void received(void *user, struct gw_sv packet)
 {
 	struct dp_stream *from = user, *to = dp_stream_peer(from);
@@ -160,12 +181,20 @@ static void stay_slow(struct dp_ctx *c, struct dp_data *d)
 	d->is_slow = true;
 }
 
-/* Both or none: what one opens the other seals. One that has moved before, for another partner, stays where it is. */
+static void lend(struct dp_ctx *c, struct dp_data_records *r, const struct dp_stream *partner)
+{
+	r->partner = dp_cookie(c, partner);
+	r->is_in_use = r->is_lent = true;
+}
+
+/* Both or none: what one opens the other seals. One that has moved before, for another partner, has its records. */
 static bool move_pair(struct dp_ctx *c, struct dp_stream *a, struct dp_stream *b)
 {
 	struct dp_data_records *ra = a->records ? NULL : take_records(c, a), *rb = b->records ? NULL : take_records(c, b);
 
-	if ((!a->records && !ra) || (!b->records && !rb)) {
+	a->access->data->is_stuck = !a->records && !ra;
+	b->access->data->is_stuck = !b->records && !rb;
+	if (a->access->data->is_stuck || b->access->data->is_stuck) {
 		release(c, ra);
 		release(c, rb);
 		return false;
@@ -176,7 +205,8 @@ static bool move_pair(struct dp_ctx *c, struct dp_stream *a, struct dp_stream *b
 		b->records = rb;
 	dp_dtls_forget(a->access->dtls);
 	dp_dtls_forget(b->access->dtls);
-	a->records->is_in_use = b->records->is_in_use = true;
+	lend(c, a->records, b);
+	lend(c, b->records, a);
 	c->ctr[ctx_data_fast] += (unsigned)(ra != NULL) + (rb != NULL);
 	return true;
 }
@@ -190,12 +220,9 @@ void dp_data_progress(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 {
 	struct dp_stream *to = dp_stream_peer(s);
 
-	if (!to || !is_ready(s) || !is_ready(to) || (s->records && s->records->is_in_use) || s->access->data->is_slow)
+	if (!to || !is_ready(s) || !is_ready(to) || (s->records && s->records->is_in_use) || !is_settled(s) || !is_settled(to))
 		return;
-	/* one that has left OpenSSL cannot wait for the other by its help */
-	if (!s->records && !to->records && !(is_settled(s) && is_settled(to)))
-		return;
-	if (c->c.records && move_pair(c, s, to)) {
+	if (c->c.records && !s->access->data->is_stuck && !to->access->data->is_stuck && move_pair(c, s, to)) {
 		dp_publish(c, s, now_ms);
 		return;
 	}
@@ -208,6 +235,32 @@ bool dp_data_is_late(const struct dp_stream *s, struct gw_sv datagram)
 	unsigned char type = datagram.len ? (unsigned char)datagram.p[0] : 0;
 
 	return s->records && s->records->is_in_use && (type == DP_RECORD_DATA || type == DP_RECORD_ALERT);
+}
+
+void dp_data_input(struct dp_ctx *c, struct dp_stream *s, struct rte_mbuf *m)
+{
+	const uint8_t *datagram = rte_pktmbuf_mtod(m, const uint8_t *);
+	uint16_t from = m->data_off, len = m->data_len, at = 0;
+	struct dp_record_view v;
+
+	if (s->records->is_lent) {	/* until its worker has acknowledged the end of the pair before */
+		s->access->data->drops++;
+		c->ctr[ctx_data_dropped]++;
+		return;
+	}
+	for (; dp_record_parse(datagram + at, len - at, &v); at += DP_RECORD_HEADER_BYTES + v.bytes) {
+		m->data_off = from + at;
+		m->data_len = (uint16_t)(DP_RECORD_HEADER_BYTES + v.bytes);
+		m->pkt_len = m->data_len;
+		if (c->c.records->open_one(m, s->records->session) != dp_drop_COUNT)
+			break;
+		if (v.type == DP_RECORD_DATA && m->data_len)
+			received(s, gw_sv(rte_pktmbuf_mtod(m, const char *), m->data_len));
+		else if (v.type == DP_RECORD_ALERT)
+			(void)dp_data_alert(c, s, gw_sv(rte_pktmbuf_mtod(m, const char *), m->data_len));
+	}
+	if (at < len)
+		c->ctr[ctx_dtls_ignored]++;
 }
 
 /* RFC 5246 7.2: level, description */
@@ -227,13 +280,14 @@ void dp_data_detach(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 {
 	struct dp_stream *to = dp_stream_peer(s);
 
-	if (is_consented(s))	/* F-65: else not even close_notify */
-		s->records->path = s->access->dtls_path;
+	/* F-65: without consent not even close_notify */
+	s->records->path = is_consented(s) ? s->access->dtls_path : (struct dp_path){ 0 };
 	s->records->is_in_use = false;
 	if (!to || !to->records)
 		return;
 	to->records->is_in_use = false;
 	dp_publish_one(c, to, now_ms);	/* the same worker: it has done this when it deletes the other flow */
+	s->records->is_lost = to->records->is_stale;
 }
 
 void dp_data_stop(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
@@ -244,19 +298,22 @@ void dp_data_stop(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 	dp_publish_one(c, s, now_ms);
 }
 
+/* The worker has let go of the flow of this stream, and by then of what its partner's had. */
 void dp_data_records_free(struct dp_ctx *c, struct dp_stream *s)
 {
-	static const uint8_t close_notify[] = { 1, 0 };
-	struct dp_data_records *r = s->records;
-	struct rte_mbuf *m = r->path.remote.family ? rte_pktmbuf_alloc(c->c.pool) : NULL;
+	struct dp_stream *to = dp_cookie_stream(c, s->records->partner);
+	struct dp_data_records *r = s->records, *other = to ? to->records : NULL;
 
+	if (other && other->partner != dp_cookie(c, s))
+		other = NULL;
 	s->records = NULL;
-	if (m) {
-		memcpy(rte_pktmbuf_append(m, sizeof(close_notify)), close_notify, sizeof(close_notify));
-		if (c->c.records->seal_last(m, r->session, DP_RECORD_ALERT) == dp_drop_COUNT)
-			dp_tx_udp(c->c.fast, m, &r->path);
-		else
-			rte_pktmbuf_free(m);
+	if (r->is_lost || (other && other->is_stale)) {	/* it has not (ctx_cmd_lost): nobody may have the session */
+		free(r);
+		return;
 	}
+	if (other)
+		other->is_lent = false;
+	if (r->path.remote.family)
+		(void)seal_out(c, r, &r->path, DP_RECORD_ALERT, gw_sv("\1\0", 2));	/* warning, close_notify */
 	release(c, r);
 }

@@ -265,8 +265,9 @@ static bool may_do_dtls(const struct dp_stream *s, const struct gw_addr *src)
 }
 
 static void input_dtls(struct dp_ctx *c, struct dp_stream *s, const struct dp_punt_info *i,
-	struct gw_sv d, uint64_t now_ms)
+	struct rte_mbuf *m, uint64_t now_ms)
 {
+	struct gw_sv d = gw_sv(rte_pktmbuf_mtod(m, const char *), m->data_len);
 	enum dp_dtls_state before = dp_dtls_state(s->access->dtls);
 
 	if (!may_do_dtls(s, &i->src)) {	/* threats D1, D4 */
@@ -275,13 +276,21 @@ static void input_dtls(struct dp_ctx *c, struct dp_stream *s, const struct dp_pu
 	}
 	if (!dp_media_path(c, s, &i->src, now_ms, &s->access->dtls_path))
 		return;
-	if (dp_dtls_input(s->access->dtls, d, now_ms) == GW_EBADMSG)
+	if (s->records)
+		dp_data_input(c, s, m);
+	else if (dp_dtls_input(s->access->dtls, d, now_ms) == GW_EBADMSG)
 		c->ctr[ctx_dtls_ignored]++;
 	if (before == DP_DTLS_FAILED || before == DP_DTLS_CLOSED)
 		return;
 	dp_media_check_dtls(c, s, now_ms);
 	if (s->access->data)
 		dp_data_progress(c, s, now_ms);
+}
+
+void dp_media_alert(struct dp_ctx *c, struct dp_stream *s, struct gw_sv alert, uint64_t now_ms)
+{
+	if (s->term && dp_stream_is_data(s) && dp_data_alert(c, s, alert))
+		dp_media_check_dtls(c, s, now_ms);
 }
 
 void dp_media_try_start(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
@@ -498,16 +507,12 @@ void dp_ctx_input(struct dp_ctx *c, struct rte_mbuf *m, uint64_t now_ms)
 		if (sent)
 			dp_punt_again(c->c.fast, m);
 		else
-			input_dtls(c, s, &i, d, now_ms);
+			input_dtls(c, s, &i, m, now_ms);
 		break;
 	case DP_PUNT_RTCP:
 		sent = s->access ? rtcp_to_core(c, s, &i, m, now_ms) :
 				      rtcp_to_access(c, s, m, now_ms);
 		c->ctr[sent ? ctx_rtcp_relayed : ctx_rtcp_dropped]++;
-		break;
-	case DP_PUNT_DATA:
-		if (dp_stream_is_data(s) && dp_data_alert(c, s, d))
-			dp_media_check_dtls(c, s, now_ms);
 		break;
 	case DP_PUNT_L2:
 	case DP_PUNT_CLASSES:

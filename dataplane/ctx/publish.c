@@ -31,16 +31,16 @@ static void on_backlog(struct gw_timer *timer, uint64_t now_ms)
 }
 
 /* In the order they were given, and none is lost: a lost FLOW_DEL would keep its port and its memory for ever. */
-static void send_cmd(struct dp_ctx *c, const struct dp_cmd *cmd, uint64_t now_ms)
+static bool send_cmd(struct dp_ctx *c, const struct dp_cmd *cmd, uint64_t now_ms)
 {
 	struct waiting_cmd *w;
 
 	if (gw_list_empty(&c->backlog) && dp_cmd_send(c->c.fast, cmd) != GW_EAGAIN)
-		return;
+		return true;
 	w = malloc(sizeof(*w));
 	if (!w) {
 		c->ctr[ctx_cmd_lost]++;
-		return;
+		return false;
 	}
 	c->ctr[ctx_cmd_late]++;
 	w->cmd = *cmd;
@@ -49,6 +49,7 @@ static void send_cmd(struct dp_ctx *c, const struct dp_cmd *cmd, uint64_t now_ms
 		c->backlog_timer.fn = on_backlog;
 		(void)gw_timer_arm(c->c.timers, &c->backlog_timer, now_ms + RETRY_MS);
 	}
+	return true;
 }
 
 void dp_publish_drop_backlog(struct dp_ctx *c)
@@ -238,6 +239,7 @@ static void data_spec(struct dp_ctx *c, struct dp_stream *s, struct dp_flow_spec
 void dp_publish_one(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 {
 	struct dp_cmd cmd = { .type = DP_CMD_FLOW_SET, .flow = s->flow };
+	bool is_sent;
 
 	if (!s->has_flow)
 		return;
@@ -253,7 +255,9 @@ void dp_publish_one(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 		access_spec(c, s, &cmd.spec, now_ms);
 	else
 		core_spec(c, s, &cmd.spec, now_ms);
-	send_cmd(c, &cmd, now_ms);
+	is_sent = send_cmd(c, &cmd, now_ms);
+	if (s->records)
+		s->records->is_stale = !is_sent;
 }
 
 void dp_publish(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
@@ -312,8 +316,8 @@ bool dp_publish_close(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 		s->access->srtp_rx = s->access->srtp_tx = NULL;
 	if (s->records)
 		dp_data_detach(c, s, now_ms);
-	if (s->has_flow)
-		send_cmd(c, &cmd, now_ms);
+	if (s->has_flow && !send_cmd(c, &cmd, now_ms) && s->records)
+		s->records->is_stale = true;
 	return s->has_flow;
 }
 
@@ -347,8 +351,8 @@ static void latched(struct dp_ctx *c, struct dp_stream *s, const struct dp_event
 
 void dp_ctx_event(struct dp_ctx *c, const struct dp_event *ev, uint64_t now_ms)
 {
-	bool is_gone = ev->type == DP_EV_FLOW_GONE;
-	struct dp_stream *s = is_gone || ev->type == DP_EV_LATCHED ? dp_cookie_stream(c, ev->cookie) : NULL;
+	bool is_gone = ev->type == DP_EV_FLOW_GONE, is_of_peer = ev->type == DP_EV_LATCHED || ev->type == DP_EV_ALERT;
+	struct dp_stream *s = is_gone || is_of_peer ? dp_cookie_stream(c, ev->cookie) : NULL;
 
 	if (ev->old_srtp && !(s && s->lends_srtp))
 		c->c.srtp->session_free(ev->old_srtp);
@@ -356,6 +360,8 @@ void dp_ctx_event(struct dp_ctx *c, const struct dp_event *ev, uint64_t now_ms)
 		GW_LOG_ERROR(c->c.log, "flow.nak", "flow=%016llx", (unsigned long long)ev->flow);
 	if (s && is_gone)
 		flow_gone(c, s, ev->flow, now_ms);
+	else if (s && ev->type == DP_EV_ALERT)
+		dp_media_alert(c, s, gw_sv((const char *)ev->alert, sizeof(ev->alert)), now_ms);
 	else if (s)
 		latched(c, s, ev, now_ms);
 }

@@ -235,6 +235,7 @@ enum dp_ev_type {
 	 * destination, by the next hop it had: a FLOW_SET of it with the way to this address is due.
 	 */
 	DP_EV_LATCHED,
+	DP_EV_ALERT,        /* of a data line: its peer ended the association; once for keys a flow got */
 };
 
 struct dp_event {
@@ -243,6 +244,7 @@ struct dp_event {
 	uint64_t cookie;
 	struct gw_addr latched;           /* DP_EV_LATCHED, */
 	bool is_rtcp;                     /* on the port of RTCP */
+	uint8_t alert[2];                 /* DP_EV_ALERT, opened: level and description */
 	struct dp_srtp_session *old_srtp; /* session replaced or dropped; the receiver frees it */
 };
 
@@ -251,7 +253,6 @@ unsigned dp_event_poll(struct dp_fast *f, struct dp_event *ev, unsigned n);
 
 enum dp_punt_class {
 	DP_PUNT_STUN, DP_PUNT_DTLS, DP_PUNT_RTCP,
-	DP_PUNT_DATA,      /* an alert of a data line, opened: level and description */
 	DP_PUNT_L2,        /* ARP, IPv6 ND, ICMP, ICMPv6: the whole frame */
 	DP_PUNT_CLASSES
 };
@@ -287,7 +288,7 @@ unsigned dp_punt_poll(struct dp_fast *f, struct rte_mbuf **m, unsigned n);
 
 /**
  * Let the worker look at a punted packet again, as if it had just come: keys are there by now. m as it was punted;
- * ownership passes also on failure. Not DP_PUNT_L2, not DP_PUNT_DATA. Service thread.
+ * ownership passes also on failure. Not DP_PUNT_L2. Service thread.
  */
 void dp_punt_again(struct dp_fast *f, struct rte_mbuf *m);
 

@@ -13,7 +13,7 @@ static void refuse(struct dp_worker *w, struct dp_pkt *p, enum dp_drop why, uint
 }
 
 /* Not yet authenticated, and cheap to look at. */
-static enum dp_drop admit(struct dp_worker *w, struct dp_pkt *p, uint64_t tsc)
+static enum dp_drop admit(struct dp_worker *w, struct dp_pkt *p, uint8_t type, uint64_t tsc)
 {
 	struct dp_flow *fl = p->flow;
 
@@ -23,7 +23,7 @@ static enum dp_drop admit(struct dp_worker *w, struct dp_pkt *p, uint64_t tsc)
 		return dp_rest_of(w, fl)->is_open ? DP_DROP_CONSENT : DP_DROP_GATE;
 	if (unlikely(fl->left[DP_ALLOW_BAD_TAG] == 0 && !dp_flow_allow(w->fast, fl, DP_ALLOW_BAD_TAG, tsc)))
 		return DP_DROP_AUTH_BUDGET;
-	if (unlikely(fl->is_policed && !dp_policer_fits(dp_policer_of(w, fl), dp_pkt_ip_bytes(p), tsc)))
+	if (unlikely(fl->is_policed && type == DP_RECORD_DATA && !dp_policer_fits(dp_policer_of(w, fl), dp_pkt_ip_bytes(p), tsc)))
 		return DP_DROP_RATE;
 	return dp_drop_COUNT;
 }
@@ -47,8 +47,9 @@ bool dp_data_dispatch(struct dp_worker *w, struct dp_pkt *p, enum rtp_class cls,
 	enum dp_drop why;
 
 	if (likely(cls == RTP_CLASS_DTLS && fl->open && is_application(type))) {
-		why = admit(w, p, tsc);
+		why = admit(w, p, type, tsc);
 		if (likely(why == dp_drop_COUNT)) {
+			p->is_charged = false;
 			dp_pkt_strip(p);
 			return true;
 		}
@@ -103,26 +104,45 @@ static void account(struct dp_flow *fl, uint32_t bytes, uint64_t tsc)
 		s->first_rx_tsc = tsc;
 }
 
-/* An alert, opened, goes to the service core; what is empty nowhere. @return true: a packet to send on */
+/*
+ * The first alert that ends the association is an event: the peer says it once, so it needs no budget and must not be lost
+ * among datagrams. RFC 5246 7.2: fatal, or close_notify.
+ */
+static void tell_end(struct dp_worker *w, const struct dp_pkt *p)
+{
+	struct dp_flow_rest *rest = dp_rest_of(w, p->flow);
+	const uint8_t *alert = rte_pktmbuf_mtod(p->m, const uint8_t *);
+	struct dp_event ev = { .type = DP_EV_ALERT, .flow = dp_flow_id_of(w, p->flow), .cookie = rest->cookie };
+
+	if (rest->is_ended || p->m->data_len != sizeof(ev.alert) || (alert[0] != 2 && alert[1] != 0))
+		return;
+	memcpy(ev.alert, alert, sizeof(ev.alert));
+	rest->is_ended = dp_event_put(w, &ev);
+}
+
+/* @return true: a packet to send on */
 static bool is_packet(struct dp_worker *w, struct dp_pkt *p, uint8_t type, uint64_t tsc)
 {
 	if (unlikely(type == DP_RECORD_ALERT)) {
-		p->is_known = true;
-		p->payload_off = 0;
-		p->payload_len = p->m->data_len;
-		dp_punt(w, p, DP_PUNT_DATA, tsc);
+		tell_end(w, p);
+		rte_pktmbuf_free(p->m);
 		return false;
 	}
 	if (unlikely(p->m->data_len == 0)) {
 		dp_refuse(w, p, DP_DROP_DTLS_RECORD);
 		return false;
 	}
-	if (unlikely(p->flow->is_policed && !dp_policer_take(dp_policer_of(w, p->flow), dp_pkt_ip_bytes(p), tsc))) {
-		dp_refuse(w, p, DP_DROP_RATE);
-		return false;
-	}
 	account(p->flow, p->m->data_len, tsc);
 	return true;
+}
+
+/* A datagram is charged once, as it came, when its first record proved authentic; one over the rate has no parts. */
+static bool is_within_rate(struct dp_worker *w, struct dp_pkt *p, uint64_t tsc)
+{
+	if (likely(!p->flow->is_policed) || p->is_charged)
+		return true;
+	p->is_charged = dp_policer_take(dp_policer_of(w, p->flow), dp_pkt_ip_bytes(p), tsc);
+	return p->is_charged;
 }
 
 static void seal(struct dp_worker *w, struct dp_pkt **p, uint16_t n, uint64_t tsc)
@@ -177,6 +197,10 @@ static uint16_t relay(struct dp_worker *w, struct dp_pkt **p, uint16_t n, struct
 	for (uint16_t i = 0; i < n; i++) {
 		if (unlikely(why[i] != dp_drop_COUNT)) {
 			refuse(w, p[i], why[i], tsc);	/* and what is behind it */
+			continue;
+		}
+		if (unlikely(type[i] == DP_RECORD_DATA && !is_within_rate(w, p[i], tsc))) {
+			dp_refuse(w, p[i], DP_DROP_RATE);
 			continue;
 		}
 		/* nothing has written behind the tag yet */

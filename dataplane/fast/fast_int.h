@@ -63,6 +63,7 @@ struct dp_flow_rest {
 	uint8_t source_prefix, latch, latch_order;
 	bool check_source, check_port;
 	bool is_open;              /* both gates: what the deadline is of */
+	bool is_ended;             /* of a data line: its peer's last alert is told */
 	/* of the port of RTCP; 0: none */
 	uint16_t rtcp_port;
 	struct gw_addr rtcp_allowed;
@@ -231,6 +232,7 @@ struct dp_pkt {
 	bool is_l2;                /* ARP, ND, ICMP: for the service core as a whole frame */
 	bool is_rtcp_port;         /* it came to the flow's port for RTCP */
 	bool is_elsewhere;         /* let in, but not from the address known: dp_source_commit() when it proved valid */
+	bool is_charged;           /* to the policer, with the datagram it came in */
 	bool is_known;             /* from where this flow's peer is; of L2: ARP or ND, without which nothing leaves */
 	struct rtp_view rtp;
 };

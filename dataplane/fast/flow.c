@@ -64,7 +64,8 @@ static void warm(struct dp_worker *w, struct dp_flow *fl, const struct dp_flow_s
 		.source_port_last = s->source_port_last, .laddr = s->laddr, .local_port = s->local_port,
 		.source_prefix = s->source_prefix, .latch = (uint8_t)s->latch, .latch_order = s->latch_order,
 		.check_source = s->check_source, .check_port = s->check_port, .rtcp_port = s->rtcp.local_port,
-		.rtcp_allowed = s->rtcp.source, .rtcp_source = rest->rtcp_source };
+		.rtcp_allowed = s->rtcp.source, .rtcp_source = rest->rtcp_source,
+		.is_ended = rest->is_ended && s->kind >= DP_FLOW_DATA && fl->open == s->open };
 	reverse = dp_flow_reverse(w, fl);
 	set_gate(w, fl, s->is_open && s->out_is_open, s->open_until_tsc, s->out_until_tsc);
 	fl->srtp = s->srtp;

@@ -92,8 +92,9 @@ struct dp_record_ops {
 	void (*open_burst)(uint16_t worker, struct rte_mbuf **m, struct dp_record_session **s, uint16_t n, enum dp_drop *why);
 	/** Owner worker. Makes each mbuf's data a record of application data, in place: there is room where a record was. */
 	void (*seal_burst)(uint16_t worker, struct rte_mbuf **m, struct dp_record_session **s, uint16_t n, enum dp_drop *why);
-	/** Service thread, of a session no flow refers to any more: the same with one record of any type. */
-	enum dp_drop (*seal_last)(struct rte_mbuf *m, struct dp_record_session *s, enum dp_record_type type);
+	/** Service thread, of a session no flow refers to: the same with one record; sealed, of any type. */
+	enum dp_drop (*open_one)(struct rte_mbuf *m, struct dp_record_session *s);
+	enum dp_drop (*seal_one)(struct rte_mbuf *m, struct dp_record_session *s, enum dp_record_type type);
 };
 
 extern const struct dp_record_ops dp_record_burst;

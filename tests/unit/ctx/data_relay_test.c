@@ -16,14 +16,8 @@ static void packets_pass_whole_both_ways_by_openssl_when_the_suite_is_another(vo
 	data_open(CHACHA, 1);
 	data_connect();
 	assert_false(data_is_fast());
-	for (uint16_t n = 12; n <= 1200; n = (uint16_t)(n + 99)) {
-		data_send(&R.wic, n);
-		data_settle();
-		data_expect(&R.core, R.core.n_got, n);
-		data_send(&R.core, n);
-		data_settle();
-		data_expect(&R.wic, R.wic.n_got, n);
-	}
+	for (uint16_t n = 12; n <= 1200; n = (uint16_t)(n + 99))
+		data_exchange(n);
 	assert_int_equal(R.core.n_got, 1 + 13);
 	assert_int_equal(dp_ctx_counters(R.ctx)[ctx_data_slow], 2);
 	assert_int_equal(dp_ctx_counters(R.ctx)[ctx_data_fast], 0);
@@ -217,13 +211,8 @@ static void workers_carry_it(const char *suite, uint16_t workers)
 	assert_int_equal(dp_ctx_counters(R.ctx)[ctx_data_fast], 2);
 	relayed = dp_ctx_counters(R.ctx)[ctx_data_relayed];
 	rig_allocations = 0;
-	for (uint16_t n = 1; n <= 1200; n = (uint16_t)(n + 53)) {
-		data_send(&R.wic, n);
-		data_send(&R.core, (uint16_t)(n + 1));
-		data_settle();
-		data_expect(&R.core, R.core.n_got, n);
-		data_expect(&R.wic, R.wic.n_got, (uint16_t)(n + 1));
-	}
+	for (uint16_t n = 1; n <= 1200; n = (uint16_t)(n + 53))
+		data_exchange(n);
 #ifdef RIG_COUNTS
 	assert_int_equal(rig_allocations, 0);
 #endif
@@ -545,19 +534,146 @@ static void a_leg_that_stays_gets_a_new_partner(void **state)
 	data_open(NULL, 1);
 	data_connect();
 	data_subtract(DATA_CORE);
-	data_renew(&R.core, false);	/* another peer at the same place */
-	R.core.n_got = 0;
+	data_renew(&R.core, NULL, false);	/* another peer at the same place */
 	data_add_core("active");
 	data_settle();
+	data_exchange(55);
 	assert_true(data_is_fast());
+	data_close();
+}
+
+/* The new partner's last flight may be lost: until that is known OpenSSL stays, and the service core carries both. */
+static void a_new_partner_is_waited_for_by_a_leg_that_stays(void **state)
+{
+	(void)state;
+	data_open(NULL, 1);
+	data_connect();
+	data_subtract(DATA_CORE);
+	data_renew(&R.core, NULL, true);
+	data_add_core("passive");
+	assert_int_equal(dp_dtls_start(R.core.d, R.now), GW_OK);
+	data_settle();
 	data_send(&R.wic, 55);
 	data_settle();
 	data_expect(&R.core, 1, 55);
-	data_send(&R.core, 56);
-	data_settle();
-	data_expect(&R.wic, R.wic.n_got, 56);
+	assert_false(data_is_fast());
+	data_exchange(57);
+	assert_true(data_is_fast());
+	data_exchange(59);
 	data_close();
 }
+
+/* Of no suite of the workers: its partner, which is theirs already, is carried with it by the service core. */
+static void a_leg_that_stays_can_get_a_partner_of_another_suite(void **state)
+{
+	(void)state;
+	data_open(NULL, 1);
+	data_connect();
+	data_subtract(DATA_CORE);
+	data_renew(&R.core, CHACHA, false);
+	data_add_core("active");
+	data_settle();
+	for (uint16_t n = 20; n < 1200; n = (uint16_t)(n + 97))
+		data_exchange(n);
+	assert_false(data_is_fast());
+	/* and then one of theirs again */
+	data_subtract(DATA_CORE);
+	assert_int_equal(dp_dtls_state(R.core.d), DP_DTLS_CLOSED);
+	data_renew(&R.core, NULL, false);
+	data_add_core("active");
+	data_settle();
+	data_exchange(55);
+	assert_true(data_is_fast());
+	data_subtract(DATA_CORE);
+	data_renew(&R.core, CHACHA, false);
+	data_add_core("active");
+	data_settle();
+	data_exchange(56);
+	dp_dtls_close(R.wic.d);
+	data_settle();
+	assert_int_equal(R.told_closed, 1);
+	data_close();
+}
+
+/* F-65. The path of close_notify was good when the relay stopped; then consent ended. */
+static void without_consent_not_even_close_notify_leaves(void **state)
+{
+	unsigned before;
+
+	(void)state;
+	data_open(NULL, 1);
+	data_connect();
+	dp_dtls_close(R.wic.d);
+	data_settle();
+	assert_int_equal(R.told_closed, 1);
+	R.now += 31000;
+	(void)gw_timers_run(&R.timers, R.now);
+	assert_int_equal(R.wic.stream->access->ice.consent, DP_ICE_CONSENT_LOST);
+	before = R.wic.datagrams;
+	data_subtract(DATA_ACCESS);
+	assert_int_equal(R.wic.datagrams, before);
+	data_close();
+}
+
+/* F-21: bytes of IP packets, as they came. Five records in each of two datagrams. */
+static void a_datagram_of_several_records_is_charged_once(void **state)
+{
+	uint8_t all[2048];
+	size_t n = 0;
+
+	(void)state;
+	data_open(NULL, 1);
+	data_connect();
+	data_police(DATA_ACCESS, 1, 2 * (5 * (100 + 37) + 28));
+	for (unsigned k = 0; k < 3; k++) {
+		n = 0;
+		for (unsigned i = 0; i < 5; i++) {
+			catch_record(100);
+			memcpy(all + n, rec, rec_len);
+			n += rec_len;
+		}
+		data_inject(&R.wic, &peer, all, n);
+		data_settle();
+	}
+	assert_int_equal(R.core.n_got, 1 + 2 * 5);
+	assert_int_equal(drops(R.fast, DP_DROP_RATE), 1);
+	/* what ends the association is not data, and the peer says it once */
+	dp_dtls_close(R.wic.d);
+	data_settle();
+	assert_int_equal(R.told_closed, 1);
+	data_close();
+}
+
+#ifdef RIG_COUNTS
+/* A worker that does not take its orders, and no memory to keep them: what it may still use is not given to another. */
+static void a_session_a_worker_may_still_use_is_never_given_away(void **state)
+{
+	struct dp_record_session *taken[RIG_RECORDS], *lost;
+	struct dp_record_keys keys = { .key_bytes = 16 };
+	unsigned n = 0;
+
+	(void)state;
+	data_open(NULL, 1);
+	data_connect();
+	lost = R.core.stream->records->session;
+	while (dp_ctx_counters(R.ctx)[ctx_cmd_late] == 0)
+		dp_publish_one(R.ctx, R.wic.stream, R.now);	/* the ring is full */
+	rig_mallocs_to_fail = 1;	/* the WIC's flow is not told that its partner leaves */
+	dp_ctx_subtract(R.ctx, R.core.stream->term, R.now);
+	R.core.stream = NULL;
+	assert_int_equal(dp_ctx_counters(R.ctx)[ctx_cmd_lost], 1);
+	while (dp_ctx_flows(R.ctx) > 1 || !gw_list_empty(&R.ctx->backlog)) {
+		data_settle();
+		(void)gw_timers_run(&R.timers, ++R.now);
+	}
+	while (dp_record_burst.session_new(&taken[n], &keys) == GW_OK)
+		assert_ptr_not_equal(taken[n++], lost);
+	while (n)
+		dp_record_burst.session_free(taken[--n]);
+	dp_record_burst.session_free(lost);	/* this test's own knowledge */
+	data_close();
+}
+#endif
 
 /* More associations than the workers have room for: OpenSSL goes on. */
 static void without_a_session_left_the_service_core_carries_it(void **state)
@@ -607,6 +723,13 @@ int main(void)
 		cmocka_unit_test(close_notify_of_ours_is_believed_after_the_workers_sealed),
 		cmocka_unit_test(teardown_with_packets_under_way_leaves_nothing),
 		cmocka_unit_test(a_leg_that_stays_gets_a_new_partner),
+		cmocka_unit_test(a_new_partner_is_waited_for_by_a_leg_that_stays),
+		cmocka_unit_test(a_leg_that_stays_can_get_a_partner_of_another_suite),
+		cmocka_unit_test(without_consent_not_even_close_notify_leaves),
+		cmocka_unit_test(a_datagram_of_several_records_is_charged_once),
+#ifdef RIG_COUNTS
+		cmocka_unit_test(a_session_a_worker_may_still_use_is_never_given_away),
+#endif
 		cmocka_unit_test(without_a_session_left_the_service_core_carries_it),
 	};
 

@@ -81,11 +81,12 @@ static void end_open(struct data_end *e, const char *suite, bool is_client)
 	assert_int_equal(dp_dtls_set_fingerprints(e->d, &fp, 1), GW_OK);
 }
 
-void data_renew(struct data_end *e, bool is_client)
+void data_renew(struct data_end *e, const char *suite, bool is_client)
 {
 	dp_dtls_free(e->d);
 	dp_dtls_ctx_free(e->ctx);
-	end_open(e, NULL, is_client);
+	e->n_got = 0;
+	end_open(e, suite, is_client);
 }
 
 void data_inject(struct data_end *e, const struct gw_addr *from, const void *bytes, size_t n)
@@ -289,6 +290,18 @@ void data_set_mode(enum data_side side, enum iq_mode mode)
 	data_commands();
 }
 
+void data_police(enum data_side side, uint32_t rate, uint32_t burst)
+{
+	struct data_end *e = side == DATA_ACCESS ? &R.wic : &R.core;
+	struct iq_stream s = iq_stream(1);
+
+	s.pol = 1;
+	s.sdr = (int64_t)rate;
+	s.mbs = (int64_t)burst;
+	apply(e->stream->term, &s);
+	data_commands();
+}
+
 void data_subtract(enum data_side side)
 {
 	struct data_end *e = side == DATA_ACCESS ? &R.wic : &R.core;
@@ -350,12 +363,19 @@ void data_connect(void)
 	data_settle();
 	assert_int_equal(dp_dtls_state(R.wic.stream->access->dtls), DP_DTLS_UP);
 	assert_int_equal(dp_dtls_state(R.core.stream->access->dtls), DP_DTLS_UP);
-	data_send(&R.wic, 100);
+	data_exchange(100);
+	assert_int_equal(R.core.n_got, 1);
+	assert_int_equal(R.wic.n_got, 1);
+}
+
+void data_exchange(uint16_t n)
+{
+	data_send(&R.wic, n);
 	data_settle();
-	data_expect(&R.core, 1, 100);
-	data_send(&R.core, 101);
+	data_expect(&R.core, R.core.n_got, n);
+	data_send(&R.core, (uint16_t)(n + 1));
 	data_settle();
-	data_expect(&R.wic, 1, 101);
+	data_expect(&R.wic, R.wic.n_got, (uint16_t)(n + 1));
 }
 
 static void end_close(struct data_end *e)

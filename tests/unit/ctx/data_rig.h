@@ -72,7 +72,11 @@ void data_expect(const struct data_end *e, unsigned n_got, uint16_t n);
 /** Commands and events: the service core's work without packets. */
 void data_commands(void);
 /** Another peer, with a certificate of its own, at the same place. */
-void data_renew(struct data_end *e, bool is_client);
+void data_renew(struct data_end *e, const char *suite, bool is_client);
+/** Policed from now on: bytes/s, bytes. */
+void data_police(enum data_side side, uint32_t rate, uint32_t burst);
+/** A packet of n bytes from each end comes out at the other. */
+void data_exchange(uint16_t n);
 /** Whether the workers carry the pair. */
 bool data_is_fast(void);
 

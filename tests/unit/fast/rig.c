@@ -9,6 +9,7 @@
 
 bool rig_in_turn;
 unsigned rig_allocations;
+unsigned rig_mallocs_to_fail;
 
 /* Ours stand before the C library's, for shared libraries too: DPDK and libipsec-mb are counted. */
 #ifdef RIG_COUNTS
@@ -19,6 +20,10 @@ void *__libc_realloc(void *p, size_t n);
 __attribute__((visibility("default"))) void *malloc(size_t n)
 {
 	rig_allocations += rig_in_turn;
+	if (rig_mallocs_to_fail) {
+		rig_mallocs_to_fail--;
+		return NULL;
+	}
 	return __libc_malloc(n);
 }
 

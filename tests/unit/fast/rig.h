@@ -33,7 +33,8 @@ enum { ACCESS, CORE, ACCESS6, LADDRS };	/* local addresses */
 #define RIG_RECORDS 8u		/* associations of data lines the workers can carry */
 
 extern bool rig_in_turn;
-extern unsigned rig_allocations;       /* while rig_in_turn */
+extern unsigned rig_allocations;
+extern unsigned rig_mallocs_to_fail;   /* the next ones */       /* while rig_in_turn */
 extern struct rte_mempool *pool;
 extern uint16_t ethdev[2];             /* access side, core side */
 extern const bool *rig_nic_sums;        /* [2] for gateway(); NULL: neither device makes UDP checksums */
