@@ -214,7 +214,7 @@ static void workers_carry_it(const char *suite, uint16_t workers)
 	for (uint16_t n = 1; n <= 1200; n = (uint16_t)(n + 53))
 		data_exchange(n);
 #ifdef RIG_COUNTS
-	assert_int_equal(rig_allocations, 0);
+	assert_true(rig_device || rig_allocations == 0);
 #endif
 	assert_int_equal(dp_ctx_counters(R.ctx)[ctx_data_relayed], relayed);
 	data_close();
@@ -696,7 +696,8 @@ static void without_a_session_left_the_service_core_carries_it(void **state)
 		dp_record_burst.session_free(taken[i]);
 }
 
-int main(void)
+/* argument: a cryptodev, which then does what the CPU does else */
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(packets_pass_whole_both_ways_by_openssl_when_the_suite_is_another),
@@ -733,6 +734,7 @@ int main(void)
 		cmocka_unit_test(without_a_session_left_the_service_core_carries_it),
 	};
 
+	rig_device = argc > 1 ? argv[1] : NULL;
 	rig_open();
 	return rig_close(cmocka_run_group_tests(tests, NULL, NULL));
 }

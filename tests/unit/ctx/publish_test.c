@@ -46,6 +46,11 @@ enum gw_err dp_cmd_send(struct dp_fast *f, const struct dp_cmd *cmd)
 }
 
 /* Data lines are ctx-data-relay's. */
+void dp_media_alert(struct dp_ctx *c, struct dp_stream *s, struct gw_sv alert, uint64_t now_ms)
+{
+	(void)c, (void)s, (void)alert, (void)now_ms;
+}
+
 void dp_data_detach(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 {
 	(void)c, (void)s, (void)now_ms;

@@ -46,6 +46,7 @@ struct rte_mempool *pool;
 static struct rte_ring *to[2], *from[2][WORKERS_MAX];
 uint16_t ethdev[2];
 const bool *rig_nic_sums;
+const char *rig_device;
 
 const struct gw_addr peer = { .family = 4, .b = { 192, 0, 2, 1 }, .port = 5000 };
 const struct gw_addr core_peer = { .family = 4, .b = { 10, 20, 0, 1 }, .port = 4000 };
@@ -250,7 +251,8 @@ unsigned punts(struct dp_fast *f, uint64_t cookie)
 void rig_open(void)
 {
 	static char args[] = "x\0--no-huge\0--no-pci\0--no-telemetry\0--no-shconf\0-m\000256\0--lcores=0\0";
-	struct dp_srtp_burst_conf conf = { .workers = WORKERS_MAX, .max_sessions = 16 };
+	struct dp_srtp_burst_conf conf = { .workers = WORKERS_MAX, .max_sessions = 16, .max_records = RIG_RECORDS,
+		.device = rig_device };
 	char *eal[16];
 	int n = 0;
 

@@ -37,6 +37,7 @@ extern unsigned rig_allocations;
 extern unsigned rig_mallocs_to_fail;   /* the next ones */       /* while rig_in_turn */
 extern struct rte_mempool *pool;
 extern uint16_t ethdev[2];             /* access side, core side */
+extern const char *rig_device;         /* cryptodev; NULL: the CPU. Before rig_open() */
 extern const bool *rig_nic_sums;        /* [2] for gateway(); NULL: neither device makes UDP checksums */
 extern const struct gw_addr peer, core_peer, peer6;
 extern const uint8_t us[4], core_us[4];
