@@ -67,6 +67,8 @@ void cp_alg_response(struct cp_uas *u, struct sip_msg *m)
 	else if (c && u->side == CP_SIDE_W2)	/* W2-EM-02 */
 		cp_call_early_media(c, m, m->to_tag);
 	cp_alg_edit_body(m);
+	if (c && c->early_u == u && c->early_answer)
+		sip_msg_set_body(m, GW_SV("application/sdp"), gw_sv_cstr(c->early_answer));
 }
 
 /* A request within a dialog that no call here knows. @return answered */
@@ -132,13 +134,15 @@ bool cp_alg_request(struct cp_alg *a, struct cp_uas *u, struct sip_msg *m, struc
 	}
 	if (m->method == SIP_PRACK && to == CP_SIDE_W2 && cp_rel_prack(c, u, m))
 		return true;
+	if (m->method == SIP_PRACK && cp_has_sdp(m) && !c->is_answered)
+		cp_early_prack(c, u, m, to);
 	if (m->method == SIP_INVITE || (m->method == SIP_UPDATE && cp_has_sdp(m))) {
 		cp_call_reoffer(c, u, m, to);
 		return true;
 	}
 	if (m->method == SIP_UPDATE && to == CP_SIDE_W2)	/* W2-EM-02 */
 		cp_call_early_media(c, m, m->from_tag);
-	if (cp_has_sdp(m))			/* PRACK and others: no description leaks to the other leg */
+	if (cp_has_sdp(m))			/* no description leaks to the other leg */
 		sip_msg_set_body(m, GW_SV_NONE, GW_SV_NONE);
 	return false;
 }

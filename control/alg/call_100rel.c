@@ -221,7 +221,7 @@ bool cp_rel_sending(struct cp_call *c, struct sip_msg *m)
 			f->has_answer = true;
 		return true;
 	}
-	if (!f)
+	if (!f || c->ex.is_delayed)	/* without an offer in it no reliable one may go (RFC 3262 5) */
 		return false;
 	f->rseq = f->rseq ? f->rseq + 1 : first_rseq();
 	f->has_answer |= cp_has_sdp(m);
@@ -283,7 +283,7 @@ static bool is_acknowledged(const struct cp_call *c, const struct sip_msg *m)
 		gw_sv_eq(gw_sv_cstr(c->forks[c->rel.fork].tag), m->to_tag);
 }
 
-bool cp_rel_prack(struct cp_call *c, struct cp_uas *u, const struct sip_msg *m)
+bool cp_rel_prack(struct cp_call *c, struct cp_uas *u, struct sip_msg *m)
 {
 	if (c->rel.role != CP_REL_CALLEE)
 		return false;
@@ -293,7 +293,10 @@ bool cp_rel_prack(struct cp_call *c, struct cp_uas *u, const struct sip_msg *m)
 	}
 	gw_timer_stop(&c->alg->s->loop->timers, &c->rel.timer);
 	c->rel.rseq = 0;
-	cp_sip_refuse(u, cp_has_sdp(m) ? 488 : 200, NULL);
+	if (cp_has_sdp(m))
+		cp_early_offer(c, u, m, CP_SIDE_W2);
+	else
+		cp_sip_refuse(u, 200, NULL);
 	cp_rel_go_on(c);
 	return true;
 }

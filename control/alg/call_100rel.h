@@ -47,7 +47,7 @@ void cp_rel_go_on(struct cp_call *c);
 /** The response is ready to be sent. @return false: it cannot be sent reliably, so it is not sent at all */
 bool cp_rel_sending(struct cp_call *c, struct sip_msg *m) GW_NODISCARD;
 /** A PRACK of the core. @return true: it was answered here */
-bool cp_rel_prack(struct cp_call *c, struct cp_uas *u, const struct sip_msg *m) GW_NODISCARD;
+bool cp_rel_prack(struct cp_call *c, struct cp_uas *u, struct sip_msg *m) GW_NODISCARD;
 /** A 2xx that was kept, or NULL. */
 struct sip_msg *cp_rel_final(const struct cp_call *c);
 /** Nothing is sent any more. */

@@ -27,6 +27,10 @@ static void answered(struct cp_call *c)
 	CP_GAUGE_ADD(sip_dialogs, 1);
 	c->state = CALL_UP;
 	c->answer_ms = cp_loop_now(loop);
+	for (unsigned i = 0; i < c->n_forks; i++) {
+		free(c->forks[i].answer);
+		c->forks[i].answer = NULL;
+	}
 	CP_COUNT(call_answered);
 	GW_LOG_INFO(c->alg->s->log, "call.answered", "call=%s context=%u setup_ms=%llu", c->call_id, c->context,
 		(unsigned long long)(c->answer_ms - c->start_ms));
@@ -36,8 +40,7 @@ static void answered(struct cp_call *c)
 			c->answer_ms + c->alg->s->conf->media.ice_timeout_s * 1000ull);
 }
 
-/* Early media of the call as it stands for the dialog with this tag (W2-EM-02, -05, -07). */
-static enum cp_gate gate_of(struct cp_call *c, unsigned status, struct gw_sv tag)
+enum cp_gate cp_call_gate(struct cp_call *c, unsigned status, struct gw_sv tag)
 {
 	bool is_open = c->alg->s->conf->media.early_media == CP_EARLY_OPEN;
 	struct cp_fork *f;
@@ -106,7 +109,7 @@ void cp_call_relay(struct cp_call *c, struct sip_msg *m, struct gw_sv descriptio
 		sip_msg_set_body(m, GW_SV("application/sdp"), description);
 	else
 		cp_alg_edit_body(m);
-	if (!is_final && description.len && c->origin == CP_SIDE_MW && gate_of(c, m->status, m->to_tag) != CP_GATE_NONE &&
+	if (!is_final && description.len && c->origin == CP_SIDE_MW && cp_call_gate(c, m->status, m->to_tag) != CP_GATE_NONE &&
 		!c->is_answered)
 		sip_msg_add(m, SIP_HDR_P_EARLY_MEDIA, GW_SV("sendrecv"));	/* W2-EM-05 */
 	if (is_final && m->status < 300 && c->is_answered)	/* of a re-offer: only the target may move */
@@ -149,7 +152,9 @@ void cp_call_relay_waiting(struct cp_call *c)
 {
 	struct sip_msg *m = c->waiting;
 
-	if (m && c->ex.is_delayed) {
+	if (m && c->early_u && m->is_request) {
+		cp_early_go(c);
+	} else if (m && c->ex.is_delayed) {
 		cp_call_delayed_go(c, m);
 	} else if (m && relay_answer(c, m)) {
 		cp_call_drop_waiting(c);
@@ -179,7 +184,7 @@ static void configure(struct cp_call *c, struct sip_msg *m)
 	enum gw_err err;
 
 	cp_call_keep(c, m);
-	err = cp_media_configure(c, gate_of(c, m->status, m->to_tag), STEP_MODIFY);
+	err = cp_media_configure(c, cp_call_gate(c, m->status, m->to_tag), STEP_MODIFY);
 	if (c->far_node && err == GW_OK) {
 		cp_call_relay_waiting(c);
 	} else if (c->far_node) {
@@ -276,7 +281,9 @@ static void refused(struct cp_call *c, struct sip_msg *m, unsigned status)
 void cp_call_on_response(void *user, struct cp_uac *uac, struct sip_msg *m, unsigned status)
 {
 	struct cp_call *c = user;
+	struct cp_fork *f = NULL;
 	const char *why = "";
+	bool has_rseq;
 
 	(void)uac;
 	if (status == 100)
@@ -285,14 +292,23 @@ void cp_call_on_response(void *user, struct cp_uac *uac, struct sip_msg *m, unsi
 		refused(c, m, status);
 		return;
 	}
+	if (c->early_u && c->waiting)	/* the gateway is busy: what matters is repeated by its sender */
+		return;
 	if (!c->is_answered)
-		(void)cp_call_fork(c, m->to_tag);
+		f = cp_call_fork(c, m->to_tag);
 	if (status >= 200 && (!c->ex.u || c->ex.u->is_final || (c->waiting && c->waiting->status >= 200))) {
 		late_2xx(c, m);
 		return;
 	}
+	has_rseq = sip_msg_find(m, SIP_HDR_RSEQ);
 	if (!cp_rel_received(c, m))
 		return;
+	if (f && status < 200 && cp_has_sdp(m) && !c->ex.is_delayed && has_rseq && c->rel.role != CP_REL_CALLEE) {
+		free(f->answer);
+		f->answer = gw_sv_dup(m->body);
+	} else if (f && status >= 200 && f->answer) {	/* RFC 3261 13.2.1: the first answer counts, and the dialog's own */
+		sip_msg_set_body(m, GW_SV("application/sdp"), gw_arena_sv(m->arena, gw_sv_cstr(f->answer)));
+	}
 	if (status < 200)
 		cp_call_early_media(c, m, m->to_tag);
 	if (c->ex.is_delayed) {

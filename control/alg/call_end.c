@@ -245,6 +245,7 @@ void cp_call_end(struct cp_call *c, const char *why)
 	snprintf(reason, sizeof(reason), "SIP;cause=487;text=\"%s\"", why);
 	let_go(c, reason);
 	cp_rel_end(c);
+	cp_early_end(c);
 	if (u)
 		cp_sip_refuse(u, 487, NULL);	/* RFC 3261 15.1.2: a BYE ends what was pending */
 	cp_call_record_end(c, why);

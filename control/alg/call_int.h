@@ -30,6 +30,7 @@ struct cp_fork {
 	enum cp_gate early;          /* W2-EM-02: authorised for this dialog */
 	bool has_bye;                /* ended by us; its 2xx is only acknowledged from now on */
 	uint32_t rseq;               /* of its last reliable response that ended here; 0: none yet */
+	char *answer;                /* the callee's description in a reliable response: it counts, whatever the 2xx has; or NULL */
 	bool has_answer;             /* the caller has the answer in a reliable response: no 2xx repeats it (RFC 6337 3.1) */
 };
 
@@ -47,7 +48,7 @@ struct cp_half {
 struct cp_media_line {
 	uint8_t index;               /* of the m-line */
 	char *local_access, *local_core;   /* Local texts of the gateway */
-	uint64_t wic_ice;                  /* of the WIC's ICE credentials the gateway was told last; 0: not known (a restored call) */
+	uint64_t wic_ice;                  /* of the WIC's ICE credentials the gateway was told last; 0: not known */
 	enum sdp_setup wic_setup;    /* DTLS role the WIC has got: kept by later answers (W2-SEC-06); NONE: not yet */
 };
 
@@ -80,6 +81,8 @@ struct cp_call {
 	uint32_t cseq_first;         /* of the first INVITE of a WIC */
 	uint32_t cseq_shift;         /* what is behind it has numbers higher by this at the core: we sent as many requests */
 	struct cp_rel rel;
+	struct cp_uas *early_u;      /* UPDATE or PRACK with an offer that is answered here, or NULL */
+	char *early_answer;          /* of a PRACK that passes: to go into its answer */
 	char icid[64];
 	char *far_ioi;               /* operator of the other party, as its network names itself; NULL: unknown */
 	unsigned gateway;            /* CP_GATEWAY_FAR: of another node, named below */
@@ -231,6 +234,8 @@ void cp_call_delayed_go(struct cp_call *c, struct sip_msg *m);
 bool cp_call_delayed_ack(struct cp_call *c, struct sip_msg *m);
 
 /* call_answer.c */
+/** Gate of the call as it stands for the dialog with this tag, with a response of this status (W2-EM-02, -05, -07). */
+enum cp_gate cp_call_gate(struct cp_call *c, unsigned status, struct gw_sv tag);
 /** P-Early-Media of the core in a message of the dialog with this tag: remembered, and the gate follows. */
 void cp_call_early_media(struct cp_call *c, const struct sip_msg *m, struct gw_sv tag);
 void cp_call_relay_waiting(struct cp_call *c);
@@ -243,6 +248,15 @@ void cp_call_drop_waiting(struct cp_call *c);
 /** A description in m we cannot use (W2-ERR-47 for the first answer; a re-offer leaves the session as it was). */
 void cp_call_refuse_answer(struct cp_call *c, struct sip_msg *m, const char *why);
 void cp_call_on_response(void *user, struct cp_uac *uac, struct sip_msg *m, unsigned status);
+
+/* call_early.c: offers before the call is answered */
+/** An UPDATE, or a PRACK that ends here, with an offer; or an INVITE that comes too early. */
+void cp_early_offer(struct cp_call *c, struct cp_uas *u, struct sip_msg *m, enum cp_side to);
+/** The gateway has its part of it. */
+void cp_early_go(struct cp_call *c);
+/** A PRACK with an offer that goes on without it. */
+void cp_early_prack(struct cp_call *c, struct cp_uas *u, struct sip_msg *m, enum cp_side to);
+void cp_early_end(struct cp_call *c);
 
 /* call_refresh.c */
 /** A 2xx to INVITE or UPDATE of an answered call: how long it may last without another (W2-SIP-39). */

@@ -134,8 +134,10 @@ void cp_call_free(struct cp_call *c)
 	cp_half_clear(&c->w2);
 	cp_half_clear(&c->core);
 	gw_arena_reset(&c->ex.arena);
-	for (unsigned i = 0; i < c->n_forks; i++)
+	for (unsigned i = 0; i < c->n_forks; i++) {
 		free(c->forks[i].tag);
+		free(c->forks[i].answer);
+	}
 	free(c->ex.answer_text);
 	free(c->call_id);
 	free(c->far_ioi);
@@ -156,9 +158,10 @@ static void serve(struct cp_call *c, struct cp_uas *u)
 	u->user = c;
 }
 
-static const char *delayed_refusal(const struct sip_msg *m)
+/* The core's offer would be in a 18x, its answer in a PRACK; the other way round we end it (call_100rel.c). */
+static const char *delayed_refusal(const struct sip_msg *m, enum cp_side to)
 {
-	return sip_msg_has_token(m, SIP_HDR_REQUIRE, GW_SV("100rel")) ?
+	return to == CP_SIDE_MW && sip_msg_has_token(m, SIP_HDR_REQUIRE, GW_SV("100rel")) ?
 		"INVITE without an offer that requires 100rel is not supported" : NULL;
 }
 
@@ -217,7 +220,7 @@ void cp_call_new(struct cp_alg *a, struct cp_uas *u, struct sip_msg *m, struct c
 	cp_media_begin(c, c->origin);
 	c->ex.cseq = m->cseq.number;
 	c->ex.is_delayed = !cp_has_sdp(m);
-	if (c->ex.is_delayed && (why = delayed_refusal(m))) {
+	if (c->ex.is_delayed && (why = delayed_refusal(m, to))) {
 		cp_sip_refuse(u, 488, why);
 		cp_call_end(c, why);
 		return;
@@ -251,16 +254,19 @@ void cp_call_reoffer(struct cp_call *c, struct cp_uas *u, struct sip_msg *m, enu
 	const char *why = "";
 	unsigned status = 488;
 
-	if (!c->is_answered || (c->ex.u && !c->ex.u->is_final) || c->waiting ||
-		(c->ex.is_delayed && !c->ex.is_applied)) {
-		cp_sip_refuse(u, 491, NULL);	/* W2-SIP-33 */
+	if (!c->is_answered) {
+		cp_early_offer(c, u, m, to);
+		return;
+	}
+	if ((c->ex.u && !c->ex.u->is_final) || c->waiting || (c->ex.is_delayed && !c->ex.is_applied)) {
+		cp_sip_refuse(u, c->ex.sender == to ? 491 : 500, NULL);	/* W2-SIP-33: whose turn it was */
 		return;
 	}
 	if (c->far_node && !cp_has_sdp(m)) {	/* what the other side would offer may be anything */
 		cp_sip_refuse(u, 488, CP_FAR_MEDIA);
 		return;
 	}
-	if (!cp_has_sdp(m) && (why = delayed_refusal(m))) {
+	if (!cp_has_sdp(m) && (why = delayed_refusal(m, to))) {
 		cp_sip_refuse(u, 488, why);
 		return;
 	}

@@ -19,7 +19,7 @@
 enum tag { TAG_ID = 1, TAG_ORIGIN, TAG_BINDING, TAG_CALL_ID, TAG_ICID, TAG_GATEWAY, TAG_CONTEXT, TAG_TERM_ACCESS,
 	TAG_TERM_CORE, TAG_LOCAL_ACCESS, TAG_LOCAL_CORE, TAG_ICE_LITE, TAG_ICE_OK, TAG_DTLS_UP, TAG_START_S,
 	TAG_ANSWER_S, TAG_WATCHED, TAG_FAR_IOI, TAG_LINE, TAG_NODE, TAG_SESSION_END_S, TAG_WIC_SETUP,
-	TAG_EMERGENCY, TAG_TOLD_HASH, TAG_CSEQ_FIRST, TAG_CSEQ_SHIFT,
+	TAG_EMERGENCY, TAG_TOLD_HASH, TAG_CSEQ_FIRST, TAG_CSEQ_SHIFT, TAG_WIC_ICE,
 	TAG_O_W2 = 30, TAG_O_CORE = 40, TAG_W2 = 50, TAG_CORE = 60 };
 enum half_tag { HALF_TARGET, HALF_IDENTITY, HALF_TAG, HALF_ROUTE, HALF_CSEQ };
 enum origin_tag { ORIGIN_ID, ORIGIN_VERSION, ORIGIN_HASH };
@@ -76,6 +76,7 @@ static void put_call(struct gw_buf *b, const struct cp_call *c)
 		cp_record_put_str(b, TAG_LOCAL_ACCESS, c->lines[i].local_access);
 		cp_record_put_str(b, TAG_LOCAL_CORE, c->lines[i].local_core);
 		cp_record_put_u64(b, TAG_WIC_SETUP, c->lines[i].wic_setup);
+		cp_record_put_u64(b, TAG_WIC_ICE, c->lines[i].wic_ice);
 	}
 	cp_record_put_u64(b, TAG_ICE_LITE, c->ice_lite);
 	cp_record_put_u64(b, TAG_ICE_OK, c->ice_ok);
@@ -228,6 +229,8 @@ static void read_number(struct cp_call *c, unsigned tag, uint64_t n)
 		c->dtls_up = n != 0;
 	else if (tag == TAG_TOLD_HASH)
 		c->told_hash = n;
+	else if (tag == TAG_WIC_ICE && c->n_lines)
+		c->lines[c->n_lines - 1].wic_ice = n;
 	else if (tag == TAG_CSEQ_FIRST)
 		c->cseq_first = (uint32_t)n;
 	else if (tag == TAG_CSEQ_SHIFT)

@@ -100,6 +100,7 @@
 	X(call_late_answer_dropped, "answers dropped that came after the one that counts")        \
 	X(call_data_lost, "associations of data channels that ended in a call with other media, which went on") \
 	X(call_session_expired, "calls released because neither side refreshed them in time (RFC 4028)") \
+	X(call_early_answered, "offers answered here before the call was: UPDATE, PRACK (RFC 3311)") \
 	X(call_prack_sent, "PRACK sent to the core for WICs that do not know them (RFC 3262)")    \
 	X(call_prack_missing, "INVITEs of the core refused with 504: no PRACK came")              \
 	X(call_reliable_sent, "provisional responses of WICs made reliable towards the core")     \

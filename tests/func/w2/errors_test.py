@@ -8,7 +8,7 @@ WIC_CONTACT = "Contact: <sip:alice@abc.invalid;transport=ws>"
 
 
 def core_request(t, w, method, extra="", route=None, **k):
-    return request(method, "sip:alice@abc.invalid;transport=ws", via=t.core.via, frm=f"<{BOB}>;tag=b1",
+    return request(method, "sip:alice@abc.invalid;transport=ws", via=t.core.via, frm=k.pop("frm", f"<{BOB}>;tag=b1"),
                    to=k.pop("to", f"<{ALICE}>"), contact=f"<{CORE_URI}>", extra=f"Route: {route or w.path}\n{extra}", **k)
 
 
@@ -199,7 +199,7 @@ def _(t):
     t.core.none("INVITE", 0.2)
 
 
-@case("W2-ERR-36, -40: an offer during an offer is 491, a cancelled INVITE 487")
+@case("W2-ERR-36, -40: an offer during an offer of the other side is 491, of one's own 500 (RFC 3311 5.2); a cancelled INVITE 487")
 def _(t):
     w = t.register()
     w.send(request("INVITE", BOB, branch="i1", cid="c1", body=WIC_SDP % "actpass"))
@@ -207,7 +207,9 @@ def _(t):
     t.core.send(response(i, 180, "Ringing", CORE_CONTACT))
     w.get(180)
     w.send(request("UPDATE", CORE_URI, cid="c1", cseq=2, to=f"<{BOB}>;tag=ct", body=WIC_SDP % "actpass"))
-    w.get(491)
+    w.get(500)
+    t.core.send(core_request(t, w, "UPDATE", frm=f"<{BOB}>;tag=ct", cid="c1", to=f"<{ALICE}>;tag=a1", body=CORE_SDP))
+    t.core.get(491)
     w.send(request("CANCEL", BOB, branch="i1", cid="c1"))
     w.get(200)
     t.core.send(response(t.core.get("CANCEL"), 200, "OK"))

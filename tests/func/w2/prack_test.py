@@ -269,4 +269,123 @@ def _(t):
     check("m=audio 30000" in t.core.get(200).body, "no answer")
 
 
+@case("an INVITE without an offer that requires 100rel: no 18x goes to the core, the 200 offers (W2-SIP-25)", **PATIENT)
+def _(t):
+    w = t.register()
+    t.core.send(request("INVITE", "sip:alice@abc.invalid;transport=ws", cid="c1", via=t.core.via, frm=f"<{BOB}>;tag=b1",
+                        to=f"<{ALICE}>", contact=f"<{CORE_URI}>", extra=f"Route: {w.path}\nRequire: 100rel"))
+    i = w.get("INVITE")
+    check(not i.header("Require") and not i.header("Supported") and not i.body, i)
+    wic_says(w, i, 180)
+    wic_200(w, i, body=WIC_SDP % "actpass")
+    m = t.core.recv()
+    while m.status == 100:
+        m = t.core.recv()
+    check(m.status == 200 and "m=audio 30000" in m.body, m)
+
+
+# ---- offers before the call is answered (RFC 3311) ------------------------------------------------------
+
+def core_update(t, w, cseq, body, tag="ct", to=f"<{ALICE}>;tag=a1", cid="c1", frm=None, **k):
+    t.core.send(request("UPDATE", "sip:alice@abc.invalid;transport=ws", cid=cid, cseq=cseq, via=t.core.via,
+                        frm=frm or f"<{BOB}>;tag={tag}", to=to, contact=f"<{CORE_URI};new>", body=body,
+                        extra=f"Route: {w.path}\n" + k.get("extra", "")))
+
+
+@case("early UPDATE of the core: its leg is re-pointed, the WIC keeps its answer, and a hold stays a hold (RFC 3311)", **PATIENT)
+def _(t):
+    w = t.register()
+    i = t.invite(w, "c1")
+    core_update(t, w, 1, CORE_SDP)
+    t.core.get(481)  # no dialog yet
+    t.core.send(response(i, 180, "Ringing", CORE_CONTACT))
+    w.get(180)
+    core_update(t, w, 1, CORE_SDP)
+    t.core.get(491)  # our offer has no answer yet
+    t.core.send(reliable(i, 183, 1, body=CORE_SDP))
+    prack_of(t, 1, 2)
+    early = w.get(183).body
+    core_update(t, w, 2, "")
+    m = w.get("UPDATE")  # without a description it passes
+    w.send(response(m, 200, "OK", WIC_CONTACT))
+    t.core.get(200)
+    core_update(t, w, 3, CORE_SDP.replace("30100", "30300") + "a=sendonly\n", extra="P-Early-Media: sendonly")
+    ok = t.core.get(200)
+    check(ok.header("CSeq") == "3 UPDATE" and ok.header("Contact") == "<sip:alice@abc.invalid;transport=ws>", ok)
+    check("m=audio 30000 RTP/AVP 0" in ok.body and "a=recvonly" in ok.body and "ice" not in ok.body, ok.body)
+    mod = t.mg.wait("mod")[2]
+    check("m=audio 30300" in mod and mod.count("MO=RC") == 1 and mod.count("MO=SO") == 1, mod)
+    core_update(t, w, 4, CORE_SDP.replace("RTP/AVP 0", "RTP/AVP 8"))
+    t.core.get(488)
+    core_update(t, w, 5, CORE_SDP.replace("30100", "30400"))
+    check("a=sendrecv" in t.core.get(200).body, "not resumed")
+    w.send(in_dialog("UPDATE", "c1", 2, body=WIC_SDP % "actpass"))
+    check(w.get(500).header("Retry-After"), "no Retry-After")  # its own offer is open
+    w.none("UPDATE")
+    core_200(t, i, body=CORE_SDP)  # 13.2.1: the reliable one counts
+    final = w.get(200).body
+    check("m=audio 30400" in t.mg.wait("mod")[2], "the media went back")
+    lines = [[l for l in x.split("\r\n") if not l.startswith("o=")] for x in (early, final)]
+    check(lines[0] == lines[1], lines)
+    check(t.metrics()["call_early_answered"] == 2, t.metrics())
+
+
+@case("a second early offer before the first is answered: 500, and the call's end answers what is open", **PATIENT)
+def _(t):
+    w = t.register()
+    i = t.invite(w, "c1")
+    t.core.send(reliable(i, 183, 1, body=CORE_SDP))
+    prack_of(t, 1, 2)
+    w.get(183)
+    answer = t.mg.answer
+    t.mg.answer = lambda tid, ctx, body: t.mg.note("held") if body.startswith("MF=") else answer(tid, ctx, body)
+    core_update(t, w, 2, CORE_SDP)
+    t.mg.wait("held")
+    core_update(t, w, 3, CORE_SDP)
+    t.core.get(500)
+    w.send(in_dialog("BYE", "c1", 2))
+    t.core.get(481)
+    w.get(487)
+
+
+@case("both know 100rel: an offer in a PRACK is answered in its 200, the callee's early UPDATE here, too", **PATIENT)
+def _(t):
+    w = t.register()
+    i = t.invite(w, "c1", extra="Supported: 100rel")
+    t.core.send(reliable(i, 183, 7, body=CORE_SDP))
+    w.get(183)
+    w.send(in_dialog("PRACK", "c1", 2, extra="RAck: 7 1 INVITE", body=(WIC_SDP % "actpass").replace("a=mid", "a=sendonly\na=mid")))
+    m = t.core.get("PRACK")
+    check(not m.body, "the WIC's description went to the core")
+    t.core.send(response(m, 200, "OK"))
+    ok = w.get(200)
+    check(ok.header("CSeq") == "2 PRACK" and "m=audio 40000" in ok.body and "a=recvonly" in ok.body, ok)
+    core_update(t, w, 1, CORE_SDP.replace("30100", "30300"))
+    check("m=audio 30000" in t.core.get(200).body, "no answer")
+    w.none("UPDATE", 0.2)
+    core_200(t, i, body="")
+    check(not w.get(200).body, "a second answer")
+    check("m=audio 30300" in t.mg.wait("mod")[2], "not where the UPDATE said")
+
+
+@case("the core requires 100rel and offers anew, in PRACK and UPDATE: answered here, the WIC's answer holds", **PATIENT)
+def _(t):
+    w = t.register()
+    i = required(t, w)
+    wic_says(w, i, 183, body=WIC_SDP % "active")
+    m = t.core.get(183)
+    prack(t, w, 2, f"{rseq_of(m)} 1 INVITE", body=CORE_SDP.replace("30100", "30300"))
+    ok = t.core.get(200)
+    check(ok.header("CSeq") == "2 PRACK" and "m=audio 30000" in ok.body and "a=sendrecv" in ok.body, ok)
+    check("m=audio 30300" in t.mg.wait("mod")[2], "not re-pointed")
+    core_update(t, w, 3, CORE_SDP.replace("30100", "30400") + "a=inactive\n", to=f"<{ALICE}>;tag=at", frm=f"<{BOB}>;tag=b1")
+    check("a=inactive" in t.core.get(200).body, "not held")
+    core_update(t, w, 4, CORE_SDP.replace("AVP 0", "AVP 8"), to=f"<{ALICE}>;tag=at", frm=f"<{BOB}>;tag=b1")
+    t.core.get(488)
+    wic_200(w, i)
+    check(not t.core.get(200).body, "a second answer")
+    mod = t.mg.wait("mod")[2]
+    check("m=audio 30400" in mod and mod.count("MO=IN") == 2, mod)
+
+
 run()

@@ -415,6 +415,24 @@ def _(t):
     check("a=setup:passive\r\n" in w.get(200).body, "the WIC was active")
 
 
+# ---- glare ----------------------------------------------------------------------------------------------
+
+@case("glare: 491 for who did not have the turn, 500 and Retry-After for who did not wait (W2-SIP-33, RFC 3311 5.2)")
+def _(t):
+    w = t.register()
+    call_out(t, w, "c1")
+    w.send(in_dialog("UPDATE", "c1", body=WIC_SDP % "actpass"))
+    m = t.core.get("UPDATE")
+    for n, method in enumerate(("UPDATE", "INVITE")):
+        w.send(in_dialog(method, "c1", 3 + n, body=WIC_SDP % "actpass"))
+        check(w.get(500).header("Retry-After"), "500 without Retry-After")
+        t.core.send(request(method, "sip:alice@abc.invalid;transport=ws", cid="c1", cseq=10 + n, via=t.core.via, frm=f"<{BOB}>;tag=ct",
+                            to=f"<{ALICE}>;tag=a1", contact=f"<{CORE_URI}>", extra=f"Route: {w.path}", body=CORE_SDP))
+        t.core.get(491)
+    core_200(t, m)
+    check(w.get(200).header("CSeq") == "2 UPDATE", "UPDATE")
+
+
 # ---- session timers -----------------------------------------------------------------------------------
 
 TIMER = {"mw": {"min_se_s": 1}}
@@ -488,6 +506,16 @@ def _(t):
         check(f"a=ice-ufrag:{ours}" in answer and "a=setup:active" in answer, answer)
         w.send(in_dialog("ACK", "c1", cseq))
         t.core.get("ACK")
+    t.metric("state_pending", 0)
+    t.mg.method = "Disconnected, Reason = 900"
+    t.restart()
+    w = t.register(cseq=2)
+    for cseq, sdp, restarts in ((5, WIC_SDP.replace("Yx3d", "Zx4e"), False), (6, WIC_SDP, True)):
+        w.send(in_dialog("INVITE", "c1", cseq, body=sdp % "actpass"))
+        t.mg.seen.clear()
+        core_200(t, t.core_get("INVITE", "c1", cseq))
+        w.get(200)
+        check(("ice-ufrag:$" in t.mg.wait("mod")[2]) == restarts, "forgotten over a restart of epcscf")
 
 
 run()
