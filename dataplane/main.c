@@ -33,6 +33,7 @@ struct gateway {
 	struct dp_neigh *neigh;
 	struct dp_dtls_ctx *dtls;
 	struct dp_ice_msg *ice;
+	struct dp_msrp_set *msrp;
 	struct dp_ctx *ctx;
 	struct dp_iq *iq;
 	struct dp_prom *prom;
@@ -41,6 +42,7 @@ struct gateway {
 	uint64_t rotate_at_ms;        /* the certificate's next (W2-SEC-07) */
 };
 
+#define DTLS_BYTES 48u	/* a record of DTLS 1.2 is so much longer at most, and SCTP's packets are counted without */
 #define DAY_MS UINT64_C(86400000)
 
 static void on_signal(int sig)
@@ -127,8 +129,14 @@ static enum gw_err make_control(struct gateway *g)
 		.realms = g->realms, .n_realms = c->n_realms, .max_contexts = c->max_contexts,
 		.consent_timeout_ms = c->consent_timeout_ms, .is_ice_full = c->is_ice_full, .tsc_hz = rte_get_tsc_hz(),
 		.replay_window = (uint16_t)c->replay_window, .max_ssrc = (uint8_t)c->max_ssrc };
+	const struct dp_sctp_limits sctp = { .associations = c->msrp_associations, .streams = 64, .mtu = c->dtls.mtu - DTLS_BYTES,
+		.send_bytes = 256u << 10, .receive_bytes = 256u << 10, .message_max = DP_MSRP_MESSAGE_MAX };
 	enum gw_err err;
 
+	if (c->msrp_address.family && ((err = dp_sctp_init(&sctp)) || (err = dp_msrp_set_new(&g->msrp))))
+		return err;
+	x.msrp = g->msrp;
+	x.msrp_address = c->msrp_address;
 	q.log = &g->log;
 	q.timers = &g->timers;
 	if ((err = dp_dtls_ctx_new(&g->dtls, &c->dtls, &g->log)) || (err = dp_ice_msg_new(&g->ice)) ||
@@ -160,7 +168,9 @@ static void on_event(void *user, const struct dp_event *ev, uint64_t now_ms)
 
 static unsigned on_control(void *user, uint64_t now_ms)
 {
-	return dp_iq_poll(((struct gateway *)user)->iq, now_ms);
+	struct gateway *g = user;
+
+	return dp_iq_poll(g->iq, now_ms) + dp_ctx_run(g->ctx, now_ms);
 }
 
 static void on_requests(void *user, uint64_t now_ms)
@@ -226,6 +236,8 @@ static void destroy(struct gateway *g)
 	if (g->fast)
 		dp_fast_stop(g->fast);
 	dp_ctx_free(g->ctx);
+	dp_msrp_set_free(g->msrp);
+	(void)!dp_sctp_exit();	/* what it has not said to its peers is theirs to find out */
 	dp_iq_free(g->iq);
 	dp_ice_msg_free(g->ice);
 	dp_dtls_ctx_free(g->dtls);

@@ -13,6 +13,7 @@
 #define CP_ROUTES_MAX 16
 #define CP_FORKS_MAX 8
 #define CP_LINES_MAX 4
+#define CP_CHANNEL_STREAM 33     /* and the index of the line: the streams of a channel, on both terminations */
 #define CP_GATEWAY_FAR UINT_MAX
 #define CP_FAR_MEDIA "the media of this call are at another node and stay as they are"
 
@@ -49,6 +50,7 @@ struct cp_media_line {
 	uint8_t index;               /* of the m-line */
 	char *local_access, *local_core;   /* Local texts of the gateway */
 	uint64_t wic_ice;                  /* of the WIC's ICE credentials the gateway was told last; 0: not known */
+	char *local_channel;         /* MSRP: of the channel beside the data line */
 	enum sdp_setup wic_setup;    /* DTLS role the WIC has got: kept by later answers (W2-SEC-06); NONE: not yet */
 };
 

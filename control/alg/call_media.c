@@ -12,7 +12,8 @@ static struct sdp_policy policy(const struct cp_conf *c)
 {
 	struct sdp_policy p = { .opus_to_core = c->media.opus_to_core,
 		.accept_bundle = c->media.bundle == CP_BUNDLE_ACCEPT,
-		.relay_data = c->media.data == CP_DATA_RELAY, .dtls_passive = c->media.dtls_role == CP_DTLS_PASSIVE };
+		.relay_data = c->media.data == CP_DATA_RELAY,
+		.ends_msrp = c->media.data == CP_DATA_MSRP, .dtls_passive = c->media.dtls_role == CP_DTLS_PASSIVE };
 
 	for (unsigned i = 0; i < c->media.n_codecs && p.n_codecs < 16; i++)
 		p.codecs[p.n_codecs++] = gw_sv_cstr(c->media.codecs[i]);
@@ -79,7 +80,7 @@ enum gw_err cp_media_offer(struct cp_call *c, struct gw_sv text, enum cp_side fr
 		return GW_EUNSUPP;
 	}
 	for (unsigned i = 0; from == CP_SIDE_W2 && i < c->ex.offer.n_lines; i++)	/* actpass once more: as it is */
-		if (c->ex.streams[i].is_data && c->ex.offer.lines[i].setup == SDP_SETUP_ACTPASS && wic_setup(c, i))
+		if (sdp_stream_is_relayed(&c->ex.streams[i]) && c->ex.offer.lines[i].setup == SDP_SETUP_ACTPASS && wic_setup(c, i))
 			c->ex.streams[i].setup = wic_setup(c, i);
 	return GW_OK;
 }
@@ -103,6 +104,7 @@ void cp_media_forget(struct cp_call *c)
 	for (unsigned i = 0; i < c->n_lines; i++) {
 		free(c->lines[i].local_access);
 		free(c->lines[i].local_core);
+		free(c->lines[i].local_channel);
 	}
 	c->n_lines = 0;
 }
@@ -151,7 +153,7 @@ static void keep_roles(struct cp_call *c)
 		if (c->ex.offerer == CP_SIDE_MW)
 			l->wic_setup = c->ex.answer.lines[l->index].setup;
 		else
-			l->wic_setup = sdp_setup_reverse(s->is_data ? s->setup : our_setup(c, l->index));
+			l->wic_setup = sdp_setup_reverse(sdp_stream_is_relayed(s) ? s->setup : our_setup(c, l->index));
 	}
 }
 
@@ -182,6 +184,33 @@ static enum sdp_setup data_setup(const struct cp_call *c, const struct sdp_strea
 	return said_by_w2 == (to == CP_SIDE_W2) ? sdp_setup_reverse(s->setup) : s->setup;
 }
 
+/* RFC 4145 on the core's side of MSRP: our offer leaves it open; an offerer that says nothing connects. */
+static enum sdp_setup tcp_setup(const struct cp_call *c, unsigned i)
+{
+	enum sdp_setup said = c->ex.offer.lines[i].setup;
+
+	if (c->ex.offerer == CP_SIDE_W2)
+		return SDP_SETUP_ACTPASS;
+	return said == SDP_SETUP_PASSIVE ? SDP_SETUP_ACTIVE : SDP_SETUP_PASSIVE;
+}
+
+/* The channel of a line of MSRP beside its association (E-7); the stream on the core's side has its ID. */
+static enum gw_err reserve_channel(struct cp_call *c, unsigned i, struct iq_stream *channel, struct iq_stream *core)
+{
+	const struct sdp_stream *s = &c->ex.streams[i];
+	char text[SDP_BYTES];
+	struct gw_buf b = gw_buf(text, sizeof(text));
+	enum gw_err err;
+
+	*channel = stream(c, i, c->alg->s->conf->iq.gateways[c->gateway].access_realm);
+	channel->id = core->id = (uint16_t)(i + CP_CHANNEL_STREAM);
+	channel->has_local = true;
+	channel->has_remote = c->ex.offerer == CP_SIDE_W2;
+	if ((err = keep(c, sdp_iq_channel(s, NULL, &b), &b, &channel->local)))
+		return err;
+	return channel->has_remote ? keep(c, sdp_iq_channel(s, &c->ex.offer.lines[i], &b), &b, &channel->remote) : GW_OK;
+}
+
 /* Both streams of one line: wildcards for us, and what the offerer has said of itself. */
 static enum gw_err reserve_line(struct cp_call *c, unsigned i, struct iq_stream *access, struct iq_stream *core)
 {
@@ -192,7 +221,7 @@ static enum gw_err reserve_line(struct cp_call *c, unsigned i, struct iq_stream 
 	bool is_v6 = c->b && c->b->peer.addr.family == 6;	/* media take the family signalling came by */
 	char text[SDP_BYTES];
 	struct gw_buf b = gw_buf(text, sizeof(text));
-	enum sdp_setup setup = s->is_data ? data_setup(c, s, CP_SIDE_W2) : our_setup(c, i);
+	enum sdp_setup setup = sdp_stream_is_relayed(s) ? data_setup(c, s, CP_SIDE_W2) : our_setup(c, i);
 	enum gw_err err;
 
 	*access = stream(c, i, gateway->access_realm);
@@ -203,7 +232,7 @@ static enum gw_err reserve_line(struct cp_call *c, unsigned i, struct iq_stream 
 	if ((err = keep(c, sdp_iq_access_local(s, from_w2 ? l->media->proto : GW_SV("UDP/TLS/RTP/SAVPF"), is_v6,
 		     setup, &b), &b, &access->local)) ||
 		(err = keep(c, sdp_iq_core_local(s, !from_w2 && l->remote.family == 6,
-		     data_setup(c, s, CP_SIDE_MW), &b), &b, &core->local)))
+		     s->is_msrp ? tcp_setup(c, i) : data_setup(c, s, CP_SIDE_MW), &b), &b, &core->local)))
 		return err;
 	return from_w2 ? keep(c, sdp_iq_access_remote(s, l, &b), &b, &access->remote) :
 			 keep(c, sdp_iq_core_remote(s, l, l->setup, &b), &b, &core->remote);
@@ -242,10 +271,18 @@ static void add_full_ice(struct access_lists *l)
 		l->events[l->n_events++] = (struct iq_item){ .id = IQ_EV_ICE_RESULT };
 }
 
+static struct iq_stream *core_stream(struct iq_stream *core, unsigned n, unsigned index)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (core[i].id == index + 1)
+			return &core[i];
+	return NULL;
+}
+
 /* Both terminations in one transaction: reserved, and the offerer's side configured as far as it is known. */
 enum gw_err cp_media_reserve(struct cp_call *c)
 {
-	struct iq_stream sa[CP_LINES_MAX], sc[CP_LINES_MAX];
+	struct iq_stream sa[2 * CP_LINES_MAX], sc[CP_LINES_MAX];	/* channels follow the lines in sa */
 	struct access_lists al = { .n_events = 0 };
 	struct iq_item ec[IQ_MAX_EVENTS];
 	struct iq_cmd cmds[2] = { { .kind = IQ_ADD, .term = iq_term(GW_SV("ip/$/$/$")), .streams = sa,
@@ -258,7 +295,7 @@ enum gw_err cp_media_reserve(struct cp_call *c)
 	struct cp_iq_want want = { c->is_emergency || c->is_priority, c->gateways_tried };
 	struct cp_iq_gateway_info info;
 	char hb[16];
-	unsigned n = 0;
+	unsigned n = 0, n_channels = 0;
 	enum gw_err err;
 
 	if (!c->context && (err = cp_iq_pick(c->alg->iq, &want, &c->gateway)))
@@ -276,11 +313,18 @@ enum gw_err cp_media_reserve(struct cp_call *c)
 			return err;
 		n += is_new;
 	}
+	for (unsigned i = 0; i < c->ex.offer.n_lines; i++) {
+		struct iq_stream *core = core_stream(sc, n, i);
+
+		if (core && c->ex.streams[i].is_msrp && (err = reserve_channel(c, i, &sa[n + n_channels++], core)))
+			return err;
+	}
 	for (unsigned i = 0; i < c->n_lines; i++)
 		add_line(&al, c->lines[i].index, info.has_xwrtc);
 	if (c->alg->s->conf->media.is_ice_full)
 		add_full_ice(&al);
-	cmds[0].n_streams = cmds[1].n_streams = n;
+	cmds[0].n_streams = n + n_channels;
+	cmds[1].n_streams = n;
 	cmds[0].n_events = al.n_events;
 	cmds[0].n_signals = al.n_signals;
 	if (c->context) {
@@ -308,6 +352,8 @@ static bool take_locals(struct cp_call *c, const struct iq_cmd *cmd, bool is_acc
 		for (unsigned k = 0; s->has_local && k < c->n_lines; k++)
 			if (c->lines[k].index + 1 == s->id)
 				take_text(is_access ? &c->lines[k].local_access : &c->lines[k].local_core, s->local);
+			else if (c->lines[k].index + CP_CHANNEL_STREAM == s->id)
+				take_text(is_access ? &c->lines[k].local_channel : &c->lines[k].local_core, s->local);
 	}
 	if (!cmd->error)
 		take_text(is_access ? &c->term_access : &c->term_core, cmd->term.text);
@@ -363,9 +409,13 @@ static enum gw_err locals(struct cp_call *c, enum cp_side to, struct sdp_local *
 			continue;
 		if ((err = sdp_iq_read_local(&c->ex.arena, gw_sv_cstr(text), is_w2, &out[l->index], &lite)))
 			return err;
+		if (is_w2 && c->ex.streams[l->index].is_msrp &&
+			(err = sdp_iq_read_channel(&c->ex.arena, gw_sv_cstr(l->local_channel), c->ex.streams[l->index].channel.stream, &out[l->index].path)))
+			return err;
 		if (is_w2)
 			c->ice_lite = lite;
-		out[l->index].setup = c->ex.streams[l->index].is_data ? c->ex.streams[l->index].setup :
+		out[l->index].setup = c->ex.streams[l->index].is_msrp && !is_w2 ? tcp_setup(c, l->index) :
+			sdp_stream_is_relayed(&c->ex.streams[l->index]) ? c->ex.streams[l->index].setup :
 			our_setup(c, l->index);
 	}
 	return GW_OK;
@@ -508,6 +558,32 @@ static enum gw_err configure_line(struct cp_call *c, unsigned i, enum cp_gate ga
 	return restart_ice(c, i, &w2->lines[i], access);
 }
 
+/* Has it, at the gateway, a channel beside its data line? */
+static bool is_channel_line(const struct cp_call *c, unsigned index)
+{
+	for (unsigned i = 0; i < c->n_lines; i++)
+		if (c->lines[i].index == index)
+			return c->lines[i].local_channel != NULL;
+	return false;
+}
+
+/* After its line: the channel follows, and the stream on the core's side is the channel's partner. */
+static enum gw_err configure_channel(struct cp_call *c, unsigned i, const struct iq_stream *line, struct iq_stream *channel,
+	struct iq_stream *core)
+{
+	const struct sdp_model *w2 = c->ex.offerer == CP_SIDE_W2 ? &c->ex.offer : &c->ex.answer;
+	char text[SDP_BYTES];
+	struct gw_buf b = gw_buf(text, sizeof(text));
+
+	*channel = iq_stream((uint16_t)(i + CP_CHANNEL_STREAM));
+	core->id = channel->id;
+	channel->mode = line->mode;
+	if (!c->ex.streams[i].is_active)
+		return GW_OK;
+	channel->has_remote = true;
+	return keep(c, sdp_iq_channel(&c->ex.streams[i], &w2->lines[i], &b), &b, &channel->remote);
+}
+
 /*
  * Of one Remote, what a gateway has to be told anew when it changes: codecs, the core's address, ICE credentials and fingerprint
  * of the WIC. Not its candidates and where it says to be: checks tell that. Not the role: the association is there.
@@ -543,10 +619,10 @@ static uint64_t hash_streams(const struct iq_stream *access, const struct iq_str
 
 enum gw_err cp_media_configure(struct cp_call *c, enum cp_gate gate, unsigned step)
 {
-	struct iq_stream sa[CP_LINES_MAX], sc[CP_LINES_MAX];
+	struct iq_stream sa[2 * CP_LINES_MAX], sc[CP_LINES_MAX];	/* channels follow the lines in sa */
 	struct iq_cmd cmds[2] = { { .kind = IQ_MODIFY, .streams = sc }, { .kind = IQ_MODIFY, .streams = sa } };
 	struct iq_action a = { .context = c->context, .priority = -1, .cmds = cmds, .n_cmds = 2 };
-	unsigned n = 0;
+	unsigned n = 0, n_channels = 0;
 	enum gw_err err;
 
 	if (cp_media_line(c) < 0 || !c->context)
@@ -560,10 +636,17 @@ enum gw_err cp_media_configure(struct cp_call *c, enum cp_gate gate, unsigned st
 			return err;
 		n++;
 	}
+	for (unsigned i = 0; i < n; i++) {
+		unsigned index = sa[i].id - 1u;
+
+		if (is_channel_line(c, index) && (err = configure_channel(c, index, &sa[i], &sa[n + n_channels++], &sc[i])))
+			return err;
+	}
 	if (c->far_node)
 		return hash_streams(sa, sc, n) == c->told_hash ? GW_OK : GW_EUNSUPP;
 	c->told_hash = hash_streams(sa, sc, n);
-	cmds[0].n_streams = cmds[1].n_streams = n;
+	cmds[0].n_streams = n;
+	cmds[1].n_streams = n + n_channels;
 	CP_TRACE_IQ(CP_TRACE_OUT, c->call_id, cp_call_user(c), "Modify, Modify");
 	return cp_iq_request(c->alg->iq, c->gateway, &a, c->id, step);
 }

@@ -279,7 +279,7 @@ static void read_rest(struct conf *c, struct cp_conf *d)
 {
 	static const char *const bundle[] = { "strict", "accept", NULL };
 	static const char *const role[] = { "active", "passive", NULL };
-	static const char *const data[] = { "none", "relay", NULL };
+	static const char *const data[] = { "none", "relay", "msrp", NULL };
 	static const char *const early[] = { "open", "closed", NULL };
 	static const char *const ice[] = { "lite", "full", NULL };
 	static const char *const levels[] = { "debug", "info", "notice", "warn", "error", NULL };

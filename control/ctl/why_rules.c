@@ -246,7 +246,7 @@ unsigned why_find(json_t *call, json_t *streams, int is_asked, struct why_cause 
 	if (of_call(&l, call, streams, is_asked))
 		return l.n;
 	json_object_foreach(streams, key, a) {
-		if (!json_is_object(a) || !is(a, "side", "access"))
+		if (!json_is_object(a) || !is(a, "side", "access") || is(a, "media", "msrp"))	/* it goes by its association */
 			continue;
 		json_object_foreach(streams, other, c)
 			if (json_is_object(c) && is(c, "side", "core") && number(c, "stream") == number(a, "stream"))

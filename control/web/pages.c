@@ -83,7 +83,7 @@ static json_t *oauth_json(const struct cp_conf *conf)
 static void config_json(const struct cp_conf *conf, struct cp_web_req *r)
 {
 	json_t *j = json_pack("{s:s, s:s, s:b, s:b, s:[]}", "wsPath", conf->w2.path, "domain", conf->mw.home_domain,
-		"video", conf->media.n_video > 0, "data", conf->media.data != CP_DATA_NONE, "signIn");
+		"video", conf->media.n_video > 0, "data", conf->media.data == CP_DATA_RELAY, "signIn");
 	json_t *ways = json_object_get(j, "signIn");
 	char *s;
 

@@ -296,6 +296,14 @@ static void read_rest(struct conf *c, struct dp_conf *d)
 	d->max_contexts = conf_uint(c, c->root, "max_contexts", 1, 100000, 1000);
 	d->is_ice_full = conf_enum(c, c->root, "ice", ice, 0);
 	d->max_data_associations = conf_uint(c, c->root, "max_data_associations", 0, 400000, 1000);
+	m = conf_map(c, c->root, "msrp", false);
+	if (m) {
+		struct conf_node *a = conf_scalar(c, m, "address", true);
+
+		if (a && gw_addr_parse_ip(a->value, &d->msrp_address))
+			conf_error(c, a, "must be an address, not \"%.*s\"", GW_SV_FMT(a->value));
+		d->msrp_associations = conf_uint(c, m, "max_associations", 1, 65534, 1000);
+	}
 	m = conf_map(c, c->root, "consent", false);
 	d->consent_timeout_ms = conf_uint(c, m, "timeout_s", 5, 30, 30) * 1000;
 	m = conf_map(c, c->root, "srtp", false);

@@ -18,6 +18,12 @@ static void put_addr(struct rte_tel_data *d, const char *name, const struct gw_a
 	rte_tel_data_add_dict_string(d, name, a->family ? gw_addr_str(a, text) : "-");
 }
 
+/* A channel of an association has none of its own. */
+static bool has_ice(const struct dp_stream *s)
+{
+	return s->access && s->term->is_access;
+}
+
 static const char *mode_name(const struct dp_stream *s)
 {
 	static const char *const modes[] = { "-", "sendonly", "receiveonly", "sendreceive", "inactive" };
@@ -83,7 +89,7 @@ static void each_stream(struct rte_tel_data *d, struct dp_ctx *c, row_fn row)
 
 static void state_row(struct rte_tel_data *r, struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 {
-	const struct dp_ice_pair *pair = s->term->is_access ? dp_ice_selected(&s->access->ice) : NULL;
+	const struct dp_ice_pair *pair = has_ice(s) ? dp_ice_selected(&s->access->ice) : NULL;
 	struct gw_addr none = { 0 };
 
 	(void)c;
@@ -93,7 +99,7 @@ static void state_row(struct rte_tel_data *r, struct dp_ctx *c, struct dp_stream
 	dp_tel_put(r, "local_port", s->port);
 	put_addr(r, "remote", s->term->is_access ? (pair ? &pair->remote : &none) : &s->remote);
 	rte_tel_data_add_dict_string(r, "dtls", dtls_name(s));
-	rte_tel_data_add_dict_string(r, "consent", s->term->is_access ? consent_names[s->access->ice.consent] : "-");
+	rte_tel_data_add_dict_string(r, "consent", has_ice(s) ? consent_names[s->access->ice.consent] : "-");
 }
 
 static void put_numbers(struct rte_tel_data *r, const struct dp_flow_stats *in, const struct dp_flow_stats *out)
@@ -166,12 +172,12 @@ static void everything_row(struct rte_tel_data *r, struct dp_ctx *c, struct dp_s
 
 	rte_tel_data_add_dict_string(r, "realm", s->term->realm->name);
 	rte_tel_data_add_dict_string(r, "side", s->term->is_access ? "access" : "core");
-	rte_tel_data_add_dict_string(r, "media", s->access && s->access->data ? "data" : "rtp");
+	rte_tel_data_add_dict_string(r, "media", s->end ? "msrp" : s->access && s->access->data ? "data" : "rtp");
 	rte_tel_data_add_dict_string(r, "mode", mode_name(s));
 	put_addr(r, "local", &local);
 	put_addr(r, "remote", &remote);
 	rte_tel_data_add_dict_string(r, "way", ways[way]);
-	if (s->term->is_access)
+	if (has_ice(s))
 		put_ice(r, &s->access->ice, now_ms);
 	if (s->access) {
 		rte_tel_data_add_dict_string(r, "dtls", dtls_name(s));

@@ -10,6 +10,7 @@
 #include "dataplane/ctx/plan.h"
 
 #define LOCAL_MAX_BYTES 60000u	/* with what else a reply says, less than an Iq message */
+#define PATH_SESSION_CHARS 24	/* of 5 bits */
 #define LOCAL_GROWS_BY 8u	/* "a=candidate:$" becomes one of 80 characters */
 
 /* ---- ahead: places and ports ------------------------------------------------------------------------ */
@@ -47,7 +48,7 @@ static enum gw_err make_streams(struct dp_ctx *c, struct dp_plan *p, uint64_t no
 	for (unsigned i = 0; i < p->cmd->n_streams; i++) {
 		struct dp_stream_plan *sp = &p->streams[i];
 		struct dp_stream_want w = { p->realm, sp->addr_index, sp->s->id, p->is_access,
-			is_client(sp), sp->is_data };
+			is_client(sp), sp->is_data, sp->is_end, sp->sctp_stream };
 		const char *text;
 
 		if (sp->is_new && dp_stream_new(c, p->term, &w, now_ms, &sp->stream, &text))
@@ -80,6 +81,30 @@ static enum gw_err fingerprint_text(const struct dp_access *a, struct gw_buf *b)
 	return GW_OK;
 }
 
+/* A session of our own (RFC 4975 14.1: 80 bits of it random at least), and where it is. */
+static enum gw_err choose_path(struct dp_ctx *c, struct dp_plan *p, const struct dp_stream *s, struct sdp_iq_chosen *ch)
+{
+	char session[PATH_SESSION_CHARS + 1], text[GW_ADDR_STR_BYTES + PATH_SESSION_CHARS + 16];
+	struct gw_buf b = gw_buf(text, sizeof(text));
+	struct gw_addr a = s->end->msrp ? *dp_msrp_local(s->end->msrp) : c->c.laddrs[s->laddr].ip;
+
+	dp_ctx_random_bytes(session, PATH_SESSION_CHARS);
+	for (unsigned i = 0; i < PATH_SESSION_CHARS; i++)	/* token characters of RFC 4975 9 */
+		session[i] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[session[i] & 31];
+	session[PATH_SESSION_CHARS] = '\0';
+	if (s->end->msrp)
+		ch->addr = a;
+	else
+		a.port = 9;	/* of a channel nothing listens there */
+	gw_buf_puts(&b, s->end->msrp ? "msrp://" : "msrps://");
+	gw_addr_put(&b, &a);
+	gw_buf_printf(&b, "/%s;%s", session, s->end->msrp ? "tcp" : "dc");
+	ch->path = gw_arena_sv(p->arena, gw_buf_sv(&b));
+	ch->is_channel = !s->end->msrp;
+	ch->sctp_stream = s->end->sctp_stream;
+	return ch->path.len ? GW_OK : dp_plan_refuse(p, 510, "no memory");
+}
+
 static enum gw_err complete_local(struct dp_ctx *c, struct dp_plan *p, struct dp_stream_plan *sp)
 {
 	const struct dp_stream *s = sp->stream;
@@ -94,7 +119,9 @@ static enum gw_err complete_local(struct dp_ctx *c, struct dp_plan *p, struct dp
 	if (!(text = gw_arena_alloc(p->arena, cap)))
 		return dp_plan_refuse(p, 533, "Local does not fit");
 	ch.addr.port = s->port;
-	if (p->is_access) {
+	if (s->end && choose_path(c, p, s, &ch))
+		return GW_EBADMSG;
+	if (p->is_access && !s->end) {
 		ch.ufrag = gw_sv_cstr(sp->asks_ice ? sp->ufrag : s->access->ice.cred.ufrag);
 		ch.pwd = gw_sv_cstr(sp->asks_ice ? sp->pwd : s->access->ice.cred.pwd);
 		ch.ice_lite = sp->asks_ice ? sp->is_lite : s->access->ice.is_lite;
@@ -271,6 +298,8 @@ static void commit_stream(struct dp_ctx *c, struct dp_stream_plan *sp, uint64_t 
 		sp->kept = NULL;
 	}
 	dp_publish(c, s, now_ms);
+	if (s->end)
+		dp_channel_update(c, s);
 	if (!s->access)
 		return;
 	if (dp_dtls_state(s->access->dtls) != before)
@@ -281,7 +310,7 @@ static void commit_stream(struct dp_ctx *c, struct dp_stream_plan *sp, uint64_t 
 static bool is_latched(const struct dp_plan *p, const struct dp_stream *s)
 {
 	/* of a data line only the handshake authenticates, and that wants the address first */
-	return p->has_latch && (p->latch_stream == 0 || p->latch_stream == s->id) && !dp_stream_is_data(s);
+	return p->has_latch && (p->latch_stream == 0 || p->latch_stream == s->id) && !dp_stream_is_data(s) && !s->end;
 }
 
 /* Memory for the order, off until it is committed. */

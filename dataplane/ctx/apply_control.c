@@ -126,7 +126,8 @@ enum gw_err dp_plan_read_signals(struct dp_plan *p)
 			err = read_latch(p, it);
 		else if (it->id == IQ_SG_CHECK || it->id == IQ_SG_MORE_CHECKS || it->id == IQ_SG_CONSENT)
 			err = dp_plan_read_ice_signal(p, it);
-		else if (it->id != IQ_SG_STUN_SERVER && it->id != IQ_SG_EST_BNC)
+		else if (it->id != IQ_SG_STUN_SERVER && it->id != IQ_SG_EST_BNC &&
+			it->id != IQ_SG_TCP_EST)	/* it connects as soon as it knows where to */
 			err = dp_plan_refuse(p, 513, "");
 	}
 	return err;

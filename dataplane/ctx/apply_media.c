@@ -82,15 +82,40 @@ static bool is_of_access(const struct sdp_line *l)
 	return l->is_data ? l->ice_ufrag.len != 0 : l->is_secure;
 }
 
+/* E-7: a channel in the access termination, MSRP in the core's. */
+static enum gw_err read_end(const struct dp_ctx *c, struct dp_plan *p, struct dp_stream_plan *sp, const struct sdp_line *l, bool *is_known)
+{
+	struct sdp_dcmap map;
+
+	if (!c->c.msrp)
+		return dp_plan_refuse(p, 515, "no data channel ends here");
+	if (sp->stream ? (l->is_channel ? sp->stream->end->msrp != NULL : !l->is_msrp || !sp->stream->end->msrp) :
+			 *is_known && p->is_access != l->is_channel)
+		return dp_plan_refuse(p, 473, "media protocol cannot change");
+	if (sp->is_new && l->is_channel && sdp_dcmaps(l->media, &map, 1) == 1) {
+		if (!gw_sv_ieq(map.subprotocol, GW_SV("msrp")) || map.is_unordered || map.reliability != SDP_DC_RELIABLE)
+			return dp_plan_refuse(p, 449, "only reliable, ordered channels of MSRP end here");
+		sp->sctp_stream = map.stream;
+	}
+	if (l->is_msrp && l->media->proto.len != 8)	/* TCP/TLS/MSRP: W2-DC-14 */
+		return dp_plan_refuse(p, 449, "MSRP over TLS is not supported");
+	p->is_access = l->is_channel;
+	*is_known = true;
+	return GW_OK;
+}
+
 /* Access or core side: the protocol tells, and all streams of a termination have the same. */
-static enum gw_err read_side(struct dp_plan *p, struct dp_stream_plan *sp, bool *is_known)
+static enum gw_err read_side(const struct dp_ctx *c, struct dp_plan *p, struct dp_stream_plan *sp, bool *is_known)
 {
 	const struct sdp_line *l = sp->has_local && !sp->is_released ? &sp->local.lines[0] :
 		sp->has_remote ? &sp->remote.lines[0] : NULL;
 
-	sp->is_data = sp->stream ? dp_stream_is_data(sp->stream) : l && l->is_data;
+	sp->is_end = sp->stream ? sp->stream->end != NULL : l && (l->is_channel || l->is_msrp);
+	sp->is_data = sp->stream ? dp_stream_is_data(sp->stream) : l && l->is_data && !sp->is_end;
 	if (!l)
 		return GW_OK;
+	if (sp->is_end)
+		return read_end(c, p, sp, l, is_known);
 	if (!l->is_rtp && !l->is_data)
 		return dp_plan_refuse(p, 515, "only RTP media and data channels are supported");
 	if (l->is_data != sp->is_data)
@@ -113,13 +138,13 @@ static enum gw_err read_partner(const struct dp_context *cx, struct dp_plan *p, 
 	for (unsigned i = 0; sp->is_new && !sp->is_released && i < cx->n_terms; i++) {
 		const struct dp_stream *other = cx->terms[i]->is_access == p->is_access ? NULL : dp_term_stream(cx->terms[i], sp->s->id);
 
-		if (other && dp_stream_is_data(other) != sp->is_data)
-			return dp_plan_refuse(p, 473, "a data line and media cannot be joined");
+		if (other && (dp_stream_is_data(other) != sp->is_data || (other->end != NULL) != sp->is_end))
+			return dp_plan_refuse(p, 473, "streams of these kinds cannot be joined");
 	}
 	return GW_OK;
 }
 
-static enum gw_err read_stream(const struct dp_context *cx, struct dp_plan *p, struct dp_stream_plan *sp, bool *is_known)
+static enum gw_err read_stream(const struct dp_ctx *c, const struct dp_context *cx, struct dp_plan *p, struct dp_stream_plan *sp, bool *is_known)
 {
 	enum gw_err err = GW_OK;
 
@@ -131,14 +156,14 @@ static enum gw_err read_stream(const struct dp_context *cx, struct dp_plan *p, s
 	if (!err && sp->s->has_remote && !sp->clears_remote)
 		err = read_remote(p, sp);
 	if (!err)
-		err = read_side(p, sp, is_known);
+		err = read_side(c, p, sp, is_known);
 	if (!err)
 		err = read_partner(cx, p, sp);
 	if (!err)
 		err = dp_plan_read_control(p, sp);
 	if (!err && sp->is_new && !sp->has_local)
 		err = dp_plan_refuse(p, 441, p->term ? "a new stream needs a Local descriptor" : "Add needs a Local descriptor");
-	sp->asks_ice = p->is_access && sp->has_local && !sp->is_released &&
+	sp->asks_ice = p->is_access && !sp->is_end && sp->has_local && !sp->is_released &&
 		(sp->is_new || gw_sv_eq(sp->local.lines[0].ice_ufrag, GW_SV("$")));
 	return err;
 }
@@ -285,6 +310,7 @@ static enum gw_err read_event(struct dp_plan *p, const struct iq_item *e, struct
 		return read_seconds(p, e, "dt", w);
 	case IQ_EV_CAUSE:
 	case IQ_EV_BNC_CHANGE:
+	case IQ_EV_TCP:
 	case IQ_EV_ICE_RESULT:
 	case IQ_EV_NEW_PRFLX:
 	case IQ_EV_CONSENT:
@@ -347,7 +373,7 @@ enum gw_err dp_plan_read(struct dp_ctx *c, const struct dp_context *cx, struct d
 		return dp_plan_refuse(p, 510, "no memory");
 	for (unsigned i = 0; i < p->cmd->n_streams; i++) {
 		p->streams[i].s = &p->cmd->streams[i];
-		if ((err = read_stream(cx, p, &p->streams[i], &is_known)))
+		if ((err = read_stream(c, cx, p, &p->streams[i], &is_known)))
 			return err;
 	}
 	if (p->cmd->n_props)

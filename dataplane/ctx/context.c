@@ -254,6 +254,11 @@ void dp_stream_stats(struct dp_ctx *c, const struct dp_stream *s, struct dp_flow
 		(void)!dp_flow_stats_read(c->c.fast, s->flow, in);
 	if (peer && peer->has_flow)	/* what the peer's flow sent on left by this stream */
 		(void)!dp_flow_stats_read(c->c.fast, peer->flow, out);
+	if (s->end && s->end->msrp) {
+		in->rx_packets = dp_msrp_counts(s->end->msrp, MSRP_STREAM)->chunks_in;
+		out->tx_packets = dp_msrp_counts(s->end->msrp, MSRP_CHANNEL)->chunks_out;
+		out->tx_bytes = dp_msrp_counts(s->end->msrp, MSRP_CHANNEL)->body_bytes;
+	}
 	if (s->access && s->access->data)
 		dp_data_add_stats(s->access->data, in, out);
 }

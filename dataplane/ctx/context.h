@@ -12,7 +12,9 @@
 #include "dataplane/fast/api.h"
 #include "dataplane/slow/dtls.h"
 #include "dataplane/slow/ice.h"
+#include "dataplane/slow/msrp_leg.h"
 #include "dataplane/slow/neigh.h"
+#include "dataplane/slow/sctp.h"
 #include "dataplane/slow/srtcp.h"
 #include "proto/base/list.h"
 #include "proto/base/map.h"
@@ -61,6 +63,8 @@ struct dp_ctx_conf {
 	const struct gw_log *log;
 	const struct dp_srtp_ops *srtp;
 	const struct dp_record_ops *records;   /* of data lines; NULL: the service core's OpenSSL carries them */
+	struct dp_msrp_set *msrp;        /* NULL: no data channel ends here */
+	struct gw_addr msrp_address;     /* the host's own, for TCP to the core */
 	const struct dp_laddr *laddrs;
 	struct dp_realm *realms;
 	unsigned n_realms;
@@ -93,6 +97,10 @@ struct dp_ctx_conf {
 	X(ctx_data_slow, "associations of data channels that stay with the service core (cipher suite, or no session left)") \
 	X(ctx_data_relayed, "SCTP packets of data channels passed on by the service core")       \
 	X(ctx_data_dropped, "SCTP packets of data channels dropped by it: gate closed, or the other side not up") \
+	X(ctx_sctp_up, "SCTP associations that ended here and came up")                           \
+	X(ctx_channel_refused, "channels refused that a client opened without an agreement in SDP") \
+	X(ctx_channel_stray, "messages of data channels dropped: of no channel, or of a kind that is not used") \
+	X(ctx_msrp_failed, "MSRP connections to the core that failed or could not be begun")     \
 	X(ctx_cmd_late, "commands that waited because a worker's ring was full")                  \
 	X(ctx_cmd_lost, "of these, commands lost for want of memory")                             \
 	X(ctx_punt_stray, "punted packets of terminations that are gone")
@@ -136,6 +144,7 @@ struct dp_data {
 	uint64_t tx_packets, tx_bytes;   /* sent on to it, */
 	uint64_t drops;                  /* and did not send on */
 	uint64_t last_rx_tsc;
+	struct dp_sctp *sctp;            /* it ends here: the termination has channels (channel.c); NULL: relayed */
 	bool is_up, is_slow;             /* is_slow: counted as such */
 	bool is_stuck;                   /* the workers cannot take it: its suite, or no session left */
 	uint8_t n_waiting;               /* for this peer */
@@ -157,6 +166,12 @@ struct dp_access {
 	struct gw_timer dtls_timer, ice_timer;
 };
 
+/** What a stream without a port of its own is (F-70): a channel of the data line beside it, or the TCP leg that is its partner. */
+struct dp_end {
+	struct dp_msrp *msrp;            /* core side; NULL: a channel */
+	uint16_t sctp_stream;            /* of a channel */
+};
+
 /**
  * One media stream of a termination. After it is closed it keeps its slot, and its port, until its worker has let go
  * of its flows: then term is NULL.
@@ -164,7 +179,8 @@ struct dp_access {
 struct dp_stream {
 	struct dp_term *term;
 	struct dp_stream *next;          /* of the same termination */
-	struct dp_access *access;        /* NULL: core side, RTP */
+	struct dp_access *access;        /* NULL: core side, RTP; or no port of its own */
+	struct dp_end *end;              /* NULL: not of a terminated data channel */
 	struct dp_port_pool *ports;
 	uint32_t generation, clock_hz;
 	uint64_t pt_mask[2];
@@ -275,6 +291,9 @@ void dp_ctx_subtract(struct dp_ctx *c, struct dp_term *t, uint64_t now_ms);
 /** A punted packet that is not DP_PUNT_L2; consumed. */
 void dp_ctx_input(struct dp_ctx *c, struct rte_mbuf *m, uint64_t now_ms);
 void dp_ctx_event(struct dp_ctx *c, const struct dp_event *ev, uint64_t now_ms);
+
+/** Associations and connections that end here. @return how much was done */
+unsigned dp_ctx_run(struct dp_ctx *c, uint64_t now_ms);
 
 /** What keeps packets from leaving by a stream. */
 enum dp_way { DP_WAY_OPEN, DP_WAY_NO_ADDRESS, DP_WAY_NO_ROUTE, DP_WAY_NO_NEIGHBOUR };

@@ -69,6 +69,8 @@ struct dp_stream_want {
 	uint16_t id;
 	bool is_access, is_client;       /* DTLS client */
 	bool is_data;                    /* a data line */
+	bool is_end;                     /* a terminated channel, or its TCP leg: no port, no flow */
+	uint16_t sctp_stream;            /* of a channel */
 };
 /**
  * Port, flows, and on the access side a DTLS session; linked into t, its flows closed. On failure *text says why.
@@ -141,6 +143,14 @@ static inline bool dp_stream_is_data(const struct dp_stream *s)
 {
 	return s->access && s->access->data;
 }
+
+/* channel.c: channels that end here. */
+enum gw_err dp_channel_open(struct dp_ctx *c, struct dp_stream *s, const struct dp_stream_want *w) GW_NODISCARD;
+void dp_channel_close(struct dp_stream *s);
+/** Something of it was described anew: perhaps it can begin now. */
+void dp_channel_update(struct dp_ctx *c, struct dp_stream *s);
+/** The data line's handshake is done, or a channel has joined it. */
+void dp_channel_line_up(struct dp_ctx *c, struct dp_stream *line);
 
 /* events.c: what the controller asked to be told. */
 /** A reference to the list of these. *out is NULL if there are none. GW_ENOMEM. */

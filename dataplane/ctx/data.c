@@ -86,6 +86,10 @@ static void received(void *user, struct gw_sv packet)
 	d->rx_packets++;
 	d->rx_bytes += packet.len;
 	d->last_rx_tsc = rte_rdtsc();
+	if (d->sctp) {
+		dp_sctp_input(d->sctp, packet);
+		return;
+	}
 	if (to && may_pass(from, to) && (send(to, packet) || hold(to, packet)))
 		return;
 	d->drops++;
@@ -117,6 +121,7 @@ void dp_data_up(struct dp_ctx *c, struct dp_stream *s)
 		if (!send(s, gw_sv(d->waiting[i]->bytes, d->waiting[i]->len)))
 			c->ctr[ctx_data_dropped]++;
 	drop_waiting(d);
+	dp_channel_line_up(c, s);
 }
 
 void dp_data_close(struct dp_stream *s)
@@ -124,6 +129,7 @@ void dp_data_close(struct dp_stream *s)
 	if (!s->access->data)
 		return;
 	drop_waiting(s->access->data);
+	dp_sctp_free(s->access->data->sctp);
 	free(s->access->data);
 	s->access->data = NULL;
 }

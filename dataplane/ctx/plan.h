@@ -20,6 +20,8 @@ struct dp_stream_plan {
 	struct dp_control ctl;           /* as it will hold */
 	bool has_local, has_remote, clears_remote;
 	bool is_data;                    /* a data line (W2-DC-02) */
+	bool is_end;                     /* a channel that ends here, or its TCP leg (F-70) */
+	uint16_t sctp_stream;            /* of a channel */
 	bool is_released;                /* port 0 in Local: its transport goes (S-7) */
 	bool has_addr;                   /* new: addr_index is chosen */
 	unsigned addr_index;             /* new: in the realm */

@@ -37,11 +37,13 @@ static uint16_t idlest_worker(struct dp_ctx *c)
 	return best;
 }
 
+/* One with a port. */
 static const struct dp_stream *any_stream(const struct dp_context *cx)
 {
 	for (unsigned i = 0; i < cx->n_terms; i++)
-		if (cx->terms[i]->streams)
-			return cx->terms[i]->streams;
+		for (const struct dp_stream *s = cx->terms[i]->streams; s; s = s->next)
+			if (!s->end)
+				return s;
 	return NULL;
 }
 
@@ -112,6 +114,14 @@ enum gw_err dp_stream_new(struct dp_ctx *c, struct dp_term *t, const struct dp_s
 	s->ports = w->realm->pools[w->addr_index];
 	s->laddr = w->realm->laddrs[w->addr_index];
 	s->ctl = dp_control_default();
+	if (w->is_end) {
+		link_last(t, s);
+		*text = "no memory or socket for a data channel";
+		if (dp_channel_open(c, s, w))
+			goto out;
+		*out = s;
+		return GW_OK;
+	}
 	*text = "no local port left in this realm";
 	if (take_port(c, t->ctx, s->ports, now_ms, &s->port)) {
 		s->port = 0;
@@ -146,6 +156,7 @@ void dp_stream_close(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 	if (peer && s->has_flow && (peer->sent || (peer->sent = calloc(1, sizeof(*peer->sent)))))
 		(void)!dp_flow_stats_read(c->c.fast, s->flow, peer->sent);
 	waits = dp_publish_close(c, s, now_ms);
+	dp_channel_close(s);
 	if (s->access)
 		dp_media_close(c, s);
 	dp_sdp_forget(s->kept);

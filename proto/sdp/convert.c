@@ -72,6 +72,8 @@ static enum sdp_refusal check_core(const struct sdp_line *l, bool is_answer)
 		return SDP_NO_MEDIA;	/* SDES towards the core comes later (W2-SDP-42) */
 	if (l->remote.family == 0)
 		return SDP_NO_ADDRESS;
+	if (l->is_msrp)
+		return l->media->proto.len == sizeof("TCP/MSRP") - 1 && l->msrp_path.len ? SDP_OK : SDP_NO_MEDIA;
 	return l->is_data ? check_dtls(l, is_answer) : SDP_OK;
 }
 
@@ -149,6 +151,33 @@ static struct sdp_codec with_feedback(const struct sdp_codec *c, const struct sd
 	return out;
 }
 
+/* The first channel of MSRP as RFC 8873 4 wants it; others are left out of the answer (W2-DC-06, -18). */
+static enum sdp_refusal choose_msrp(const struct sdp_line *l, struct sdp_stream *s)
+{
+	struct sdp_dcmap d[SDP_MAX_CHANNELS];
+	unsigned n = sdp_dcmaps(l->media, d, SDP_MAX_CHANNELS);
+
+	for (unsigned i = 0; i < n; i++)
+		if (gw_sv_ieq(d[i].subprotocol, GW_SV("msrp")) && !d[i].is_unordered && d[i].reliability == SDP_DC_RELIABLE &&
+			sdp_dcsa_find(l->media, d[i].stream, GW_SV("path")).len) {
+			s->channel = d[i];
+			return SDP_OK;
+		}
+	return SDP_NO_MEDIA;
+}
+
+/* A data line of W2, or m=message of the core, which will be a channel. */
+static enum sdp_refusal choose_end(const struct sdp_line *l, enum sdp_side from, struct sdp_stream *s)
+{
+	s->channel = (struct sdp_dcmap){ .stream = 0, .subprotocol = GW_SV("msrp"), .label = GW_SV("msrp"), .priority = 256 };
+	if (from == SDP_W2 && choose_msrp(l, s))
+		return SDP_NO_MEDIA;
+	s->is_data = s->is_msrp = s->is_active = true;
+	s->said = l->media;
+	s->sctp = from == SDP_W2 ? l->sctp : (struct sdp_sctp){ .port = 5000, .max_message = SDP_MAX_MESSAGE_DEFAULT };
+	return SDP_OK;
+}
+
 static enum sdp_refusal choose_line(const struct sdp_line *l, enum sdp_side from,
 	const struct sdp_policy *policy, struct sdp_stream *s)
 {
@@ -156,6 +185,8 @@ static enum sdp_refusal choose_line(const struct sdp_line *l, enum sdp_side from
 
 	if (r)
 		return r;
+	if (l->is_msrp || (l->is_data && policy->ends_msrp))
+		return choose_end(l, from, s);
 	s->is_video = l->is_video;
 	s->is_data = l->is_data;
 	if (l->is_data) {	/* it has no direction, and is not held (RFC 8841 8) */
@@ -181,8 +212,10 @@ static enum sdp_refusal choose_line(const struct sdp_line *l, enum sdp_side from
 }
 
 /* NULL: nothing for the gateway; else is there such a line already? */
-static bool *place_of(const struct sdp_line *l, const struct sdp_policy *policy, bool have[3])
+static bool *place_of(const struct sdp_line *l, enum sdp_side from, const struct sdp_policy *policy, bool have[3])
 {
+	if (policy->ends_msrp && (from == SDP_W2 ? l->is_data : l->is_msrp))
+		return &have[2];
 	if (l->is_data)
 		return policy->relay_data ? &have[2] : NULL;
 	return l->is_rtp && (l->is_audio || l->is_video) ? &have[l->is_video] : NULL;
@@ -196,7 +229,7 @@ enum sdp_refusal sdp_choose_offer(const struct sdp_model *offer, enum sdp_side f
 
 	for (unsigned i = 0; i < offer->n_lines; i++) {
 		const struct sdp_line *l = &offer->lines[i];
-		bool *place = place_of(l, policy, have);
+		bool *place = place_of(l, from, policy, have);
 		enum sdp_refusal r;
 
 		streams[i] = (struct sdp_stream){ 0 };
@@ -213,11 +246,30 @@ enum sdp_refusal sdp_choose_offer(const struct sdp_model *offer, enum sdp_side f
 	return have[0] || have[1] || have[2] ? SDP_OK : first;
 }
 
+/* An answer of MSRP: of W2 the channel, of the core its line. */
+static enum sdp_refusal narrow_end(const struct sdp_line *l, enum sdp_side from, struct sdp_stream *s)
+{
+	struct sdp_dcmap d[SDP_MAX_CHANNELS];
+	unsigned n = sdp_dcmaps(l->media, d, SDP_MAX_CHANNELS), i = 0;
+
+	if (from == SDP_CORE && !l->is_msrp)
+		return SDP_NO_MEDIA;
+	s->said = l->media;
+	if (from == SDP_CORE)
+		return SDP_OK;
+	while (i < n && d[i].stream != s->channel.stream)
+		i++;
+	s->sctp = l->sctp;
+	return l->is_data && i < n && sdp_dcsa_find(l->media, d[i].stream, GW_SV("path")).len ? SDP_OK : SDP_NO_MEDIA;
+}
+
 static enum sdp_refusal narrow(const struct sdp_line *l, enum sdp_side from, struct sdp_stream *s)
 {
 	enum sdp_refusal r = check(l, from, true);
 	struct sdp_stream n = *s;
 
+	if (!r && s->is_msrp)
+		return narrow_end(l, from, s);
 	if (r || s->is_data != l->is_data)
 		return r ? r : SDP_NO_MEDIA;
 	if (s->is_data) {

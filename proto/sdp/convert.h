@@ -20,6 +20,7 @@ struct sdp_policy {
 	struct gw_sv video[8];       /* the same of video; none: video is refused, line by line (W2-COD-12) */
 	unsigned n_video;
 	bool opus_to_core;           /* may Opus be offered to the core */
+	bool ends_msrp;              /* a channel of MSRP is m=message on the core's side (W2-DC-11); relay_data is false */
 	bool relay_data;             /* a data line of either side is one on the other (W2-DC-19); else they are refused */
 	bool accept_bundle;          /* W2-BUN-03; false: W2-BUN-01 */
 	bool dtls_passive;           /* role for actpass; default active (W2-SEC-05) */
@@ -60,8 +61,21 @@ struct sdp_stream {
 	 */
 	enum sdp_setup setup, offered_setup;
 	struct sdp_sctp sctp;        /* data: as the side that spoke last said it; so are the channels */
+	/*
+	 * MSRP: the channel, and the attributes of the side that spoke last: a=dcsa of it on W2, plain ones on the core's. The
+	 * association is the gateway's own, so setup and sctp are of W2 alone.
+	 */
+	bool is_msrp;                /* with is_data */
+	struct sdp_dcmap channel;
+	const struct sdp_media *said;
 	const struct sdp_media *channels, *offered;   /* dcmap of it, and of the offer when that is an answer; or NULL */
 };
+
+/** A data line whose SCTP, and with it the roles of DTLS, go from end to end. */
+static inline bool sdp_stream_is_relayed(const struct sdp_stream *s)
+{
+	return s->is_data && !s->is_msrp;
+}
 
 /**
  * Choose the streams an offer may have: the first usable line each of audio, video and data channels. Every other
@@ -87,6 +101,7 @@ struct sdp_local {
 	unsigned n_candidates;
 	struct gw_sv fingerprint;                   /* "sha-256 AA:.." */
 	enum sdp_setup setup;
+	struct gw_sv path;                          /* MSRP: the gateway's on this leg */
 	struct gw_sv tls_id;                        /* empty: not written (W2-SDP-23) */
 };
 

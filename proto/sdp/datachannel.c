@@ -17,6 +17,18 @@ bool sdp_is_data(const struct sdp_media *m)
 		gw_sv_ieq(m->fmts[0], GW_SV("webrtc-datachannel"));
 }
 
+bool sdp_is_msrp(const struct sdp_media *m)
+{
+	return gw_sv_eq(m->kind, GW_SV("message")) && (gw_sv_ieq(m->proto, GW_SV("TCP/MSRP")) || gw_sv_ieq(m->proto, GW_SV("TCP/TLS/MSRP")));
+}
+
+struct gw_sv sdp_msrp_path(const struct sdp *s, const struct sdp_media *m)
+{
+	const struct sdp_attr *a = sdp_attr_find(s, m, GW_SV("path"));
+
+	return a ? gw_sv_trim(a->value) : GW_SV_NONE;
+}
+
 /* draft-ietf-mmusic-sctp-sdp-05: a=sctpmap:5000 webrtc-datachannel 1024 */
 static enum gw_err read_sctpmap(const struct sdp *s, const struct sdp_media *m, uint32_t *port)
 {
@@ -176,6 +188,17 @@ bool sdp_dcsa_next(const struct sdp_media *m, unsigned *it, struct sdp_dcsa *out
 	return false;
 }
 
+struct gw_sv sdp_dcsa_find(const struct sdp_media *m, uint16_t stream, struct gw_sv name)
+{
+	struct sdp_dcsa sa;
+	unsigned it = 0;
+
+	while (sdp_dcsa_next(m, &it, &sa))
+		if (sa.stream == stream && gw_sv_eq(sa.name, name))
+			return gw_sv_trim(sa.value);
+	return GW_SV_NONE;
+}
+
 static unsigned hex(char c)
 {
 	c = gw_lower(c);
@@ -232,5 +255,51 @@ void sdp_dc_put(struct gw_buf *b, const struct sdp_media *from, const struct sdp
 		if (sa.value.len)
 			gw_buf_printf(b, ":%.*s", GW_SV_FMT(sa.value));
 		gw_buf_puts(b, "\r\n");
+	}
+}
+
+static bool is_of_msrp(struct gw_sv name)
+{
+	static const struct gw_sv known[] = { GW_SV_INIT("accept-types"), GW_SV_INIT("accept-wrapped-types"), GW_SV_INIT("max-size"),
+		GW_SV_INIT("file-selector"), GW_SV_INIT("file-transfer-id"), GW_SV_INIT("file-disposition"), GW_SV_INIT("file-date"),
+		GW_SV_INIT("sendonly"), GW_SV_INIT("recvonly"), GW_SV_INIT("sendrecv") };
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (gw_sv_eq(name, known[i]))
+			return true;
+	return false;
+}
+
+static void put_value(struct gw_buf *b, struct gw_sv name, struct gw_sv value)
+{
+	gw_buf_put(b, name);
+	if (value.len)
+		gw_buf_printf(b, ":%.*s", GW_SV_FMT(value));
+	gw_buf_puts(b, "\r\n");
+}
+
+void sdp_msrp_put_channel(struct gw_buf *b, const struct sdp_dcmap *d, struct gw_sv path, const struct sdp_media *from)
+{
+	gw_buf_printf(b, "a=dcmap:%u subprotocol=\"msrp\";label=\"%.*s\"\r\na=dcsa:%u path:%.*s\r\n", d->stream, GW_SV_FMT(d->label),
+		d->stream, GW_SV_FMT(path));
+	for (unsigned i = 0; i < from->n_attrs; i++) {
+		if (!is_of_msrp(from->attrs[i].name))
+			continue;
+		gw_buf_printf(b, "a=dcsa:%u ", d->stream);
+		put_value(b, from->attrs[i].name, from->attrs[i].value);
+	}
+}
+
+void sdp_msrp_put_plain(struct gw_buf *b, uint16_t stream, struct gw_sv path, const struct sdp_media *from)
+{
+	struct sdp_dcsa sa;
+	unsigned it = 0;
+
+	gw_buf_printf(b, "a=path:%.*s\r\n", GW_SV_FMT(path));
+	while (sdp_dcsa_next(from, &it, &sa)) {
+		if (sa.stream != stream || !is_of_msrp(sa.name))
+			continue;
+		gw_buf_puts(b, "a=");
+		put_value(b, sa.name, sa.value);
 	}
 }

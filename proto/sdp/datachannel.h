@@ -36,6 +36,10 @@ struct sdp_dcsa {
 
 /** Is it a line of data channels over UDP? Over TCP it is not: no such candidates here (W2-DC-01). */
 bool sdp_is_data(const struct sdp_media *m);
+/** Is it m=message of TCP/MSRP or TCP/TLS/MSRP (RFC 4975 8.1)? */
+bool sdp_is_msrp(const struct sdp_media *m);
+/** a=path of such a line; empty: none. */
+struct gw_sv sdp_msrp_path(const struct sdp *s, const struct sdp_media *m);
 /** GW_EBADMSG: a=sctp-port, a=sctpmap or a=max-message-size is malformed, or the port is missing. */
 enum gw_err sdp_sctp_read(const struct sdp *s, const struct sdp_media *m, struct sdp_sctp *out) GW_NODISCARD;
 
@@ -45,6 +49,14 @@ enum gw_err sdp_dcmap_read(struct gw_sv value, struct sdp_dcmap *out) GW_NODISCA
 unsigned sdp_dcmaps(const struct sdp_media *m, struct sdp_dcmap *out, unsigned max);
 /** The next well-formed a=dcsa from *it (0 at first) on, whatever its stream. false: no more */
 bool sdp_dcsa_next(const struct sdp_media *m, unsigned *it, struct sdp_dcsa *out);
+/** The value of a=dcsa:stream name:..; empty: none. */
+struct gw_sv sdp_dcsa_find(const struct sdp_media *m, uint16_t stream, struct gw_sv name);
+/**
+ * Attributes of MSRP (RFC 4975 8, RFC 5547) that pass the gateway: as a=dcsa of a channel, with its a=dcmap, or plain.
+ * @param from  the other leg's line, where they are the other way round
+ */
+void sdp_msrp_put_channel(struct gw_buf *b, const struct sdp_dcmap *d, struct gw_sv path, const struct sdp_media *from);
+void sdp_msrp_put_plain(struct gw_buf *b, uint16_t stream, struct gw_sv path, const struct sdp_media *from);
 /** A label or sub-protocol without its percent escapes (RFC 8864 5.1.1). They were checked when it was read. */
 void sdp_dc_text(struct gw_sv quoted, struct gw_buf *out);
 /**

@@ -11,17 +11,23 @@ static bool fits_iq(struct gw_sv v)
 static void put_head(struct gw_buf *b, const struct gw_addr *a, bool is_ipv6, struct gw_sv proto,
 	const struct sdp_stream *s)
 {
+	bool is_tcp = gw_sv_eq(proto, GW_SV("TCP/MSRP"));
+
 	gw_buf_puts(b, "v=0\r\nc=IN ");
 	gw_buf_puts(b, is_ipv6 ? "IP6 " : "IP4 ");
 	if (a)
 		gw_addr_put_ip(b, a);
 	else
 		gw_buf_putc(b, '$');
-	gw_buf_puts(b, s->is_data ? "\r\nm=application " : s->is_video ? "\r\nm=video " : "\r\nm=audio ");
+	gw_buf_puts(b, is_tcp ? "\r\nm=message " : s->is_data ? "\r\nm=application " : s->is_video ? "\r\nm=video " : "\r\nm=audio ");
 	if (a)
 		gw_buf_u64(b, a->port);
 	else
 		gw_buf_putc(b, '$');
+	if (is_tcp) {
+		gw_buf_puts(b, " TCP/MSRP *\r\n");
+		return;
+	}
 	if (s->is_data) {
 		gw_buf_printf(b, " UDP/DTLS/SCTP webrtc-datachannel\r\na=sctp-port:%u\r\na=max-message-size:%u\r\n",
 			s->sctp.port, s->sctp.max_message);
@@ -93,8 +99,36 @@ enum gw_err sdp_iq_access_remote(const struct sdp_stream *s, const struct sdp_li
 	return done(b);
 }
 
+enum gw_err sdp_iq_channel(const struct sdp_stream *s, const struct sdp_line *wic, struct gw_buf *b)
+{
+	struct sdp_dcsa sa;
+	unsigned it = 0;
+
+	gw_buf_printf(b, "v=0\r\nc=IN IP4 -\r\nm=application - UDP/DTLS/SCTP webrtc-datachannel\r\na=dcmap:%u subprotocol=\"msrp\"\r\n",
+		s->channel.stream);
+	while (wic && sdp_dcsa_next(wic->media, &it, &sa))
+		if (sa.stream == s->channel.stream && gw_sv_eq(sa.name, GW_SV("path")) && fits_iq(sa.value))
+			gw_buf_printf(b, "a=dcsa:%u path:%.*s\r\n", sa.stream, GW_SV_FMT(sa.value));
+	return done(b);
+}
+
+enum gw_err sdp_iq_read_channel(struct gw_arena *arena, struct gw_sv text, uint16_t stream, struct gw_sv *path)
+{
+	struct sdp_model m;
+
+	if (sdp_model_read(&m, arena, gw_arena_sv(arena, text), SDP_IQ, NULL) || m.n_lines != 1)
+		return GW_EBADMSG;
+	*path = sdp_dcsa_find(m.lines[0].media, stream, GW_SV("path"));
+	return path->len ? GW_OK : GW_EBADMSG;
+}
+
 enum gw_err sdp_iq_core_local(const struct sdp_stream *s, bool is_ipv6, enum sdp_setup setup, struct gw_buf *b)
 {
+	if (s->is_msrp) {
+		put_head(b, NULL, is_ipv6, GW_SV("TCP/MSRP"), s);
+		put_setup(b, setup);
+		return done(b);
+	}
 	put_head(b, NULL, is_ipv6, s->is_video ? GW_SV("RTP/AVPF") : GW_SV("RTP/AVP"), s);
 	if (s->is_data) {
 		gw_buf_puts(b, "a=fingerprint:sha-256 $\r\n");
@@ -107,7 +141,12 @@ enum gw_err sdp_iq_core_remote(const struct sdp_stream *s, const struct sdp_line
 	struct gw_buf *b)
 {
 	put_head(b, &core->remote, core->remote.family == 6, core->media->proto, s);
-	if (s->is_data) {
+	if (s->is_msrp) {
+		if (core->setup)
+			put_setup(b, core->setup);
+		if (fits_iq(core->msrp_path))
+			gw_buf_printf(b, "a=path:%.*s\r\n", GW_SV_FMT(core->msrp_path));
+	} else if (s->is_data) {
 		put_fingerprints(b, core);
 		put_setup(b, setup);
 	} else if (core->remote_rtcp.family)
@@ -130,6 +169,9 @@ enum gw_err sdp_iq_read_local(struct gw_arena *arena, struct gw_sv text, bool is
 		return GW_EBADMSG;
 	l.addr = li->remote;
 	l.rtcp = li->remote_rtcp;
+	l.path = li->msrp_path;
+	if (li->is_msrp && !l.path.len)
+		return GW_EBADMSG;
 	l.ice_ufrag = li->ice_ufrag;
 	l.ice_pwd = li->ice_pwd;
 	for (unsigned i = 0; i < li->n_candidates && i < 4; i++)
@@ -155,7 +197,9 @@ static bool is_known(struct gw_sv name)
 		GW_SV_INIT("ptime"), GW_SV_INIT("maxptime"), GW_SV_INIT("rtcp-mux"),
 		GW_SV_INIT("ice-ufrag"), GW_SV_INIT("ice-pwd"), GW_SV_INIT("candidate"),
 		GW_SV_INIT("fingerprint"), GW_SV_INIT("setup"), GW_SV_INIT("rtcp"), GW_SV_INIT("mid"),
-		GW_SV_INIT("sctp-port"), GW_SV_INIT("max-message-size") };
+		GW_SV_INIT("sctp-port"), GW_SV_INIT("max-message-size"),
+		GW_SV_INIT("dcmap"), GW_SV_INIT("dcsa"), GW_SV_INIT("path"), GW_SV_INIT("connection"), GW_SV_INIT("accept-types"),
+		GW_SV_INIT("accept-wrapped-types"), GW_SV_INIT("max-size") };
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 		if (gw_sv_eq(name, known[i]))
@@ -195,6 +239,23 @@ static void fill_attr(struct sdp *s, struct sdp_attr *a, const struct sdp_iq_cho
 	}
 }
 
+static void add_path(struct sdp *s, struct sdp_media *m, const struct sdp_iq_chosen *c)
+{
+	char *text;
+	struct gw_buf b;
+
+	if (!c->is_channel) {
+		if (!sdp_attr_find(s, m, GW_SV("path")))
+			sdp_attr_add(s, m, GW_SV("path"), c->path);
+		return;
+	}
+	if (sdp_dcsa_find(m, c->sctp_stream, GW_SV("path")).len || !(text = gw_arena_alloc(s->arena, c->path.len + 16)))
+		return;
+	b = gw_buf(text, c->path.len + 16);
+	gw_buf_printf(&b, "%u path:%.*s", c->sctp_stream, GW_SV_FMT(c->path));
+	sdp_attr_add(s, m, GW_SV("dcsa"), gw_buf_sv(&b));
+}
+
 enum gw_err sdp_iq_complete_local(struct sdp *local, const struct sdp_iq_chosen *c,
 	struct gw_buf *out)
 {
@@ -208,6 +269,10 @@ enum gw_err sdp_iq_complete_local(struct sdp *local, const struct sdp_iq_chosen 
 	m->conn.family = c->addr.family == 6 ? GW_SV("IP6") : GW_SV("IP4");
 	m->conn.address = text_of(local->arena, &c->addr, false);
 	m->port = text_of(local->arena, &c->addr, true);
+	if (c->is_channel)
+		m->conn.address = m->port = GW_SV("-");
+	if (c->path.len)
+		add_path(local, m, c);
 	for (unsigned i = 0; i < m->n_attrs; i++) {
 		m->attrs[i].is_deleted |= !is_known(m->attrs[i].name) || !fits_iq(m->attrs[i].value);
 		fill_attr(local, &m->attrs[i], c);

@@ -18,6 +18,10 @@ enum gw_err sdp_iq_core_local(const struct sdp_stream *s, bool is_ipv6, enum sdp
 	GW_NODISCARD;
 enum gw_err sdp_iq_core_remote(const struct sdp_stream *s, const struct sdp_line *core, enum sdp_setup setup,
 	struct gw_buf *out) GW_NODISCARD;
+/** Local, and with what the WIC said of it Remote, of the channel stream beside its data line (E-7); wic NULL: Local. */
+enum gw_err sdp_iq_channel(const struct sdp_stream *s, const struct sdp_line *wic, struct gw_buf *out) GW_NODISCARD;
+/** The path the gateway has given the channel. GW_EBADMSG. */
+enum gw_err sdp_iq_read_channel(struct gw_arena *arena, struct gw_sv text, uint16_t stream, struct gw_sv *path) GW_NODISCARD;
 /**
  * Read the Local of a reply into what sdp_write_leg needs. Slices live in the arena.
  * GW_EBADMSG: an address, on the access leg credentials and fingerprint, of a data line fingerprint, are not all there.
@@ -32,6 +36,9 @@ struct sdp_iq_chosen {
 	struct gw_addr addr;
 	struct gw_sv ufrag, pwd, candidate, fingerprint_hash, fingerprint;
 	bool ice_lite;
+	struct gw_sv path;           /* of MSRP: added where the Local has none */
+	bool is_channel;             /* no address: path is the dcsa of sctp_stream */
+	uint16_t sctp_stream;
 };
 /** Print a Local with every "$" filled in (S-3); lines the gateway does not know are left out (S-6). */
 enum gw_err sdp_iq_complete_local(struct sdp *local, const struct sdp_iq_chosen *c,

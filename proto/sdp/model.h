@@ -37,6 +37,8 @@ struct sdp_line {
 	const struct sdp_media *media;
 	bool is_audio, is_video, is_rtp;
 	bool is_data;                /* data channels: UDP/DTLS/SCTP (W2-DC-02) */
+	bool is_channel;             /* Iq: one of them, beside its data line (F-70) */
+	bool is_msrp;                /* m=message over TCP, or TLS (RFC 4975 8) */
 	bool is_rejected;            /* port 0 and not bundle-only */
 	bool is_secure;              /* UDP/TLS/..., or RTP/SAVP(F) */
 	struct gw_addr remote;       /* family 0: none usable (0.0.0.0 with port 9 is given as it is) */
@@ -56,6 +58,7 @@ struct sdp_line {
 	unsigned b_as;               /* kbit/s, of b=AS or b=TIAS; 0 = absent */
 	uint8_t cvo;                 /* id of urn:3gpp:video-orientation, 0 = absent */
 	struct sdp_sctp sctp;        /* of a data line */
+	struct gw_sv msrp_path;      /* of m=message */
 	bool is_unusable;            /* broken rtpmap, ufrag, fingerprint ...: refuse the line */
 	const char *why;             /* static sentence when unusable */
 };

@@ -65,9 +65,15 @@ static unsigned as_kbit(const struct sdp_stream *s)
 	return best;
 }
 
+/* m=message on the core's side, whatever it is on W2. */
+static bool is_msrp_to_core(const struct sdp_write *w, unsigned i)
+{
+	return w->to == SDP_CORE && w->streams[i].is_active && w->streams[i].is_msrp;
+}
+
 static void put_fmts(struct gw_buf *b, const struct sdp_stream *s, const struct sdp_media *like, bool is_draft)
 {
-	if (s->is_active && s->is_data) {
+	if (s->is_active && s->is_data) {	/* not towards the core when it is MSRP */
 		gw_buf_putc(b, ' ');
 		if (is_draft)
 			gw_buf_u64(b, s->sctp.port);
@@ -96,7 +102,9 @@ static struct gw_sv proto_of(const struct sdp_write *w, unsigned i)
 	if (w->is_answer)
 		return w->remote->lines[i].media->proto;	/* W2-SDP-30 */
 	l = &w->peer->lines[i];
-	if (l->is_data)
+	if (is_msrp_to_core(w, i))
+		return GW_SV("TCP/MSRP");
+	if (l->is_data || (w->streams[i].is_active && w->streams[i].is_data))
 		return GW_SV("UDP/DTLS/SCTP");
 	if (!l->is_rtp)
 		return l->media->proto;
@@ -175,9 +183,22 @@ static void put_data(struct gw_buf *b, const struct sdp_write *w, unsigned i, bo
 		gw_buf_printf(b, "a=sctpmap:%u webrtc-datachannel 65535\r\n", s->sctp.port);
 	else
 		gw_buf_printf(b, "a=sctp-port:%u\r\n", s->sctp.port);
-	gw_buf_printf(b, "a=max-message-size:%u\r\n", s->sctp.max_message);
+	/* of an association that ends here, what we take */
+	gw_buf_printf(b, "a=max-message-size:%u\r\n", s->is_msrp ? SDP_MAX_MESSAGE_DEFAULT : s->sctp.max_message);
+	if (s->is_msrp)
+		sdp_msrp_put_channel(b, &s->channel, w->locals[i].path, s->said);
 	if (s->channels)
 		sdp_dc_put(b, s->channels, s->offered);
+}
+
+/* RFC 4975 8, roles as RFC 6135 gives them: the offerer leaves them open, and who does not know of them lets it connect. */
+static void put_msrp(struct gw_buf *b, const struct sdp_write *w, unsigned i)
+{
+	const struct sdp_stream *s = &w->streams[i];
+
+	sdp_msrp_put_plain(b, s->channel.stream, w->locals[i].path, s->said);
+	if (w->locals[i].setup)
+		gw_buf_printf(b, "a=setup:%.*s\r\na=connection:new\r\n", GW_SV_FMT(sdp_setup_name(w->locals[i].setup)));
 }
 
 static void put_line(struct gw_buf *b, const struct sdp_write *w, unsigned i)
@@ -190,10 +211,16 @@ static void put_line(struct gw_buf *b, const struct sdp_write *w, unsigned i)
 	bool is_draft = w->is_answer && w->remote->lines[i].sctp.is_draft;	/* W2-DC-03 */
 
 	gw_buf_puts(b, "m=");
-	gw_buf_put(b, like->kind);
+	if (s->is_active && s->is_msrp)
+		gw_buf_puts(b, w->to == SDP_CORE ? "message" : "application");
+	else
+		gw_buf_put(b, like->kind);
 	gw_buf_printf(b, " %u ", s->is_active ? l->addr.port : 0);
 	gw_buf_put(b, proto_of(w, i));
-	put_fmts(b, s, like, is_draft);
+	if (is_msrp_to_core(w, i))
+		gw_buf_puts(b, " *");
+	else
+		put_fmts(b, s, like, is_draft);
 	gw_buf_puts(b, "\r\n");
 	if (!s->is_active) {
 		gw_buf_puts(b, "c=IN IP4 0.0.0.0\r\n");
@@ -202,6 +229,10 @@ static void put_line(struct gw_buf *b, const struct sdp_write *w, unsigned i)
 	}
 	gw_buf_puts(b, "c=");
 	put_addr_line(b, &l->addr);
+	if (is_msrp_to_core(w, i)) {
+		put_msrp(b, w, i);
+		return;
+	}
 	if (s->is_data) {
 		put_data(b, w, i, is_draft);
 		return;

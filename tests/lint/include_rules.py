@@ -24,7 +24,7 @@ RULES = {
                           {"rte_", "srtp2/", "openssl/evp.h", "intel-ipsec-mb.h"}),
     "dataplane/slow": ({"proto/", "dataplane/slow/", "dataplane/fast/api.h", "dataplane/fast/srtp.h",
                         "dataplane/fast/record.h", "dataplane/fast/cksum.h", "dataplane/backend/srtp_kdf.h", "dataplane/backend/srtp_stream.h"},
-                       {"openssl/", "stun/", "srtp2/", "rte_", "netinet/", "sys/"}),
+                       {"openssl/", "stun/", "srtp2/", "usrsctp.h", "arpa/inet.h", "errno.h", "unistd.h", "rte_", "netinet/", "sys/"}),
     "dataplane/ctx": ({"proto/", "net/", "dataplane/ctx/", "dataplane/slow/", "dataplane/fast/api.h"},
                       {"rte_", "openssl/rand.h", "zlib.h", "sys/", "netinet/"}),
     "dataplane": ({"proto/", "net/", "dataplane/"}, {"rte_", "microhttpd.h", "arpa/inet.h", "sched.h"}),

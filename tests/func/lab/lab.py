@@ -23,7 +23,7 @@ class Lab:
         self.say = say or (lambda text: None)
         agw = {k: v for k, v in options.items() if k in ("profile", "tokens", "log_level", "prefix")}
         cscf = {k: v for k, v in options.items() if k in (
-            "listen", "dtls_role", "bundle", "ice", "tokens", "guard_s", "log_level", "socket_path", "access_token_s",
+            "listen", "dtls_role", "data", "bundle", "ice", "tokens", "guard_s", "log_level", "socket_path", "access_token_s",
             "issuers")}
         os.makedirs(work, exist_ok=True)
         self.core = Core(root, work)

@@ -18,6 +18,7 @@ GROUPS = {
     "why": ("scenario_why", 180, ()),
     "video": ("scenario_video", 180, ()),
     "data": ("scenario_data", 180, ()),
+    "msrp": ("scenario_msrp", 120, ()),
     "sipjs": ("scenario_sipjs", 500, ("snippets",)),
     "long": ("scenario_long", 240, ()),
     "matrix": ("scenario_matrix", 300, ()),

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Terminated data channels (E-7, F-68 to F-71): SCTP of a data line ends here, and each channel is a stream of its own,
+ * joined with the stream of the same ID in the core termination, which is MSRP over TCP (W2-DC-10 to -15).
+ *
+ * A data line becomes an association when its termination has channels; without, its packets are relayed (data.c).
+ */
+#include <stdlib.h>
+
+#include "dataplane/ctx/ctx_int.h"
+#include "proto/dcep/dcep.h"
+#include "proto/msrp/uri.h"
+#include "proto/sdp/iq_sdp.h"
+
+#define TEXTS_BYTES (1u << 18)	/* of the descriptions, while a session is begun */
+#define LOG_OF(s) (s)->term->ctx->id, dp_term_id((s)->term, (char[DP_TERM_ID_BYTES]){ 0 }), (s)->id
+
+static struct dp_stream *line_of(const struct dp_term *t)
+{
+	for (struct dp_stream *s = t->streams; s; s = s->next)
+		if (dp_stream_is_data(s))
+			return s;
+	return NULL;
+}
+
+static struct dp_stream *channel_of(const struct dp_term *t, uint16_t sctp_stream)
+{
+	for (struct dp_stream *s = t->streams; s; s = s->next)
+		if (s->end && !s->end->msrp && s->end->sctp_stream == sctp_stream)
+			return s;
+	return NULL;
+}
+
+static struct dp_sctp *sctp_of(const struct dp_stream *channel)
+{
+	const struct dp_stream *line = channel->term->is_access ? line_of(channel->term) : NULL;
+
+	return line ? line->access->data->sctp : NULL;
+}
+
+static bool may_pass(const struct dp_stream *from, const struct dp_stream *to)
+{
+	return dp_mode_receives(from->ctl.mode) && dp_mode_sends(to->ctl.mode);
+}
+
+/* ---- from the channel ------------------------------------------------------------------------------- */
+
+static void dcep(struct dp_stream *line, uint16_t stream, struct gw_sv message)
+{
+	struct dp_sctp *sctp = line->access->data->sctp;
+	struct dcep_channel ch;
+	enum dcep_type type;
+	char ack[8];
+	struct gw_buf b = gw_buf(ack, sizeof(ack));
+	enum gw_err err = dcep_parse(message, &type, &ch);
+
+	if (!err && type == DCEP_ACK)
+		return;
+	/* W2-DC-18: what SDP did not agree on is refused, and that channel only (S3) */
+	if (err || !channel_of(line->term, stream) || !gw_sv_ieq(ch.protocol, GW_SV("msrp")) || dcep_print_ack(&b) ||
+		dp_sctp_send(sctp, &(struct dp_sctp_send){ .stream = stream, .ppid = DCEP_PPID_CONTROL }, gw_buf_sv(&b))) {
+		dp_stream_tables(line)->ctr[ctx_channel_refused]++;
+		(void)!dp_sctp_reset(sctp, stream);
+	}
+}
+
+static void sctp_packet(void *user, struct gw_sv packet)
+{
+	struct dp_stream *line = user;
+	struct dp_data *d = line->access->data;
+
+	if (dp_dtls_write(line->access->dtls, packet))
+		return;		/* as if it were lost on its way */
+	d->tx_packets++;
+	d->tx_bytes += packet.len;
+}
+
+static bool sctp_message(void *user, uint16_t stream, uint32_t ppid, struct gw_sv message)
+{
+	struct dp_stream *line = user, *s, *core;
+
+	if (ppid == DCEP_PPID_CONTROL) {
+		dcep(line, stream, message);
+		return true;
+	}
+	s = channel_of(line->term, stream);
+	if (!s || (ppid != DCEP_PPID_BINARY && ppid != DCEP_PPID_STRING)) {
+		dp_stream_tables(line)->ctr[ctx_channel_stray]++;
+		return true;
+	}
+	core = dp_stream_peer(s);
+	return core && may_pass(s, core) && dp_msrp_message(core->end->msrp, message);
+}
+
+static void sctp_event(void *user, enum dp_sctp_event ev)
+{
+	static const char *const names[] = { [DP_SCTP_UP] = "sctp.up", [DP_SCTP_RESTARTED] = "sctp.restarted",
+		[DP_SCTP_CLOSED] = "sctp.closed" };
+	struct dp_stream *line = user;
+	struct dp_ctx *c = dp_stream_tables(line);
+
+	c->ctr[ctx_sctp_up] += ev == DP_SCTP_UP;
+	GW_LOG_INFO(c->c.log, names[ev], "ctx=%u term=%s stream=%u", LOG_OF(line));
+	if (ev != DP_SCTP_UP)	/* nothing is known any more of what was under way */
+		for (struct dp_stream *s = line->term->streams; s; s = s->next)
+			if (s->end && dp_stream_peer(s))
+				dp_msrp_stop(dp_stream_peer(s)->end->msrp);
+}
+
+/* The peer has closed its direction: ours follows (RFC 8831 6.7), and so does the connection. */
+static void sctp_reset(void *user, uint16_t stream)
+{
+	struct dp_stream *line = user, *s = channel_of(line->term, stream), *core = s ? dp_stream_peer(s) : NULL;
+
+	(void)!dp_sctp_reset(line->access->data->sctp, stream);
+	if (core)
+		dp_msrp_stop(core->end->msrp);
+}
+
+static const struct dp_sctp_ops sctp_ops = { sctp_packet, sctp_event, sctp_message, sctp_reset };
+
+/* ---- to the channel --------------------------------------------------------------------------------- */
+
+static enum gw_err to_channel(void *user, struct gw_sv message)
+{
+	struct dp_stream *core = user, *s = dp_stream_peer(core);
+	struct dp_sctp *sctp = s ? sctp_of(s) : NULL;
+	enum gw_err err;
+
+	if (!sctp || !may_pass(core, s))
+		return GW_EAGAIN;
+	err = dp_sctp_send(sctp, &(struct dp_sctp_send){ .stream = s->end->sctp_stream, .ppid = DCEP_PPID_BINARY }, message);
+	return err == GW_ESTATE ? GW_EAGAIN : err;	/* the handshake of SCTP still goes on */
+}
+
+static void tcp_event(void *user, enum dp_msrp_event ev)
+{
+	static const char *const names[] = { "tcp.up", "tcp.closed", "tcp.failed" };
+	static const char *const types[] = { "Est", "RelUnexpected", "Fail" };
+	struct dp_stream *core = user, *s = dp_stream_peer(core);
+	struct dp_ctx *c = dp_stream_tables(core);
+	const struct iq_param p = { .name = GW_SV("Type"), .value = gw_sv_cstr(types[ev]) };
+
+	c->ctr[ctx_msrp_failed] += ev == DP_MSRP_FAILED;
+	GW_LOG_INFO(c->c.log, names[ev], "ctx=%u term=%s stream=%u", LOG_OF(core));
+	c->c.ops.notify(c->c.ops.user, core->term, core, IQ_EV_TCP, &p, 1);
+	if (ev != DP_MSRP_CONNECTED && s && sctp_of(s))	/* F-71: the client sees its channel close */
+		(void)!dp_sctp_reset(sctp_of(s), s->end->sctp_stream);
+}
+
+static const struct dp_msrp_ops msrp_ops = { to_channel, tcp_event };
+
+/* ---- descriptions ------------------------------------------------------------------------------------- */
+
+struct texts {
+	struct sdp_model local, remote;
+};
+
+static bool read_text(struct gw_sv text, struct gw_arena *arena, struct sdp_model *m)
+{
+	return text.len && sdp_model_read(m, arena, text, SDP_IQ, NULL) == GW_OK && m->n_lines == 1;
+}
+
+/* Both descriptions of a stream; false: something has not been said yet. */
+static bool read_kept(const struct dp_stream *s, struct gw_arena *arena, struct texts *t)
+{
+	struct dp_sdp_pair pair;
+
+	return dp_sdp_recall(s->kept, arena, &pair) == GW_OK && read_text(pair.local, arena, &t->local) &&
+		read_text(pair.remote, arena, &t->remote);
+}
+
+static struct gw_sv path_of(const struct sdp_model *m, const struct dp_end *e)
+{
+	return e->msrp ? sdp_msrp_path(&m->sdp, m->lines[0].media) : sdp_dcsa_find(m->lines[0].media, e->sctp_stream, GW_SV("path"));
+}
+
+/* GW_EAGAIN: something has not been said yet. */
+static enum gw_err read_side(const struct dp_stream *s, struct gw_arena *arena, struct texts *t, struct msrp_side_conf *out)
+{
+	struct msrp_uri own;
+
+	if (!read_kept(s, arena, t))
+		return GW_EAGAIN;
+	if (msrp_path_last(path_of(&t->local, s->end), &own))
+		return GW_EAGAIN;
+	out->own_uri = own.text;
+	out->peer_path = path_of(&t->remote, s->end);
+	return out->peer_path.len ? GW_OK : GW_EAGAIN;
+}
+
+/* W2-DC-15: what a message to the client may have. */
+static size_t channel_max(const struct dp_stream *channel, struct gw_arena *arena)
+{
+	const struct dp_stream *line = line_of(channel->term);
+	struct texts t;
+
+	return line && read_kept(line, arena, &t) ? t.remote.lines[0].sctp.max_message : SDP_MAX_MESSAGE_DEFAULT;
+}
+
+static void begin(struct dp_ctx *c, struct dp_stream *channel, struct dp_stream *core)
+{
+	struct gw_arena arena = GW_ARENA_INIT(TEXTS_BYTES);
+	struct dp_msrp_start how = { .peer = core->remote };
+	struct texts access_texts, core_texts;
+	enum gw_err err = read_side(channel, &arena, &access_texts, &how.side[MSRP_CHANNEL]);
+
+	if (!err)
+		err = read_side(core, &arena, &core_texts, &how.side[MSRP_STREAM]);
+	if (!err && core->remote.family) {
+		/* RFC 4145: who is not said to be active waits */
+		how.is_active = core_texts.local.lines[0].setup == SDP_SETUP_ACTIVE;
+		if (core_texts.local.lines[0].setup == SDP_SETUP_ACTPASS)
+			how.is_active = core_texts.remote.lines[0].setup != SDP_SETUP_ACTIVE;	/* RFC 4975 8.4: the offerer, if nobody says */
+		how.channel_max = channel_max(channel, &arena);
+		dp_ctx_random_bytes(&how.nonce, sizeof(how.nonce));
+		err = dp_msrp_start(core->end->msrp, &how);
+		if (err)
+			GW_LOG_WARN(c->c.log, "msrp.failed", "ctx=%u term=%s stream=%u error=%s", LOG_OF(core), gw_err_name(err));
+		c->ctr[ctx_msrp_failed] += err != GW_OK;
+	}
+	gw_arena_reset(&arena);
+}
+
+/* ---- life ------------------------------------------------------------------------------------------------ */
+
+enum gw_err dp_channel_open(struct dp_ctx *c, struct dp_stream *s, const struct dp_stream_want *w)
+{
+	struct dp_end *e = calloc(1, sizeof(*e));
+	enum gw_err err = GW_OK;
+
+	if (!e)
+		return GW_ENOMEM;
+	e->sctp_stream = w->sctp_stream;
+	if (!w->is_access)
+		err = dp_msrp_new(&e->msrp, c->c.msrp, &c->c.msrp_address, &msrp_ops, s);
+	if (err)
+		free(e);
+	else
+		s->end = e;
+	return err;
+}
+
+void dp_channel_close(struct dp_stream *s)
+{
+	if (!s->end)
+		return;
+	if (s->end->msrp)
+		dp_msrp_free(s->end->msrp);
+	else if (sctp_of(s))	/* F-71 */
+		(void)!dp_sctp_reset(sctp_of(s), s->end->sctp_stream);
+	free(s->end);
+	s->end = NULL;
+}
+
+static bool has_channels(const struct dp_term *t)
+{
+	for (const struct dp_stream *s = t->streams; s; s = s->next)
+		if (s->end)
+			return true;
+	return false;
+}
+
+void dp_channel_line_up(struct dp_ctx *c, struct dp_stream *line)
+{
+	struct gw_arena arena = GW_ARENA_INIT(TEXTS_BYTES);
+	struct dp_data *d = line->access->data;
+	struct texts t;
+	enum gw_err err = GW_EAGAIN;
+
+	if (!d->is_up || d->sctp || !line->term->is_access || !has_channels(line->term))
+		return;
+	if (read_kept(line, &arena, &t))
+		err = dp_sctp_new(&d->sctp, t.local.lines[0].sctp.port, t.remote.lines[0].sctp.port, &sctp_ops, line);
+	gw_arena_reset(&arena);
+	if (err)
+		GW_LOG_WARN(c->c.log, "sctp.failed", "ctx=%u term=%s stream=%u error=%s", LOG_OF(line), gw_err_name(err));
+}
+
+void dp_channel_update(struct dp_ctx *c, struct dp_stream *s)
+{
+	struct dp_stream *peer = dp_stream_peer(s), *core = s->term->is_access ? peer : s, *channel = s->term->is_access ? s : peer;
+	struct dp_stream *line = channel ? line_of(channel->term) : NULL;
+
+	if (line)
+		dp_channel_line_up(c, line);
+	if (core && channel && !dp_msrp_is_started(core->end->msrp))
+		begin(c, channel, core);
+}
+
+unsigned dp_ctx_run(struct dp_ctx *c, uint64_t now_ms)
+{
+	return c->c.msrp ? dp_sctp_run(now_ms) + dp_msrp_poll(c->c.msrp) : 0;
+}
