@@ -18,6 +18,7 @@ struct held {
 	struct gw_arena arena;
 	struct sip_msg m;
 	struct gw_sv description;
+	bool is_behind;              /* it came while another one waited for the gateway */
 };
 
 /* ---- CSeq -------------------------------------------------------------------------------------------------- */
@@ -150,6 +151,15 @@ static void drop_held(struct cp_call *c)
 	c->rel.n_held = 0;
 }
 
+/* The response that waited for the gateway was there before those that came meanwhile: the first of them, or the end. */
+static struct gw_list *first_behind(struct cp_call *c)
+{
+	GW_LIST_FOREACH(it, &c->rel.held)
+		if (GW_CONTAINER(it, struct held, node)->is_behind)
+			return it;
+	return &c->rel.held;
+}
+
 void cp_rel_keep(struct cp_call *c, const struct sip_msg *m, struct gw_sv description)
 {
 	struct held *h = c->rel.n_held < HELD_MAX || m->status >= 200 ? calloc(1, sizeof(*h)) : NULL;
@@ -162,7 +172,8 @@ void cp_rel_keep(struct cp_call *c, const struct sip_msg *m, struct gw_sv descri
 		return;
 	}
 	h->description = gw_arena_sv(&h->arena, description);
-	gw_list_append(&c->rel.held, &h->node);
+	h->is_behind = c->waiting && m != c->waiting;
+	gw_list_append(m == c->waiting ? first_behind(c) : &c->rel.held, &h->node);
 	c->rel.n_held++;
 }
 
@@ -263,6 +274,9 @@ static void on_timer(struct gw_timer *timer, uint64_t now_ms)
 
 void cp_rel_go_on(struct cp_call *c)
 {
+	if (!c->waiting)
+		GW_LIST_FOREACH(it, &c->rel.held)
+			GW_CONTAINER(it, struct held, node)->is_behind = false;
 	while (c->rel.rseq == 0 && !c->waiting && !gw_list_empty(&c->rel.held)) {
 		struct held *h = GW_CONTAINER(c->rel.held.next, struct held, node);
 
