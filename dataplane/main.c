@@ -129,7 +129,7 @@ static enum gw_err make_control(struct gateway *g)
 		.realms = g->realms, .n_realms = c->n_realms, .max_contexts = c->max_contexts,
 		.consent_timeout_ms = c->consent_timeout_ms, .is_ice_full = c->is_ice_full, .tsc_hz = rte_get_tsc_hz(),
 		.replay_window = (uint16_t)c->replay_window, .max_ssrc = (uint8_t)c->max_ssrc };
-	const struct dp_sctp_limits sctp = { .associations = c->msrp_associations, .streams = 64, .mtu = c->dtls.mtu - DTLS_BYTES,
+	const struct dp_sctp_limits sctp = { .associations = c->msrp_associations, .streams = DP_CHANNEL_STREAMS, .mtu = c->dtls.mtu - DTLS_BYTES,
 		.send_bytes = 256u << 10, .receive_bytes = 256u << 10, .message_max = DP_MSRP_MESSAGE_MAX };
 	enum gw_err err;
 

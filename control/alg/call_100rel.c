@@ -307,10 +307,10 @@ bool cp_rel_prack(struct cp_call *c, struct cp_uas *u, struct sip_msg *m)
 	}
 	gw_timer_stop(&c->alg->s->loop->timers, &c->rel.timer);
 	c->rel.rseq = 0;
-	if (cp_has_sdp(m))
-		cp_early_offer(c, u, m, CP_SIDE_W2);
-	else
+	if (!cp_has_sdp(m))
 		cp_sip_refuse(u, 200, NULL);
+	else if (!cp_early_offer(c, u, m, CP_SIDE_W2))
+		return true;
 	cp_rel_go_on(c);
 	return true;
 }

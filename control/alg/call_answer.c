@@ -152,7 +152,7 @@ void cp_call_relay_waiting(struct cp_call *c)
 {
 	struct sip_msg *m = c->waiting;
 
-	if (m && c->early_u && m->is_request) {
+	if (m && m->is_request && m->method != SIP_ACK) {	/* early: its transaction may have gone meanwhile */
 		cp_early_go(c);
 	} else if (m && c->ex.is_delayed) {
 		cp_call_delayed_go(c, m);
@@ -292,7 +292,7 @@ void cp_call_on_response(void *user, struct cp_uac *uac, struct sip_msg *m, unsi
 		refused(c, m, status);
 		return;
 	}
-	if (c->early_u && c->waiting)	/* the gateway is busy: what matters is repeated by its sender */
+	if (c->waiting && c->waiting->is_request && c->waiting->method != SIP_ACK)	/* the gateway is busy: what matters is repeated by its sender */
 		return;
 	if (!c->is_answered)
 		f = cp_call_fork(c, m->to_tag);
@@ -300,7 +300,7 @@ void cp_call_on_response(void *user, struct cp_uac *uac, struct sip_msg *m, unsi
 		late_2xx(c, m);
 		return;
 	}
-	has_rseq = sip_msg_find(m, SIP_HDR_RSEQ);
+	has_rseq = sip_msg_find(m, SIP_HDR_RSEQ) && sip_msg_has_token(m, SIP_HDR_REQUIRE, GW_SV("100rel"));
 	if (!cp_rel_received(c, m))
 		return;
 	if (f && status < 200 && cp_has_sdp(m) && !c->ex.is_delayed && has_rseq && c->rel.role != CP_REL_CALLEE) {

@@ -167,7 +167,7 @@ static void serve(struct cp_call *c, struct cp_uas *u)
 	u->user = c;
 }
 
-void cp_early_offer(struct cp_call *c, struct cp_uas *u, struct sip_msg *m, enum cp_side to)
+bool cp_early_offer(struct cp_call *c, struct cp_uas *u, struct sip_msg *m, enum cp_side to)
 {
 	enum cp_side sender = cp_other(to);
 	struct cp_fork *f = fork_of(c, m, sender);
@@ -176,20 +176,22 @@ void cp_early_offer(struct cp_call *c, struct cp_uas *u, struct sip_msg *m, enum
 
 	if (status) {
 		cp_sip_refuse(u, status, NULL);
-		return;
+		return true;
 	}
 	if (!take(c, f, m->body, sender, &why)) {
 		CP_COUNT(call_sdp_refused);
 		cp_sip_refuse(u, 488, why);
-		return;
+		return true;
 	}
 	cp_half_target(sender == CP_SIDE_W2 ? &c->w2 : &c->core, m);
 	if (sender == CP_SIDE_MW)
 		cp_call_early_media(c, m, m->from_tag);
 	serve(c, u);
 	cp_call_keep(c, m);
-	if (!c->waiting || cp_media_configure(c, cp_call_gate(c, 0, f ? gw_sv_cstr(f->tag) : GW_SV_NONE), STEP_MODIFY))
-		cp_call_release(c, 503, "media gateway lost");
+	if (c->waiting && cp_media_configure(c, cp_call_gate(c, 0, f ? gw_sv_cstr(f->tag) : GW_SV_NONE), STEP_MODIFY) == GW_OK)
+		return true;
+	cp_call_release(c, 503, "media gateway lost");
+	return false;
 }
 
 void cp_early_go(struct cp_call *c)

@@ -253,7 +253,7 @@ void cp_call_on_response(void *user, struct cp_uac *uac, struct sip_msg *m, unsi
 
 /* call_early.c: offers before the call is answered */
 /** An UPDATE, or a PRACK that ends here, with an offer; or an INVITE that comes too early. */
-void cp_early_offer(struct cp_call *c, struct cp_uas *u, struct sip_msg *m, enum cp_side to);
+bool cp_early_offer(struct cp_call *c, struct cp_uas *u, struct sip_msg *m, enum cp_side to);
 /** The gateway has its part of it. */
 void cp_early_go(struct cp_call *c);
 /** A PRACK with an offer that goes on without it. */

@@ -522,7 +522,7 @@ static enum gw_err restart_ice(struct cp_call *c, unsigned i, const struct sdp_l
 		return GW_OK;
 	access->has_local = true;
 	return keep(c, sdp_iq_access_local(s, wic->media->proto, c->b && c->b->peer.addr.family == 6,
-		s->is_data ? data_setup(c, s, CP_SIDE_W2) : our_setup(c, i), &b), &b, &access->local);
+		sdp_stream_is_relayed(s) ? data_setup(c, s, CP_SIDE_W2) : our_setup(c, i), &b), &b, &access->local);
 }
 
 /* Both streams of one line as the exchange has left it; a line that no longer crosses is silent. */

@@ -27,6 +27,10 @@ void cp_call_on_cancel(void *user, struct cp_uas *u, const struct sip_msg *cance
 	struct cp_call *c = user;
 
 	c->is_cancelled = true;
+	if (c->ex.c && c->ex.c->has_final) {	/* a 2xx is kept back, and will be: its sender gets ACK and BYE */
+		cp_call_end(c, "cancelled");
+		return;
+	}
 	if (c->ex.c) {
 		cp_sip_cancel(c->ex.c, sip_msg_value(cancel, SIP_HDR_REASON));
 		return;		/* the 487 of the far end is relayed */
@@ -255,7 +259,7 @@ void cp_call_reoffer(struct cp_call *c, struct cp_uas *u, struct sip_msg *m, enu
 	unsigned status = 488;
 
 	if (!c->is_answered) {
-		cp_early_offer(c, u, m, to);
+		(void)cp_early_offer(c, u, m, to);
 		return;
 	}
 	if ((c->ex.u && !c->ex.u->is_final) || c->waiting || (c->ex.is_delayed && !c->ex.is_applied)) {

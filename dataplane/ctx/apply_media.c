@@ -92,7 +92,9 @@ static enum gw_err read_end(const struct dp_ctx *c, struct dp_plan *p, struct dp
 	if (sp->stream ? (l->is_channel ? sp->stream->end->msrp != NULL : !l->is_msrp || !sp->stream->end->msrp) :
 			 *is_known && p->is_access != l->is_channel)
 		return dp_plan_refuse(p, 473, "media protocol cannot change");
-	if (sp->is_new && l->is_channel && sdp_dcmaps(l->media, &map, 1) == 1) {
+	if (sp->is_new && l->is_channel) {
+		if (sdp_dcmaps(l->media, &map, 1) != 1 || map.stream >= DP_CHANNEL_STREAMS)
+			return dp_plan_refuse(p, 449, "one channel a stream, of a stream of SCTP below 64");
 		if (!gw_sv_ieq(map.subprotocol, GW_SV("msrp")) || map.is_unordered || map.reliability != SDP_DC_RELIABLE)
 			return dp_plan_refuse(p, 449, "only reliable, ordered channels of MSRP end here");
 		sp->sctp_stream = map.stream;

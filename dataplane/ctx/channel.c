@@ -45,6 +45,14 @@ static bool may_pass(const struct dp_stream *from, const struct dp_stream *to)
 
 /* ---- from the channel ------------------------------------------------------------------------------- */
 
+/* Has the connection of this channel ended? */
+static bool is_over(const struct dp_stream *channel)
+{
+	const struct dp_stream *core = dp_stream_peer(channel);
+
+	return core && dp_msrp_is_ended(core->end->msrp);
+}
+
 static void dcep(struct dp_stream *line, uint16_t stream, struct gw_sv message)
 {
 	struct dp_sctp *sctp = line->access->data->sctp;
@@ -56,8 +64,8 @@ static void dcep(struct dp_stream *line, uint16_t stream, struct gw_sv message)
 
 	if (!err && type == DCEP_ACK)
 		return;
-	/* W2-DC-18: what SDP did not agree on is refused, and that channel only (S3) */
-	if (err || !channel_of(line->term, stream) || !gw_sv_ieq(ch.protocol, GW_SV("msrp")) || dcep_print_ack(&b) ||
+	/* W2-DC-18: what SDP did not agree on is refused, and that channel only (S3); so is one that leads nowhere any more */
+	if (err || !channel_of(line->term, stream) || is_over(channel_of(line->term, stream)) || !gw_sv_ieq(ch.protocol, GW_SV("msrp")) || dcep_print_ack(&b) ||
 		dp_sctp_send(sctp, &(struct dp_sctp_send){ .stream = stream, .ppid = DCEP_PPID_CONTROL }, gw_buf_sv(&b))) {
 		dp_stream_tables(line)->ctr[ctx_channel_refused]++;
 		(void)!dp_sctp_reset(sctp, stream);
@@ -101,10 +109,14 @@ static void sctp_event(void *user, enum dp_sctp_event ev)
 
 	c->ctr[ctx_sctp_up] += ev == DP_SCTP_UP;
 	GW_LOG_INFO(c->c.log, names[ev], "ctx=%u term=%s stream=%u", LOG_OF(line));
-	if (ev != DP_SCTP_UP)	/* nothing is known any more of what was under way */
-		for (struct dp_stream *s = line->term->streams; s; s = s->next)
-			if (s->end && dp_stream_peer(s))
-				dp_msrp_stop(dp_stream_peer(s)->end->msrp);
+	for (struct dp_stream *s = line->term->streams; s; s = s->next) {
+		if (!s->end || !dp_stream_peer(s))
+			continue;
+		if (ev != DP_SCTP_UP)	/* nothing is known any more of what was under way */
+			dp_msrp_stop(dp_stream_peer(s)->end->msrp);
+		else if (is_over(s))	/* the connection was quicker to fail: the client sees its channel close (F-71) */
+			(void)!dp_sctp_reset(line->access->data->sctp, s->end->sctp_stream);
+	}
 }
 
 /* The peer has closed its direction: ours follows (RFC 8831 6.7), and so does the connection. */
@@ -215,9 +227,11 @@ static void begin(struct dp_ctx *c, struct dp_stream *channel, struct dp_stream 
 		how.channel_max = channel_max(channel, &arena);
 		dp_ctx_random_bytes(&how.nonce, sizeof(how.nonce));
 		err = dp_msrp_start(core->end->msrp, &how);
-		if (err)
+		if (err) {
 			GW_LOG_WARN(c->c.log, "msrp.failed", "ctx=%u term=%s stream=%u error=%s", LOG_OF(core), gw_err_name(err));
-		c->ctr[ctx_msrp_failed] += err != GW_OK;
+			dp_msrp_stop(core->end->msrp);
+			tcp_event(core, DP_MSRP_FAILED);
+		}
 	}
 	gw_arena_reset(&arena);
 }

@@ -21,6 +21,7 @@
 #include "proto/base/timers.h"
 #include "proto/iq/iq.h"
 
+#define DP_CHANNEL_STREAMS 64	/* of SCTP in an association that ends here */
 #define DP_TERMS_PER_CONTEXT 2	/* one access and one core side */
 #define DP_STREAMS_PER_TERM IQ_MAX_STREAMS
 #define DP_FLOWS_PER_CONTEXT 3u	/* memory for so many: a call has two, and closes some while it opens others */

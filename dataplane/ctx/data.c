@@ -49,11 +49,16 @@ static bool seal_out(struct dp_ctx *c, struct dp_data_records *r, const struct d
 	return false;
 }
 
+static bool is_ready(const struct dp_stream *s)
+{
+	return s->access->data->is_up && dp_dtls_state(s->access->dtls) == DP_DTLS_UP;
+}
+
 static bool send(struct dp_stream *to, struct gw_sv packet)
 {
 	struct dp_data *d = to->access->data;
 
-	if (to->records ? to->records->is_lent || packet.len > PACKET_MAX ||
+	if (to->records ? !is_ready(to) || to->records->is_lent || packet.len > PACKET_MAX ||
 			!seal_out(dp_stream_tables(to), to->records, &to->access->dtls_path, DP_RECORD_DATA, packet) :
 			dp_dtls_write(to->access->dtls, packet) != GW_OK)
 		return false;
@@ -217,11 +222,6 @@ static bool move_pair(struct dp_ctx *c, struct dp_stream *a, struct dp_stream *b
 	return true;
 }
 
-static bool is_ready(const struct dp_stream *s)
-{
-	return s->access->data->is_up && dp_dtls_state(s->access->dtls) == DP_DTLS_UP;
-}
-
 void dp_data_progress(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 {
 	struct dp_stream *to = dp_stream_peer(s);
@@ -254,7 +254,8 @@ void dp_data_input(struct dp_ctx *c, struct dp_stream *s, struct rte_mbuf *m)
 		c->ctr[ctx_data_dropped]++;
 		return;
 	}
-	for (; dp_record_parse(datagram + at, len - at, &v); at += DP_RECORD_HEADER_BYTES + v.bytes) {
+	/* nothing of an association that has ended, by an alert in this datagram perhaps (threat D5) */
+	for (; is_ready(s) && dp_record_parse(datagram + at, len - at, &v); at += DP_RECORD_HEADER_BYTES + v.bytes) {
 		m->data_off = from + at;
 		m->data_len = (uint16_t)(DP_RECORD_HEADER_BYTES + v.bytes);
 		m->pkt_len = m->data_len;

@@ -101,6 +101,8 @@ static enum gw_err take_keys(struct dp_ctx *c, struct dp_stream *s)
 	explicit_bzero(&remote, sizeof(remote));
 	if (err) {
 		c->c.srtp->session_free(rx);
+		dp_srtcp_free(s->access->srtcp);	/* a later association begins anew */
+		s->access->srtcp = NULL;
 		return err;
 	}
 	s->access->srtp_rx = rx;

@@ -8,6 +8,10 @@ void dp_refuse(struct dp_worker *w, struct dp_pkt *p, enum dp_drop why)
 {
 	struct dp_flow_stats *s = &p->flow->stats;
 
+	if (p->is_rtcp_port) {	/* these are the media's: anybody can send to the port beside it */
+		dp_drop(w, p->m, why);
+		return;
+	}
 	s->drops++;
 	s->auth_fail += why == DP_DROP_SRTP_AUTH || why == DP_DROP_DTLS_AUTH;
 	s->replay += why == DP_DROP_SRTP_REPLAY || why == DP_DROP_DTLS_REPLAY;

@@ -500,6 +500,11 @@ enum gw_err dp_msrp_start(struct dp_msrp *m, const struct dp_msrp_start *how)
 	return err;
 }
 
+bool dp_msrp_is_ended(const struct dp_msrp *m)
+{
+	return m->state == LEG_ENDED;
+}
+
 bool dp_msrp_message(struct dp_msrp *m, struct gw_sv message)
 {
 	if (m->state == LEG_ENDED)

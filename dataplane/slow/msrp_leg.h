@@ -63,6 +63,8 @@ enum gw_err dp_msrp_start(struct dp_msrp *m, const struct dp_msrp_start *how) GW
 /** The connection is closed, what is under way is lost; no call-back from now on. It stays started. */
 void dp_msrp_stop(struct dp_msrp *m);
 bool dp_msrp_is_started(const struct dp_msrp *m);
+/** Closed, failed or stopped: nothing goes through it any more. */
+bool dp_msrp_is_ended(const struct dp_msrp *m);
 /** A message of the channel. @return false: not now, it has to come again */
 bool dp_msrp_message(struct dp_msrp *m, struct gw_sv message);
 /** What came from a side, and what was made of it. */

@@ -86,14 +86,19 @@ def settled(names):
 
 def unasked(s, seconds, peer):
     """What the gateway sends of its own accord within that time, acknowledged; None: nothing."""
-    s.settimeout(seconds)
+    end, m, is_new = time.monotonic() + seconds, None, False
     try:
-        d = EARLY.pop(0) if EARLY else s.recvfrom(65535)[0].decode()
+        while not is_new:    # what came again is not meant: a reply, or a request whose answer was late
+            s.settimeout(max(end - time.monotonic(), 0.001))
+            d = EARLY.pop(0) if EARLY else s.recvfrom(65535)[0].decode()
+            m = re.search(r"T(?:ransaction)?=(\d+)\{C(?:ontext)?=([^{]+)\{(N|SC|Notify|ServiceChange)=([^{]+)", d)
+            is_new = m and m.group(1) not in ANSWERED
     except socket.timeout:
         return None
     finally:
         s.settimeout(10)
-    tid, ctx, kind, term = re.search(r"T(?:ransaction)?=(\d+)\{C(?:ontext)?=([^{]+)\{(N|SC|Notify|ServiceChange)=([^{]+)", d).groups()
+    tid, ctx, kind, term = m.groups()
+    ANSWERED.add(tid)
     body = "SC=ROOT{SV{V=3}}" if kind[0] == "S" and term == "ROOT" else f"{kind}={term}"
     s.sendto(f"!/{1 if kind[0] == 'S' else 3} [192.0.2.1]:2944 P={tid}{{C={ctx}{{{body}}}}}".encode(), peer)
     return re.sub(r"\b(T|Transaction)=\d+", r"\1=<tid>", d)
@@ -127,6 +132,7 @@ def block_played(block, s, second, foreign, peer, masks, process):
 
 
 EARLY = []
+ANSWERED = set()  # TransactionIDs of the gateway's own requests
 
 
 def exchange(s, peer, text):
@@ -171,6 +177,7 @@ def play(path):
     free.close()
     masks, out = Masks(), []
     EARLY.clear()
+    ANSWERED.clear()
     is_document = re.match(r"p\d\d-", os.path.basename(path))
     shown = as_document if is_document else str
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as f:
