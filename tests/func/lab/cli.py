@@ -51,7 +51,7 @@ def build_folder(root):
     return os.environ.get("W2GW_BUILD") or os.path.join(root, "build")
 
 
-def prepare(root, args, targets=("dataplane/eimsagw", "control/epcscf")):
+def prepare(root, args, targets=("dataplane/eimsagw", "control/epcscf", "control/w2gwctl")):
     from . import browser, setup    # pylint: disable=import-outside-toplevel
     if not args.no_install:
         setup.install(root)
