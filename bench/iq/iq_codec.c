@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "proto/base/be.h"
 #include "proto/h248/text.h"
 #include "proto/iq/iq.h"
 
@@ -27,12 +28,11 @@ static double seconds(void)
 
 static bool take(struct gw_sv *from, struct gw_sv *out)
 {
-	const unsigned char *p = (const unsigned char *)from->p;
 	size_t n;
 
 	if (from->len < 4)
 		return false;
-	n = (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
+	n = gw_be32(from->p);
 	if (n > from->len - 4)
 		return false;
 	*out = gw_sv_sub(*from, 4, 4 + n);

@@ -121,17 +121,12 @@ static int drain(const struct ctl_options *o, const char *what, bool is_waiting)
 int ctl_cscf(int argc, char **argv)
 {
 	struct ctl_options o;
-	bool is_waiting = false;
+	bool is_waiting;
 	int n = argc;
 
 	if (argc > 1 && strcmp(argv[1], "trace") == 0)
 		return ctl_trace(argc - 1, argv + 1);
-	for (int i = n = 1; i < argc; i++)	/* the one option that is drain's own */
-		if (strcmp(argv[i], "--wait") == 0)
-			is_waiting = true;
-		else
-			argv[n++] = argv[i];
-	argv[n] = NULL;
+	is_waiting = ctl_take_option(&n, argv, "--wait", NULL);	/* drain's own */
 	if (!ctl_options(n, argv, CTL_CSCF_SOCKET, &o))
 		return CTL_USAGE;
 	if (o.is_help) {

@@ -34,6 +34,12 @@ struct ctl_options {
  * @return false: wrong, getopt has said why
  */
 bool ctl_options(int argc, char **argv, const char *path, struct ctl_options *o);
+/**
+ * Take an option a group has for itself out of the words, before ctl_options() reads the common ones.
+ * @param value  of the option, as it was when it is not there; NULL: it has none
+ * @return was it there?
+ */
+bool ctl_take_option(int *argc, char **argv, const char *name, const char **value);
 bool ctl_is_one_of(const char *const *names, const char *name);
 
 /* socket.c */

@@ -44,6 +44,24 @@ bool ctl_options(int argc, char **argv, const char *path, struct ctl_options *ou
 	return true;
 }
 
+bool ctl_take_option(int *argc, char **argv, const char *name, const char **value)
+{
+	bool is_there = false;
+	int n = 1;
+
+	for (int i = 1; i < *argc; i++) {
+		if (strcmp(argv[i], name) != 0 || (value && i + 1 == *argc)) {
+			argv[n++] = argv[i];
+			continue;
+		}
+		is_there = true;
+		if (value)
+			*value = argv[++i];
+	}
+	argv[*argc = n] = NULL;
+	return is_there;
+}
+
 bool ctl_is_one_of(const char *const *names, const char *name)
 {
 	for (; *names; names++)

@@ -172,14 +172,9 @@ int ctl_why(int argc, char **argv)
 	const char *agw = CTL_AGW_SOCKET;
 	json_t *call, *streams, *whole, *recent;
 	bool is_asked, is_unknown;
-	int n = 1;
+	int n = argc;
 
-	for (int i = 1; i < argc; i++)	/* the one option that is its own */
-		if (strcmp(argv[i], "--agw") == 0 && i + 1 < argc)
-			agw = argv[++i];
-		else
-			argv[n++] = argv[i];
-	argv[n] = NULL;
+	(void)ctl_take_option(&n, argv, "--agw", &agw);
 	if (!ctl_options(n, argv, CTL_CSCF_SOCKET, &o))
 		return CTL_USAGE;
 	if (o.is_help) {

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "proto/base/be.h"
 #include "tests/func/oracle/beyond.h"
 #include "tests/unit/h248/generate.h"
 
@@ -38,12 +39,11 @@ static struct gw_sv load(const char *path)
 
 static bool take(struct gw_sv *from, struct gw_sv *out)
 {
-	const unsigned char *p = (const unsigned char *)from->p;
 	size_t n;
 
 	if (from->len < 4)
 		return false;
-	n = (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
+	n = gw_be32(from->p);
 	if (n > from->len - 4)
 		return false;
 	*out = gw_sv_sub(*from, 4, 4 + n);

@@ -295,6 +295,19 @@ static void catch_record(uint16_t n)
 	R.wic.n_out = 0;
 }
 
+/* Records of n bytes, n + step, ... one behind the other. @return the length of all */
+static size_t catch_records(uint8_t *all, unsigned count, uint16_t n, uint16_t step)
+{
+	size_t len = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		catch_record((uint16_t)(n + i * step));
+		memcpy(all + len, rec, rec_len);
+		len += rec_len;
+	}
+	return len;
+}
+
 static void replayed_records_are_dropped_in_one_burst_and_in_another(void **state)
 {
 	(void)state;
@@ -394,16 +407,12 @@ static void records_that_are_broken_in_any_byte_pass_nothing(void **state)
 static void datagrams_of_several_records_are_taken_apart(void **state)
 {
 	uint8_t all[2048];
-	size_t n = 0;
+	size_t n;
 
 	(void)state;
 	data_open(NULL, 1);
 	data_connect();
-	for (uint16_t i = 0; i < 5; i++) {
-		catch_record((uint16_t)(30 + i));
-		memcpy(all + n, rec, rec_len);
-		n += rec_len;
-	}
+	n = catch_records(all, 5, 30, 1);
 	data_inject(&R.wic, &peer, all, n);
 	data_settle();
 	assert_int_equal(R.core.n_got, 6);
@@ -619,19 +628,14 @@ static void without_consent_not_even_close_notify_leaves(void **state)
 static void a_datagram_of_several_records_is_charged_once(void **state)
 {
 	uint8_t all[2048];
-	size_t n = 0;
+	size_t n;
 
 	(void)state;
 	data_open(NULL, 1);
 	data_connect();
 	data_police(DATA_ACCESS, 1, 2 * (5 * (100 + 37) + 28));
 	for (unsigned k = 0; k < 3; k++) {
-		n = 0;
-		for (unsigned i = 0; i < 5; i++) {
-			catch_record(100);
-			memcpy(all + n, rec, rec_len);
-			n += rec_len;
-		}
+		n = catch_records(all, 5, 100, 0);
 		data_inject(&R.wic, &peer, all, n);
 		data_settle();
 	}
