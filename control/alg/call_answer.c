@@ -140,7 +140,7 @@ static bool relay_answer(struct cp_call *c, struct sip_msg *m)
 		cp_call_relay(c, m, GW_SV_NONE);
 		return true;
 	}
-	if (cp_media_write_answer(c, &b)) {
+	if (cp_sdp_write_answer(c, &b)) {
 		cp_call_release(c, 500, "answer could not be written");
 		return false;
 	}
@@ -317,7 +317,7 @@ void cp_call_on_response(void *user, struct cp_uac *uac, struct sip_msg *m, unsi
 		else
 			cp_call_relay(c, m, GW_SV_NONE);
 	} else if (cp_has_sdp(m)) {
-		if (!is_same_answer(c, m) && cp_media_answer(c, m->body, &why))
+		if (!is_same_answer(c, m) && cp_sdp_answer(c, m->body, &why))
 			cp_call_refuse_answer(c, m, why);
 		else
 			configure(c, m);

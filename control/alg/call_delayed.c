@@ -12,7 +12,7 @@ static void relay_offer(struct cp_call *c, struct sip_msg *m)
 	char sdp[CP_SDP_BYTES];
 	struct gw_buf b = gw_buf(sdp, sizeof(sdp));
 
-	if (cp_media_write_offer(c, &b)) {
+	if (cp_sdp_write_offer(c, &b)) {
 		cp_call_release(c, 500, "offer could not be written");
 		return;
 	}
@@ -26,7 +26,7 @@ void cp_call_delayed_offer(struct cp_call *c, struct sip_msg *m)
 	const char *why = "2xx without an offer";
 	unsigned status;
 
-	if (!cp_has_sdp(m) || cp_media_offer(c, m->body, cp_other(c->ex.sender), &why, &status)) {
+	if (!cp_has_sdp(m) || cp_sdp_offer(c, m->body, cp_other(c->ex.sender), &why, &status)) {
 		cp_call_refuse_answer(c, m, why);
 		return;
 	}
@@ -50,7 +50,7 @@ static void send_answer(struct cp_call *c, struct sip_msg *ack)
 	char sdp[CP_SDP_BYTES];
 	struct gw_buf b = gw_buf(sdp, sizeof(sdp));
 
-	if (cp_media_write_answer(c, &b)) {
+	if (cp_sdp_write_answer(c, &b)) {
 		cp_call_release(c, 500, "answer could not be written");
 		return;
 	}
@@ -78,7 +78,7 @@ bool cp_call_delayed_ack(struct cp_call *c, struct sip_msg *m)
 		send_answer(c, m);
 		return true;
 	}
-	if (!cp_has_sdp(m) || cp_media_answer(c, m->body, &why)) {
+	if (!cp_has_sdp(m) || cp_sdp_answer(c, m->body, &why)) {
 		CP_COUNT(call_sdp_refused);
 		sip_msg_set_body(m, GW_SV_NONE, GW_SV_NONE);
 		cp_call_send_ack(c, m, c->ex.offerer);

@@ -45,7 +45,7 @@ static bool take_offer(struct cp_call *c, struct gw_sv text, enum cp_side sender
 {
 	unsigned n = c->ex.offer.n_lines, status;
 
-	if (cp_media_offer(c, text, sender, why, &status))
+	if (cp_sdp_offer(c, text, sender, why, &status))
 		return false;
 	if (c->ex.offer.n_lines != n ||
 		sdp_choose_answer(&c->ex.answer, sdp_side_of(cp_other(sender)), c->ex.streams, n))
@@ -68,7 +68,7 @@ static bool take(struct cp_call *c, struct cp_fork *f, struct gw_sv text, enum c
 	offer = c->ex.offer;
 	answer = c->ex.answer;
 	memcpy(before, old, offer.n_lines * sizeof(before[0]));
-	is_ok = (is_first ? take_offer(c, text, sender, why) : cp_media_answer(c, text, why) == GW_OK) &&
+	is_ok = (is_first ? take_offer(c, text, sender, why) : cp_sdp_answer(c, text, why) == GW_OK) &&
 		suits_other_leg(&c->ex, before);
 	if (is_ok && !is_first) {
 		free(f->answer);
@@ -108,7 +108,7 @@ static enum gw_err write_answer(struct cp_call *c, enum cp_side to, struct gw_bu
 
 	if (!is_first)
 		turn(&c->ex);
-	err = cp_media_write_answer(c, out);
+	err = cp_sdp_write_answer(c, out);
 	if (!is_first)
 		turn(&c->ex);
 	return err;

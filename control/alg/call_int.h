@@ -296,11 +296,22 @@ void cp_far_begin(struct cp_call *c);
 /** The far node may give the context back. */
 void cp_far_end(struct cp_call *c);
 
-/* call_media.c: SDP and Iq. */
+/* call_sdp.c: the descriptions of an exchange */
 /** Forget the exchange before; from now on it is one of this sender. */
-void cp_media_begin(struct cp_call *c, enum cp_side sender);
-enum gw_err cp_media_offer(struct cp_call *c, struct gw_sv sdp, enum cp_side from, const char **why,
-	unsigned *status);
+void cp_sdp_begin(struct cp_call *c, enum cp_side sender);
+/** An offer of this side: what crosses. @return not GW_OK: *why and *status say how it is refused */
+enum gw_err cp_sdp_offer(struct cp_call *c, struct gw_sv sdp, enum cp_side from, const char **why, unsigned *status);
+/** The answer to it; refused: the exchange is as it was. */
+enum gw_err cp_sdp_answer(struct cp_call *c, struct gw_sv sdp, const char **why);
+/** Description of the offer for the other leg, of the answer for the offerer; the gateway has reserved its part. */
+enum gw_err cp_sdp_write_offer(struct cp_call *c, struct gw_buf *out);
+enum gw_err cp_sdp_write_answer(struct cp_call *c, struct gw_buf *out);
+/** Our DTLS role in line i, said in Local: by the offer from a WIC, or left open when we offer (F-35, F-37). */
+enum sdp_setup cp_sdp_our_setup(const struct cp_call *c, unsigned i);
+/** RFC 4145 on the core's side of MSRP: our offer leaves it open; an offerer that says nothing connects. */
+enum sdp_setup cp_sdp_tcp_setup(const struct cp_call *c, unsigned i);
+
+/* call_media.c: terminations of the gateway */
 /** Has the gateway streams for every line of the offer that crosses? */
 bool cp_media_is_reserved(const struct cp_call *c);
 /** Reserve what is missing: a new context, or streams beside those that are there. */
@@ -308,10 +319,6 @@ enum gw_err cp_media_reserve(struct cp_call *c);
 enum gw_err cp_media_reserved(struct cp_call *c, const struct iq_txn *reply);
 /** A Modify was done: Locals that came with it are the lines' from now on. */
 void cp_media_configured(struct cp_call *c, const struct iq_txn *reply);
-/** Description of the offer for the other leg. */
-enum gw_err cp_media_write_offer(struct cp_call *c, struct gw_buf *out);
-enum gw_err cp_media_answer(struct cp_call *c, struct gw_sv sdp, const char **why);
-enum gw_err cp_media_write_answer(struct cp_call *c, struct gw_buf *out);
 /**
  * Modify with what the exchange has agreed; directions the gate does not name stay closed. Of a call whose gateway is another
  * node's: nothing is sent. GW_OK: the gateway knows all but the directions already; GW_EUNSUPP: it would have to be told.

@@ -53,7 +53,7 @@ enum gw_err cp_call_forward_offer(struct cp_call *c, struct sip_msg *m)
 	if (c->ex.is_delayed) {	/* in a reliable 18x the offer would have its answer in a PRACK */
 		sip_msg_del_token(m, SIP_HDR_SUPPORTED, GW_SV("100rel"));
 	} else {
-		if ((err = cp_media_write_offer(c, &b)))
+		if ((err = cp_sdp_write_offer(c, &b)))
 			return err;
 		sip_msg_set_body(m, GW_SV("application/sdp"), gw_buf_sv(&b));
 	}
@@ -221,7 +221,7 @@ void cp_call_new(struct cp_alg *a, struct cp_uas *u, struct sip_msg *m, struct c
 		cp_call_end(c, "out of memory");
 		return;
 	}
-	cp_media_begin(c, c->origin);
+	cp_sdp_begin(c, c->origin);
 	c->ex.cseq = m->cseq.number;
 	c->ex.is_delayed = !cp_has_sdp(m);
 	if (c->ex.is_delayed && (why = delayed_refusal(m, to))) {
@@ -229,7 +229,7 @@ void cp_call_new(struct cp_alg *a, struct cp_uas *u, struct sip_msg *m, struct c
 		cp_call_end(c, why);
 		return;
 	}
-	if (!c->ex.is_delayed && cp_media_offer(c, m->body, c->origin, &why, &status)) {
+	if (!c->ex.is_delayed && cp_sdp_offer(c, m->body, c->origin, &why, &status)) {
 		CP_COUNT(call_sdp_refused);
 		cp_sip_refuse(u, status, why);
 		cp_call_end(c, why);
@@ -275,10 +275,10 @@ void cp_call_reoffer(struct cp_call *c, struct cp_uas *u, struct sip_msg *m, enu
 		return;
 	}
 	cp_call_detach(c, "SIP;cause=487");
-	cp_media_begin(c, cp_other(to));
+	cp_sdp_begin(c, cp_other(to));
 	c->ex.cseq = m->cseq.number;
 	c->ex.is_delayed = !cp_has_sdp(m);
-	if (!c->ex.is_delayed && cp_media_offer(c, m->body, cp_other(to), &why, &status)) {
+	if (!c->ex.is_delayed && cp_sdp_offer(c, m->body, cp_other(to), &why, &status)) {
 		CP_COUNT(call_sdp_refused);
 		cp_sip_refuse(u, status, why);
 		return;

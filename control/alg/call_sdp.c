@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Descriptions of a call: what comes from one leg is understood, and written for the other (W2-SDP-01 to -53). */
+#include <stdlib.h>
+
+#include "control/alg/call_int.h"
+
+static struct sdp_policy policy(const struct cp_conf *c)
+{
+	struct sdp_policy p = { .opus_to_core = c->media.opus_to_core,
+		.accept_bundle = c->media.bundle == CP_BUNDLE_ACCEPT,
+		.relay_data = c->media.data == CP_DATA_RELAY,
+		.ends_msrp = c->media.data == CP_DATA_MSRP, .dtls_passive = c->media.dtls_role == CP_DTLS_PASSIVE };
+
+	for (unsigned i = 0; i < c->media.n_codecs && p.n_codecs < 16; i++)
+		p.codecs[p.n_codecs++] = gw_sv_cstr(c->media.codecs[i]);
+	for (unsigned i = 0; i < c->media.n_video && p.n_video < 8; i++)
+		p.video[p.n_video++] = gw_sv_cstr(c->media.video[i]);
+	return p;
+}
+
+static enum sdp_side side(enum cp_side s)
+{
+	return s == CP_SIDE_W2 ? SDP_W2 : SDP_CORE;
+}
+
+void cp_sdp_begin(struct cp_call *c, enum cp_side sender)
+{
+	gw_arena_reset(&c->ex.arena);
+	free(c->ex.answer_text);
+	memset(&c->ex, 0, sizeof(c->ex));
+	c->ex.arena.limit = 1u << 20;
+	c->ex.sender = c->ex.offerer = sender;
+}
+
+static enum sdp_setup wic_setup(const struct cp_call *c, unsigned index)
+{
+	for (unsigned i = 0; i < c->n_lines; i++)
+		if (c->lines[i].index == index)
+			return c->lines[i].wic_setup;
+	return SDP_SETUP_NONE;
+}
+
+enum sdp_setup cp_sdp_our_setup(const struct cp_call *c, unsigned i)
+{
+	const struct sdp_line *l = &c->ex.offer.lines[i];
+
+	if (c->ex.offerer == CP_SIDE_MW)
+		return SDP_SETUP_ACTPASS;
+	if (l->setup == SDP_SETUP_ACTIVE)
+		return SDP_SETUP_PASSIVE;
+	if (l->setup == SDP_SETUP_PASSIVE)
+		return SDP_SETUP_ACTIVE;
+	if (wic_setup(c, i))
+		return sdp_setup_reverse(wic_setup(c, i));
+	return c->alg->s->conf->media.dtls_role == CP_DTLS_PASSIVE ? SDP_SETUP_PASSIVE : SDP_SETUP_ACTIVE;
+}
+
+enum sdp_setup cp_sdp_tcp_setup(const struct cp_call *c, unsigned i)
+{
+	enum sdp_setup said = c->ex.offer.lines[i].setup;
+
+	if (c->ex.offerer == CP_SIDE_W2)
+		return SDP_SETUP_ACTPASS;
+	return said == SDP_SETUP_PASSIVE ? SDP_SETUP_ACTIVE : SDP_SETUP_PASSIVE;
+}
+
+/* The roles the exchange has given, of every line that crosses. */
+static void keep_roles(struct cp_call *c)
+{
+	for (unsigned i = 0; i < c->n_lines; i++) {
+		struct cp_media_line *l = &c->lines[i];
+		const struct sdp_stream *s = l->index < c->ex.offer.n_lines ? &c->ex.streams[l->index] : NULL;
+
+		if (!s || !s->is_active)
+			continue;
+		if (c->ex.offerer == CP_SIDE_MW)
+			l->wic_setup = c->ex.answer.lines[l->index].setup;
+		else
+			l->wic_setup = sdp_setup_reverse(sdp_stream_is_relayed(s) ? s->setup : cp_sdp_our_setup(c, l->index));
+	}
+}
+
+enum gw_err cp_sdp_offer(struct cp_call *c, struct gw_sv text, enum cp_side from, const char **why,
+	unsigned *status)
+{
+	struct sdp_policy p = policy(c->alg->s->conf);
+	struct gw_diag diag = { 0, "" };
+	enum sdp_refusal r;
+	struct gw_sv copy;
+
+	c->ex.offerer = from;
+	copy = gw_arena_sv(&c->ex.arena, text);
+	if (sdp_model_read(&c->ex.offer, &c->ex.arena, copy, SDP_SIP, &diag)) {
+		*why = diag.what;
+		*status = 400;
+		return GW_EBADMSG;
+	}
+	c->ex.streams = gw_arena_array(&c->ex.arena, struct sdp_stream, c->ex.offer.n_lines + 1);
+	if (!c->ex.streams) {
+		*why = "memory";
+		*status = 500;
+		return GW_ENOMEM;
+	}
+	r = sdp_choose_offer(&c->ex.offer, side(from), &p, c->ex.streams);
+	if (r) {
+		*why = sdp_refusal_warning(r);
+		*status = 488;
+		return GW_EUNSUPP;
+	}
+	for (unsigned i = 0; from == CP_SIDE_W2 && i < c->ex.offer.n_lines; i++)	/* actpass once more: as it is */
+		if (sdp_stream_is_relayed(&c->ex.streams[i]) && c->ex.offer.lines[i].setup == SDP_SETUP_ACTPASS && wic_setup(c, i))
+			c->ex.streams[i].setup = wic_setup(c, i);
+	return GW_OK;
+}
+
+static enum gw_err locals(struct cp_call *c, enum cp_side to, struct sdp_local *out)
+{
+	bool is_w2 = to == CP_SIDE_W2;
+
+	for (unsigned k = 0; k < c->n_lines; k++) {
+		const struct cp_media_line *l = &c->lines[k];
+		const char *text = is_w2 ? l->local_access : l->local_core;
+		bool lite = false;
+		enum gw_err err;
+
+		if (l->index >= c->ex.offer.n_lines || !c->ex.streams[l->index].is_active)
+			continue;
+		if ((err = sdp_iq_read_local(&c->ex.arena, gw_sv_cstr(text), is_w2, &out[l->index], &lite)))
+			return err;
+		if (is_w2 && c->ex.streams[l->index].is_msrp &&
+			(err = sdp_iq_read_channel(&c->ex.arena, gw_sv_cstr(l->local_channel), c->ex.streams[l->index].channel.stream, &out[l->index].path)))
+			return err;
+		if (is_w2)
+			c->ice_lite = lite;
+		out[l->index].setup = c->ex.streams[l->index].is_msrp && !is_w2 ? cp_sdp_tcp_setup(c, l->index) :
+			sdp_stream_is_relayed(&c->ex.streams[l->index]) ? c->ex.streams[l->index].setup :
+			cp_sdp_our_setup(c, l->index);
+	}
+	return GW_OK;
+}
+
+/*
+ * A group, once answered, stays, and takes in every line that is added (RFC 9143 7.3.3); here each has a transport of its
+ * own. So one is answered only where no line can be added, or the browser adds none that could be taken (W2-BUN-02).
+ */
+static bool may_bundle(const struct cp_call *c)
+{
+	const struct cp_conf *conf = c->alg->s->conf;
+	bool is_max_bundle = false;
+
+	for (unsigned i = 0; i < c->ex.offer.n_lines; i++)
+		is_max_bundle |= c->ex.offer.lines[i].is_bundle_only;
+	return conf->media.bundle == CP_BUNDLE_ACCEPT &&
+		(is_max_bundle || (conf->media.n_video == 0 && conf->media.data == CP_DATA_NONE));
+}
+
+static enum gw_err write_leg(struct cp_call *c, enum cp_side to, bool is_answer, struct gw_buf *out)
+{
+	struct sdp_local l[SDP_MAX_MEDIA] = { 0 };
+	struct sdp_write w = { .to = side(to), .is_answer = is_answer, .streams = c->ex.streams, .locals = l,
+		.n = c->ex.offer.n_lines, .accept_bundle = may_bundle(c) };
+	enum gw_err err = locals(c, to, l);
+
+	if (err)
+		return err;
+	w.ice_lite = c->ice_lite;
+	if (is_answer)
+		w.remote = &c->ex.offer;
+	else
+		w.peer = &c->ex.offer;
+	return sdp_write_leg(&w, to == CP_SIDE_W2 ? &c->o_w2 : &c->o_core, out);
+}
+
+enum gw_err cp_sdp_write_offer(struct cp_call *c, struct gw_buf *out)
+{
+	return write_leg(c, c->ex.offerer == CP_SIDE_W2 ? CP_SIDE_MW : CP_SIDE_W2, false, out);
+}
+
+enum gw_err cp_sdp_answer(struct cp_call *c, struct gw_sv text, const char **why)
+{
+	enum cp_side from = c->ex.offerer == CP_SIDE_W2 ? CP_SIDE_MW : CP_SIDE_W2;
+	struct gw_sv copy = gw_arena_sv(&c->ex.arena, text);
+	struct gw_diag diag = { 0, "" };
+	struct sdp_stream streams[SDP_MAX_MEDIA];
+	static struct sdp_model answer;	/* one control thread; the old one stays until this is good */
+	enum sdp_refusal r;
+
+	if (sdp_model_read(&answer, &c->ex.arena, copy, SDP_SIP, &diag)) {
+		*why = diag.what;
+		return GW_EBADMSG;
+	}
+	memcpy(streams, c->ex.streams, c->ex.offer.n_lines * sizeof(streams[0]));
+	r = sdp_choose_answer(&answer, side(from), streams, c->ex.offer.n_lines);
+	if (r) {
+		*why = sdp_refusal_text(r);
+		return GW_EUNSUPP;
+	}
+	c->ex.answer = answer;
+	memcpy(c->ex.streams, streams, c->ex.offer.n_lines * sizeof(streams[0]));
+	free(c->ex.answer_text);
+	c->ex.answer_text = gw_sv_dup(text);
+	c->ex.is_applied = true;
+	keep_roles(c);
+	return GW_OK;
+}
+
+enum gw_err cp_sdp_write_answer(struct cp_call *c, struct gw_buf *out)
+{
+	return write_leg(c, c->ex.offerer, true, out);
+}
