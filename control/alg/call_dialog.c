@@ -111,3 +111,27 @@ bool cp_call_in_fork(const struct cp_call *c, const struct sip_msg *m, enum cp_s
 	return from == c->origin ? has_tag(c, from, m->from_tag) && is_fork(c, m->to_tag) :
 				   has_tag(c, cp_other(from), m->to_tag) && is_fork(c, m->from_tag);
 }
+
+bool cp_alg_routes(const struct cp_binding *b, const struct sip_msg *m, struct cp_route_set *set)
+{
+	GW_LIST_FOREACH(it, &b->calls) {
+		struct cp_call *c = GW_CONTAINER(it, struct cp_call, of_binding);
+		const struct cp_early *d;
+
+		if (!gw_sv_eq(gw_sv_cstr(c->call_id), m->call_id))
+			continue;
+		set->icid = gw_sv_cstr(c->icid);
+		d = c->ex.c ? cp_uac_early(c->ex.c, m->to_tag) : NULL;
+		if (d) {
+			set->n = d->n_routes;
+			memcpy(set->routes, d->routes, d->n_routes * sizeof(set->routes[0]));
+			return true;
+		}
+		if (!c->core.tag || !gw_sv_eq(gw_sv_cstr(c->core.tag), m->to_tag))
+			continue;
+		for (set->n = 0; set->n < c->core.n_routes; set->n++)
+			set->routes[set->n] = gw_sv_cstr(c->core.routes[set->n]);
+		return true;
+	}
+	return false;
+}

@@ -2,12 +2,12 @@
 /* Requests between W2 and Mw: who may ask for what, and who serves it. */
 #include "control/sip/core.h"
 
-#include "control/alg/call.h"
 #include "control/app/metrics.h"
 #include "control/sip/emergency.h"
 #include "control/sip/errors.h"
 #include "control/sip/nodes.h"
 #include "control/sip/reg.h"
+#include "control/sip/session.h"
 
 static bool is_understood(struct gw_sv tag)
 {

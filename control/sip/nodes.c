@@ -8,11 +8,11 @@
 
 #include <stdlib.h>
 
-#include "control/alg/call.h"
 #include "control/app/metrics.h"
 #include "control/sip/core.h"
 #include "control/sip/errors.h"
 #include "control/sip/reg_int.h"
+#include "control/sip/session.h"
 #include "control/sip/stack_int.h"
 #include "control/state/share.h"
 

@@ -6,8 +6,8 @@
 
 #include <openssl/crypto.h>
 
-#include "control/alg/call.h"
 #include "control/app/metrics.h"
+#include "control/sip/session.h"
 
 struct cp_binding *cp_reg_by_id(struct cp_reg *r, uint32_t id)
 {

@@ -4,10 +4,10 @@
 
 #include <stdlib.h>
 
-#include "control/alg/call.h"
 #include "control/app/metrics.h"
 #include "control/sip/core.h"
 #include "control/sip/reg_auth_int.h"
+#include "control/sip/session.h"
 #include "control/state/share.h"
 #include "proto/sip/bearer.h"
 #include "proto/sip/digest.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Registrations that end otherwise than by their WIC: by us (W2-REG-64), or by the network (W2-REG-63). */
-#include "control/alg/call.h"
 #include "control/app/metrics.h"
 #include "control/sip/core.h"
 #include "control/sip/reg_int.h"
+#include "control/sip/session.h"
 
 #define FAREWELL_T1 4u	/* a NOTIFY to the WIC and its repetitions on Mw come within this many T1 */
 

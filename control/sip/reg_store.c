@@ -2,9 +2,9 @@
 /* What a 2xx to REGISTER says, and what is kept of it (W2-REG-40, -42, TS 24.229 5.2.2.1). */
 #include <stdlib.h>
 
-#include "control/alg/call.h"
 #include "control/app/metrics.h"
 #include "control/sip/reg_int.h"
+#include "control/sip/session.h"
 #include "proto/sip/register.h"
 
 static char *dup_list(const struct sip_msg *m, enum sip_hdr_id id)

@@ -2,11 +2,11 @@
 /* Route, Record-Route and the next hop towards the core (RFC 3261 16.6, RFC 3263, RFC 5658). */
 #include "control/sip/route.h"
 
-#include "control/alg/call_int.h"
 #include "control/sip/entry.h"
 #include "control/sip/headers.h"
 #include "control/sip/reg.h"
 #include "control/sip/resolve.h"
+#include "control/sip/session.h"
 
 #define URI_BYTES 2048
 
@@ -174,31 +174,6 @@ void cp_core_seal_record_route(struct cp_sip *s, struct sip_msg *m, struct gw_sv
 
 /* ---- Route of a WIC ---------------------------------------------------------------------------------------- */
 
-/* The route set of the call a request belongs to, as the core made it. false: no call of ours */
-static bool call_routes(const struct sip_msg *m, const struct cp_binding *b, struct cp_route_set *set)
-{
-	GW_LIST_FOREACH(it, &b->calls) {
-		struct cp_call *c = GW_CONTAINER(it, struct cp_call, of_binding);
-		const struct cp_early *d;
-
-		if (!gw_sv_eq(gw_sv_cstr(c->call_id), m->call_id))
-			continue;
-		set->icid = gw_sv_cstr(c->icid);
-		d = c->ex.c ? cp_uac_early(c->ex.c, m->to_tag) : NULL;
-		if (d) {
-			set->n = d->n_routes;
-			memcpy(set->routes, d->routes, d->n_routes * sizeof(set->routes[0]));
-			return true;
-		}
-		if (!c->core.tag || !gw_sv_eq(gw_sv_cstr(c->core.tag), m->to_tag))
-			continue;
-		for (set->n = 0; set->n < c->core.n_routes; set->n++)
-			set->routes[set->n] = gw_sv_cstr(c->core.routes[set->n]);
-		return true;
-	}
-	return false;
-}
-
 /* The route set a WIC brings back in our own Record-Route entry. */
 static bool sealed_routes(struct cp_sip *s, struct sip_msg *m, struct cp_route_set *set)
 {
@@ -241,7 +216,7 @@ enum cp_route_verdict cp_core_enforce_route(struct cp_sip *s, struct sip_msg *m,
 	struct gw_sv *icid)
 {
 	struct cp_route_set set = { 0 };
-	bool is_known = m->to_tag.len && (call_routes(m, b, &set) || sealed_routes(s, m, &set));
+	bool is_known = m->to_tag.len && (cp_alg_routes(b, m, &set) || sealed_routes(s, m, &set));
 
 	if (m->to_tag.len == 0 && s->conf->mw.foreign_route == CP_FOREIGN_REFUSE && !is_service_route(s, m, b))
 		return CP_ROUTE_FOREIGN;

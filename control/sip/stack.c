@@ -2,7 +2,6 @@
 /* SIP over the transport: what comes in finds its transaction, or makes one. */
 #include <stdlib.h>
 
-#include "control/alg/call.h"
 #include "control/app/metrics.h"
 #include "control/app/trace.h"
 #include "control/sip/core.h"
@@ -11,6 +10,7 @@
 #include "control/sip/errors.h"
 #include "control/sip/overload.h"
 #include "control/sip/reg.h"
+#include "control/sip/session.h"
 #include "control/sip/stack_int.h"
 #include "proto/sip/policy.h"
 

@@ -2,11 +2,11 @@
 /* Client transactions: sent, cancelled, timed out; requests that are only forwarded. */
 #include <stdlib.h>
 
-#include "control/alg/call.h"
 #include "control/app/metrics.h"
 #include "control/sip/core.h"
 #include "control/sip/entry.h"
 #include "control/sip/errors.h"
+#include "control/sip/session.h"
 #include "control/sip/stack_int.h"
 
 #define BRANCH_CHARS 20

@@ -19,6 +19,8 @@ RULES = {
     "control": ({"proto/", "net/", "control/"}, {"uv.h", "openssl/", "ares.h", "microhttpd.h", "wslay/", "jansson.h", "sys/", "netinet/",
                                         "arpa/inet.h", "expat.h", "sqlite3.h", "hiredis/", "cjose/", "curl/",
                                         "crypt.h", "termios.h"}),
+    "control/sip": ({"proto/", "control/app/", "control/iq/client.h", "control/sip/", "control/state/", "control/token/", "control/transport/"},
+                    {"ares.h", "expat.h", "jansson.h", "netinet/in.h", "openssl/", "sys/time.h"}),
     "dataplane/fast": ({"proto/base/", "proto/rtp/", "dataplane/fast/"}, {"rte_", "emmintrin.h"}),
     "dataplane/backend": ({"proto/base/", "proto/rtp/", "dataplane/backend/", "dataplane/fast/record.h", "dataplane/fast/srtp.h"},
                           {"rte_", "srtp2/", "openssl/evp.h", "intel-ipsec-mb.h"}),
