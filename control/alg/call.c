@@ -67,8 +67,6 @@ void cp_alg_response(struct cp_uas *u, struct sip_msg *m)
 	else if (c && u->side == CP_SIDE_W2)	/* W2-EM-02 */
 		cp_call_early_media(c, m, m->to_tag);
 	cp_alg_edit_body(m);
-	if (c && c->early_u == u && c->early_answer)
-		sip_msg_set_body(m, GW_SV("application/sdp"), gw_sv_cstr(c->early_answer));
 }
 
 /* A request within a dialog that no call here knows. @return answered */
@@ -76,10 +74,14 @@ static bool stray(struct cp_uas *u, struct sip_msg *m, const struct cp_call *for
 {
 	if (m->to_tag.len == 0 || (!has_descriptions(m->method) && m->method != SIP_BYE))
 		return false;
-	if (fork_of && (m->method == SIP_BYE || m->method == SIP_PRACK)) {
+	if (fork_of && m->method == SIP_UPDATE && cp_has_sdp(m)) {
+		cp_sip_refuse(u, 488, "the media of this call are in another of its dialogs");
+		return true;
+	}
+	if (fork_of && m->method != SIP_INVITE) {	/* a caller puts an end to what it does not want, or a callee is not there yet */
 		if (to == CP_SIDE_MW)
 			cp_rel_renumber(fork_of, m);
-		cp_alg_edit_body(m);	/* a caller puts an end to a fork it does not want */
+		cp_alg_edit_body(m);
 		return false;
 	}
 	cp_sip_refuse(u, 481, NULL);	/* W2-ERR-35 */
@@ -134,8 +136,11 @@ bool cp_alg_request(struct cp_alg *a, struct cp_uas *u, struct sip_msg *m, struc
 	}
 	if (m->method == SIP_PRACK && to == CP_SIDE_W2 && cp_rel_prack(c, u, m))
 		return true;
-	if (m->method == SIP_PRACK && cp_has_sdp(m) && !c->is_answered)
-		cp_early_prack(c, u, m, to);
+	if (m->method == SIP_PRACK && cp_has_sdp(m) && !c->is_answered) {	/* its offer is answered here (call_early.c) */
+		cp_rel_pass(c, m, to);
+		(void)cp_early_offer(c, u, m, to);
+		return true;
+	}
 	if (m->method == SIP_INVITE || (m->method == SIP_UPDATE && cp_has_sdp(m))) {
 		cp_call_reoffer(c, u, m, to);
 		return true;

@@ -117,6 +117,26 @@ static enum gw_err send_prack(struct cp_call *c, const struct sip_msg *reliable,
 	return GW_OK;
 }
 
+void cp_rel_pass(struct cp_call *c, const struct sip_msg *prack, enum cp_side to)
+{
+	struct gw_arena a = GW_ARENA_INIT(1u << 18);
+	struct cp_sip *s = c->alg->s;
+	struct cp_peer peer = c->b->peer;
+	struct sip_msg m;
+
+	cp_sip_clone(&m, prack, &a);
+	sip_msg_set_body(&m, GW_SV_NONE, GW_SV_NONE);
+	if (to == CP_SIDE_MW) {
+		cp_core_edit_to_core(s, &m, c->b, gw_sv_cstr(c->icid));
+		cp_sip_core_hop(s, &m, &peer);
+	} else {
+		cp_core_edit_to_wic(s, &m);
+	}
+	if (cp_sip_send(s, &m, &peer, on_prack_response, NULL, c->alg, NULL))
+		GW_LOG_WARN(s->log, "call.prack_failed", "call=%s", c->call_id);
+	gw_arena_reset(&a);
+}
+
 bool cp_rel_received(struct cp_call *c, struct sip_msg *m)
 {
 	struct cp_fork *f;
@@ -267,9 +287,7 @@ static void on_timer(struct gw_timer *timer, uint64_t now_ms)
 		cp_call_release(c, 504, "no PRACK");
 		return;
 	}
-	cp_sip_refuse(u, 504, "no PRACK");	/* of a re-INVITE: the session goes on (W2-SIP-34) */
-	if (c->ex.c)
-		cp_sip_cancel(c->ex.c, GW_SV("SIP;cause=504;text=\"no PRACK\""));
+	cp_call_fail_reoffer(c, 504, "no PRACK");
 }
 
 void cp_rel_go_on(struct cp_call *c)

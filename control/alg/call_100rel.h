@@ -6,12 +6,9 @@
 #ifndef CP_CALL_100REL_H
 #define CP_CALL_100REL_H
 
-#include "proto/base/list.h"
-#include "proto/base/timers.h"
-#include "proto/sip/msg.h"
+#include "control/sip/stack.h"
 
 struct cp_call;
-struct cp_uas;
 
 /** CALLER: the core's responses get a PRACK of ours. CALLEE: those of the WIC get an RSeq of ours. */
 enum cp_rel_role { CP_REL_PASS, CP_REL_CALLER, CP_REL_CALLEE };
@@ -48,6 +45,8 @@ void cp_rel_go_on(struct cp_call *c);
 bool cp_rel_sending(struct cp_call *c, struct sip_msg *m) GW_NODISCARD;
 /** A PRACK of the core. @return true: it was answered here */
 bool cp_rel_prack(struct cp_call *c, struct cp_uas *u, struct sip_msg *m) GW_NODISCARD;
+/** A PRACK goes on to the other side without its description; whoever sent it is answered here. */
+void cp_rel_pass(struct cp_call *c, const struct sip_msg *prack, enum cp_side to);
 /** A 2xx that was kept, or NULL. */
 struct sip_msg *cp_rel_final(const struct cp_call *c);
 /** Nothing is sent any more. */

@@ -68,7 +68,7 @@ static bool take(struct cp_call *c, struct cp_fork *f, struct gw_sv text, enum c
 	offer = c->ex.offer;
 	answer = c->ex.answer;
 	memcpy(before, old, offer.n_lines * sizeof(before[0]));
-	is_ok = (is_first ? take_offer(c, text, sender, why) : cp_sdp_answer(c, text, why) == GW_OK) &&
+	is_ok = (is_first ? take_offer(c, text, sender, why) : cp_sdp_offer_anew(c, text, why) == GW_OK) &&
 		suits_other_leg(&c->ex, before);
 	if (is_ok && !is_first) {
 		free(f->answer);
@@ -142,26 +142,20 @@ void cp_early_end(struct cp_call *c)
 	c->early_u = NULL;
 	if (u)
 		u->on_gone = NULL;
-	if (u && !c->early_answer)	/* else it is on its way */
+	if (u)
 		cp_sip_refuse(u, 481, NULL);
-	free(c->early_answer);
-	c->early_answer = NULL;
 }
 
 static void on_gone(void *user, struct cp_uas *u)
 {
 	struct cp_call *c = user;
 
-	if (c->early_u != u)
-		return;
-	c->early_u = NULL;
-	free(c->early_answer);
-	c->early_answer = NULL;
+	if (c->early_u == u)
+		c->early_u = NULL;
 }
 
 static void serve(struct cp_call *c, struct cp_uas *u)
 {
-	cp_early_end(c);	/* one that is answered, and not gone yet */
 	c->early_u = u;
 	u->on_gone = on_gone;
 	u->user = c;
@@ -218,22 +212,4 @@ void cp_early_go(struct cp_call *c)
 	}
 	gw_arena_reset(&a);
 	cp_rel_go_on(c);
-}
-
-void cp_early_prack(struct cp_call *c, struct cp_uas *u, struct sip_msg *m, enum cp_side to)
-{
-	enum cp_side sender = cp_other(to);
-	struct cp_fork *f = fork_of(c, m, sender);
-	char sdp[CP_SDP_BYTES];
-	struct gw_buf b = gw_buf(sdp, sizeof(sdp));
-	const char *why;
-
-	if (refusal(c, f, m, sender) || !take(c, f, m->body, sender, &why) ||
-		cp_media_configure(c, cp_call_gate(c, 0, gw_sv_cstr(f->tag)), STEP_GATE) || write_answer(c, sender, &b)) {
-		CP_COUNT(call_sdp_refused);
-	} else {
-		serve(c, u);
-		c->early_answer = gw_sv_dup(gw_buf_sv(&b));
-	}
-	sip_msg_set_body(m, GW_SV_NONE, GW_SV_NONE);
 }

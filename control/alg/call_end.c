@@ -299,6 +299,19 @@ void cp_call_send_bye(struct cp_call *c, enum cp_side to, struct gw_sv reason)
 	gw_arena_reset(&a);
 }
 
+void cp_call_fail_reoffer(struct cp_call *c, unsigned status, const char *text)
+{
+	struct cp_uas *u = c->ex.u;
+	char reason[160];
+
+	snprintf(reason, sizeof(reason), "SIP;cause=%u;text=\"%s\"", status, text);
+	let_go(c, reason);
+	cp_rel_end(c);
+	c->ex.is_delayed = false;
+	if (u)
+		cp_sip_refuse(u, status, text);
+}
+
 void cp_call_release(struct cp_call *c, unsigned cause, const char *text)
 {
 	struct cp_uas *u = c->ex.u;

@@ -84,7 +84,6 @@ struct cp_call {
 	uint32_t cseq_shift;         /* what is behind it has numbers higher by this at the core: we sent as many requests */
 	struct cp_rel rel;
 	struct cp_uas *early_u;      /* UPDATE or PRACK with an offer that is answered here, or NULL */
-	char *early_answer;          /* of a PRACK that passes: to go into its answer */
 	char icid[64];
 	char *far_ioi;               /* operator of the other party, as its network names itself; NULL: unknown */
 	unsigned gateway;            /* CP_GATEWAY_FAR: of another node, named below */
@@ -172,6 +171,8 @@ bool cp_call_in_fork(const struct cp_call *c, const struct sip_msg *m, enum cp_s
 /* call_end.c */
 /** Let go of the call; what still waits for an answer gets 487, what still rings gets CANCEL. */
 void cp_call_end(struct cp_call *c, const char *why);
+/** The re-offer under way fails, by us: this status to its sender; the session goes on as it was (W2-SIP-34). */
+void cp_call_fail_reoffer(struct cp_call *c, unsigned status, const char *text);
 /** End the call from our side: BYE, CANCEL or a final response to both, Reason as W2-SIP-71. */
 void cp_call_release(struct cp_call *c, unsigned cause, const char *text);
 /** A BYE of our own towards one side, in the name of the other (W2-SIP-72); a WIC that is away gets it when back. */
@@ -252,12 +253,10 @@ void cp_call_refuse_answer(struct cp_call *c, struct sip_msg *m, const char *why
 void cp_call_on_response(void *user, struct cp_uac *uac, struct sip_msg *m, unsigned status);
 
 /* call_early.c: offers before the call is answered */
-/** An UPDATE, or a PRACK that ends here, with an offer; or an INVITE that comes too early. */
+/** An UPDATE or a PRACK with an offer; or an INVITE that comes too early. @return false: the call is over */
 bool cp_early_offer(struct cp_call *c, struct cp_uas *u, struct sip_msg *m, enum cp_side to);
 /** The gateway has its part of it. */
 void cp_early_go(struct cp_call *c);
-/** A PRACK with an offer that goes on without it. */
-void cp_early_prack(struct cp_call *c, struct cp_uas *u, struct sip_msg *m, enum cp_side to);
 void cp_early_end(struct cp_call *c);
 
 /* call_refresh.c */
@@ -303,6 +302,8 @@ void cp_sdp_begin(struct cp_call *c, enum cp_side sender);
 enum gw_err cp_sdp_offer(struct cp_call *c, struct gw_sv sdp, enum cp_side from, const char **why, unsigned *status);
 /** The answer to it; refused: the exchange is as it was. */
 enum gw_err cp_sdp_answer(struct cp_call *c, struct gw_sv sdp, const char **why);
+/** An early offer of the side that has answered: what it says holds instead of its answer (call_early.c). */
+enum gw_err cp_sdp_offer_anew(struct cp_call *c, struct gw_sv sdp, const char **why);
 /** Description of the offer for the other leg, of the answer for the offerer; the gateway has reserved its part. */
 enum gw_err cp_sdp_write_offer(struct cp_call *c, struct gw_buf *out);
 enum gw_err cp_sdp_write_answer(struct cp_call *c, struct gw_buf *out);

@@ -292,23 +292,24 @@ int cp_media_line(const struct cp_call *c)
 	return -1;
 }
 
-/* W2-ICE-09: other credentials of the WIC in its offer ask for other ones of ours, which come with the reply. */
+/* W2-ICE-09: other credentials of the WIC in its offer, early or not, ask for other ones of ours, which come with the reply. */
 static enum gw_err restart_ice(struct cp_call *c, unsigned i, const struct sdp_line *wic, struct iq_stream *access)
 {
 	const struct sdp_stream *s = &c->ex.streams[i];
 	uint64_t h = gw_sv_hash_stable(gw_sv_hash_stable(GW_HASH_STABLE_INIT, wic->ice_ufrag), wic->ice_pwd);
 	struct cp_media_line *l = cp_call_line(c, i);
+	bool is_offer = (c->early_u ? c->early_u->side : c->ex.offerer) == CP_SIDE_W2;
 	uint64_t before = l ? l->wic_ice : 0;
 	char text[CP_SDP_BYTES];
 	struct gw_buf b = gw_buf(text, sizeof(text));
 
 	if (l)
 		l->wic_ice = h;
-	if (before == 0 || before == h || c->ex.offerer != CP_SIDE_W2)
+	if (before == 0 || before == h || !is_offer)
 		return GW_OK;
 	access->has_local = true;
 	return keep(c, sdp_iq_access_local(s, wic->media->proto, c->b && c->b->peer.addr.family == 6,
-		sdp_stream_is_relayed(s) ? data_setup(c, s, CP_SIDE_W2) : cp_sdp_our_setup(c, i), &b), &b, &access->local);
+		sdp_stream_is_relayed(s) ? data_setup(c, s, CP_SIDE_W2) : sdp_setup_reverse(l->wic_setup), &b), &b, &access->local);
 }
 
 /* Both streams of one line as the exchange has left it; a line that no longer crosses is silent. */

@@ -176,7 +176,15 @@ enum gw_err cp_sdp_write_offer(struct cp_call *c, struct gw_buf *out)
 	return write_leg(c, c->ex.offerer == CP_SIDE_W2 ? CP_SIDE_MW : CP_SIDE_W2, false, out);
 }
 
-enum gw_err cp_sdp_answer(struct cp_call *c, struct gw_sv text, const char **why)
+/* An early offer of the WIC, which is understood as its answer, may leave open what is settled (RFC 8842 5.5). */
+static void settle_roles(const struct cp_call *c, struct sdp_model *m)
+{
+	for (unsigned i = 0; i < m->n_lines; i++)
+		if (m->lines[i].setup == SDP_SETUP_ACTPASS && wic_setup(c, i))
+			m->lines[i].setup = wic_setup(c, i);
+}
+
+static enum gw_err read_answer(struct cp_call *c, struct gw_sv text, bool is_offer, const char **why)
 {
 	enum cp_side from = c->ex.offerer == CP_SIDE_W2 ? CP_SIDE_MW : CP_SIDE_W2;
 	struct gw_sv copy = gw_arena_sv(&c->ex.arena, text);
@@ -189,6 +197,8 @@ enum gw_err cp_sdp_answer(struct cp_call *c, struct gw_sv text, const char **why
 		*why = diag.what;
 		return GW_EBADMSG;
 	}
+	if (is_offer)
+		settle_roles(c, &answer);
 	memcpy(streams, c->ex.streams, c->ex.offer.n_lines * sizeof(streams[0]));
 	r = sdp_choose_answer(&answer, side(from), streams, c->ex.offer.n_lines);
 	if (r) {
@@ -202,6 +212,16 @@ enum gw_err cp_sdp_answer(struct cp_call *c, struct gw_sv text, const char **why
 	c->ex.is_applied = true;
 	keep_roles(c);
 	return GW_OK;
+}
+
+enum gw_err cp_sdp_answer(struct cp_call *c, struct gw_sv text, const char **why)
+{
+	return read_answer(c, text, false, why);
+}
+
+enum gw_err cp_sdp_offer_anew(struct cp_call *c, struct gw_sv text, const char **why)
+{
+	return read_answer(c, text, true, why);
 }
 
 enum gw_err cp_sdp_write_answer(struct cp_call *c, struct gw_buf *out)

@@ -128,6 +128,33 @@ def _(t):
 
 # ---- the gateway --------------------------------------------------------------------------------------
 
+@case("a dialog that was not chosen, but lives: UPDATE passes, an offer in it gets 488, the other dialog is untouched")
+def _(t):
+    w = t.register()
+    i = t.invite(w, "c1")
+    for tag in ("f1", "f2"):
+        t.core.send(response(i, 180, "Ringing", CORE_CONTACT, tag=tag))
+        w.get(180)
+    core_200(t, i, tag="f2")
+    w.get(200)
+    update = dict(cid="c1", via=t.core.via, frm=f"<{BOB}>;tag=f1", to=f"<{ALICE}>;tag=a1", contact=f"<{CORE_URI}>")
+    for n, body in ((1, ""), (2, CORE_SDP)):
+        t.core.send(request("UPDATE", "sip:alice@abc.invalid;transport=ws", cseq=n, body=body, extra=f"Route: {w.path}", **update))
+        if body:
+            t.core.get(488)
+        else:
+            w.send(response(w.get("UPDATE"), 200, "OK", WIC_CONTACT))
+            t.core.get(200)
+    w.none("UPDATE", 0.2)
+    for tag in ("f1", "f2"):
+        w.send(in_dialog("UPDATE", "c1", 2, tag=tag))
+        m = t.core.get("UPDATE")
+        check(m.header("To").endswith(f"tag={tag}"), m)
+        t.core.send(response(m, 200, "OK", CORE_CONTACT))
+        w.get(200)
+    check(t.metrics()["calls"] == 1, "released")
+
+
 @case("a Subtract that fails is repeated for the whole context, then counted")
 def _(t):
     w = t.register()

@@ -259,3 +259,9 @@ class Gateway(threading.Thread):
         """The thread waits in recv, which a close does not end."""
         self.s.sendto(b"stop", (self.ip, self.port))
         self.join(5)
+
+
+class Restarting(Gateway):
+    """Its credentials of a Modify are others than those of the Add."""
+    def tx(self, text):
+        super().tx(text.replace("ufrag:abcd", "ufrag:efgh") if "Modify" in text else text)

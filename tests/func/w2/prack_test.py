@@ -269,6 +269,31 @@ def _(t):
     check("m=audio 30000" in t.core.get(200).body, "no answer")
 
 
+@case("no PRACK in a re-INVITE: 504, the session goes on, and the WIC's 200 gets its ACK, before the end or after", **QUICK)
+def _(t):
+    w = t.register()
+    call_in(t, w, "c1")
+    for n, is_before in ((2, True), (3, False)):
+        t.core.send(core_in_dialog(t, w, "INVITE", "c1", n, extra="Require: 100rel", body=CORE_SDP))
+        i = w.get("INVITE")
+        wic_says(w, i, 183, body=WIC_SDP % "active")
+        t.core.get(183)
+        if is_before:
+            wic_200(w, i)
+        t.core.get(504, 6)
+        if not is_before:
+            w.get("CANCEL")
+            wic_200(w, i)
+        numbered(w.get("ACK"), "ACK", n)
+        wic_200(w, i)
+        numbered(w.get("ACK"), "ACK", n)  # repeated
+        t.core.none(200, 0.2)
+    t.core.send(core_in_dialog(t, w, "INVITE", "c1", 4, body=CORE_SDP))
+    wic_200(w, w.get("INVITE"))
+    check("m=audio 30000" in t.core.get(200).body, "no answer")
+    check(t.metrics()["calls"] == 1, "released")
+
+
 @case("an INVITE without an offer that requires 100rel: no 18x goes to the core, the 200 offers (W2-SIP-25)", **PATIENT)
 def _(t):
     w = t.register()
@@ -360,6 +385,11 @@ def _(t):
     t.core.send(response(m, 200, "OK"))
     ok = w.get(200)
     check(ok.header("CSeq") == "2 PRACK" and "m=audio 40000" in ok.body and "a=recvonly" in ok.body, ok)
+    w.send(in_dialog("PRACK", "c1", 3, extra="RAck: 8 1 INVITE", body=WIC_SDP.replace("RTP/SAVPF 0", "RTP/SAVPF 8") % "actpass"))
+    m = t.core.get("PRACK")  # it acknowledges all the same
+    check(not m.body and m.header("RAck") == "8 1 INVITE", m)
+    t.core.send(response(m, 200, "OK"))
+    check(w.recv().status == 488, "an offer that cannot be taken")
     core_update(t, w, 1, CORE_SDP.replace("30100", "30300"))
     check("m=audio 30000" in t.core.get(200).body, "no answer")
     w.none("UPDATE", 0.2)
@@ -386,6 +416,31 @@ def _(t):
     check(not t.core.get(200).body, "a second answer")
     mod = t.mg.wait("mod")[2]
     check("m=audio 30400" in mod and mod.count("MO=IN") == 2, mod)
+
+
+@case("a WIC restarts ICE early, calling by PRACK, called by UPDATE: the answer has other credentials (W2-ICE-09)",
+      gateway=Restarting, **PATIENT)
+def _(t):
+    w = t.register()
+    other = WIC_SDP.replace("Yx3d", "Zx4e") % "actpass"
+    i = t.invite(w, "c1", extra="Supported: 100rel")
+    t.core.send(reliable(i, 183, 7, body=CORE_SDP))
+    check("a=ice-ufrag:abcd" in w.get(183).body, "no answer")
+    w.send(in_dialog("PRACK", "c1", 2, extra="RAck: 7 1 INVITE", body=other))
+    t.core.send(response(t.core.get("PRACK"), 200, "OK"))
+    ok = w.get(200)
+    check("a=ice-ufrag:efgh" in ok.body and "a=setup:active" in ok.body, ok)
+    i = t.invite_in(w, "c2", extra="Supported: 100rel")
+    w.send(response(i, 183, "Progress", f"{WIC_CONTACT}\nRequire: 100rel\nRSeq: 3", tag="at", body=WIC_SDP % "active"))
+    t.core.get(183)
+    t.core.send(core_in_dialog(t, w, "PRACK", "c2", 2, extra="RAck: 3 1 INVITE"))
+    w.send(response(w.get("PRACK"), 200, "OK"))
+    t.core.get(200)
+    w.send(request("UPDATE", CORE_URI, cid="c2", cseq=1, frm=f"<{ALICE}>;tag=at", to=f"<{BOB}>;tag=b1", body=other))
+    ok = w.get(200)
+    check(ok.header("CSeq") == "1 UPDATE" and "a=ice-ufrag:efgh" in ok.body and "a=setup:passive" in ok.body, ok)
+    check("a=setup:passive" in t.mg.wait("mod")[2], t.mg.wait("mod")[2])
+    t.core.none("UPDATE", 0.2)
 
 
 run()

@@ -483,12 +483,6 @@ def _(t):
 
 # ---- ICE restart ----------------------------------------------------------------------------------------
 
-class Restarting(Gateway):
-    """Its credentials of a Modify are others than those of the Add."""
-    def tx(self, text):
-        super().tx(text.replace("ufrag:abcd", "ufrag:efgh") if "Modify" in text else text)
-
-
 @case("a WIC restarts ICE: the gateway is asked for other credentials, which the answer has; without a restart it is not (W2-ICE-09)",
       gateway=Restarting)
 def _(t):
