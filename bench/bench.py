@@ -12,7 +12,7 @@ sys.path.insert(0, HERE)
 from lib import programs, stats  # noqa: E402  pylint: disable=wrong-import-position
 from lib.machine import hugepages, identity, in_front  # noqa: E402  pylint: disable=wrong-import-position
 
-NAMES = {"fastpath": 2400, "latency": 2400, "duel": 0, "dtls": 2400, "datachannel": 2400, "iq": 0, "signalling": 0}    # name: MB of hugepages
+NAMES = {"fastpath": 2400, "latency": 2400, "duel": 0, "dtls": 2400, "datachannel": 2400, "iq": 0, "signalling": 0, "video": 2400}    # name: MB of hugepages
 
 
 def say(text):

@@ -81,10 +81,12 @@ static uint16_t put_service(struct gen *g, enum gen_side side, struct rte_mbuf *
 	static const uint8_t report[28] = { 0x80, 200, 0, 6 }, check[20] = { 0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42 };
 	uint64_t t = g->turn[side]++;
 	uint64_t place = (t + t / g->c.calls) % GEN_MIX;
-	const uint8_t *from = place == GEN_MIX_MEDIA ? report : check;
-	uint16_t bytes = place == GEN_MIX_MEDIA ? sizeof(report) : sizeof(check);
+	const struct gen_mix *mix = g->c.mix;
+	bool is_rtcp = place < (uint64_t)mix->media + mix->rtcp;
+	const uint8_t *from = is_rtcp ? report : check;
+	uint16_t bytes = is_rtcp ? sizeof(report) : sizeof(check);
 
-	if (place < GEN_MIX_MEDIA || (side == GEN_CORE && from == check))
+	if (place < mix->media || (side == GEN_CORE && from == check))
 		return 0;
 	memcpy(rte_pktmbuf_append(m, bytes), from, bytes);
 	return bytes;

@@ -29,7 +29,8 @@ struct gen_conf {
 	const char *suite;         /* its name */
 	uint32_t calls;
 	const char *calls_file;    /* NULL: calls of gen_plan_*() */
-	uint16_t rtp_bytes;        /* header and payload, without the tag; 0: the mix of payload.h */
+	uint16_t rtp_bytes;        /* header and payload, without the tag; 0: the mix */
+	const struct gen_mix *mix; /* of payload.h */
 	uint16_t burst;
 	uint32_t window;           /* closed loop: packets on their way at most */
 	uint32_t ahead;            /* packets a side made before the clock runs; 0: made as they leave */

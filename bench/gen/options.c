@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bench/gen/gen.h"
+#include "bench/gen/payload.h"
 
 #define BYTES_LEAST 18           /* a frame of 64 bytes */
 #define BYTES_MOST 1456          /* SRTP of it, tag and all, fills 1500 */
@@ -19,7 +20,8 @@ const char gen_options_help[] =
 
 const char gen_play_help[] =
 	"  -d protect|unprotect|both     RTP from the core, SRTP from the access side; both not in t1 (protect)\n"
-	"  -z BYTES|mix                  RTP packet, header included; mix: 80 % 172, 18 % 1200, RTCP, STUN (172)\n"
+	"  -z BYTES|mix|video            RTP packet, header included; mix: 80 % 172, 18 % 1200, RTCP, STUN; video: 95 % 1200,\n"
+	"                                RTCP (172)\n"
 	"  -b BURST                      1 to 32 (32)\n"
 	"  -k good|unknown|badtag|stun   every packet is one of these (good)\n"
 	"  -t SECONDS                    (3)\n"
@@ -83,7 +85,8 @@ bool gen_option(struct gen_conf *c, int option, const char *arg)
 		c->sends[GEN_ACCESS] = i != 0;
 		return true;
 	case 'z':
-		c->rtp_bytes = strcmp(arg, "mix") == 0 ? 0 : (uint16_t)gen_number(arg, BYTES_LEAST, BYTES_MOST);
+		c->mix = strcmp(arg, "mix") == 0 ? &gen_mix_calls : strcmp(arg, "video") == 0 ? &gen_mix_video : NULL;
+		c->rtp_bytes = c->mix ? 0 : (uint16_t)gen_number(arg, BYTES_LEAST, BYTES_MOST);
 		return true;
 	case 'b':
 		c->burst = (uint16_t)gen_number(arg, 1, DP_BURST);

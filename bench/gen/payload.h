@@ -18,18 +18,23 @@
 #define GEN_RTP_MOST(rtp_bytes) ((rtp_bytes) ? (rtp_bytes) : GEN_VIDEO_BYTES)
 
 /*
- * The mix of real calls, of 100 packets: 80 G.711, 18 video, 1 RTCP, 1 STUN. The last two are no stream: they go to
- * the gateway's service core and none comes back. The core side has no STUN, and one G.711 more.
+ * Of 100 packets so many G.711, so many media (the others of these are video), then RTCP, then STUN. RTCP and STUN are
+ * no stream: they go to the gateway's service core and none comes back. The core side has no STUN, and as many more media.
  */
 #define GEN_MIX 100u
-#define GEN_MIX_AUDIO 80u
-#define GEN_MIX_MEDIA 98u
+
+struct gen_mix {
+	uint8_t audio, media, rtcp;
+};
+
+/* calls: as they come together. video: one with feedback (NACK, PLI, REMB) for every 19 packets. */
+static const struct gen_mix gen_mix_calls = { 80, 98, 1 }, gen_mix_video = { 0, 95, 5 };
 
 static inline uint16_t gen_rtp_bytes(const struct gen *g, uint32_t i, uint16_t seq)
 {
 	if (g->c.rtp_bytes)
 		return g->c.rtp_bytes;
-	return (i + seq) % GEN_MIX_MEDIA < GEN_MIX_AUDIO ? GEN_AUDIO_BYTES : GEN_VIDEO_BYTES;
+	return (i + seq) % g->c.mix->media < g->c.mix->audio ? GEN_AUDIO_BYTES : GEN_VIDEO_BYTES;
 }
 
 static inline void gen_rtp(uint32_t i, uint16_t seq, uint8_t *p, uint16_t bytes)

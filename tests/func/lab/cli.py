@@ -36,7 +36,7 @@ def parser():
     test.add_argument("suite", nargs="*", help="unit, golden, func, lint, fuzz, long, lab, lab/GROUP")
     test.add_argument("--list", action="store_true", help="name the suites and groups")
     bench = sub.add_parser("bench", help="measure: ratios, medians of several rounds, RESULT lines at the end")
-    bench.add_argument("name", choices=["fastpath", "latency", "duel", "dtls", "datachannel", "iq", "signalling"])
+    bench.add_argument("name", choices=["fastpath", "latency", "duel", "dtls", "datachannel", "iq", "signalling", "video", "video"])
     bench.add_argument("--full", action="store_true", help="all sizes and suites, more rounds")
     bench.add_argument("--rounds", type=int, help="how many rounds")
     bench.add_argument("--compare", metavar="FILE", help="say what moved since this JSON, of the same machine")
