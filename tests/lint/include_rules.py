@@ -21,7 +21,7 @@ RULES = {
                                         "crypt.h", "termios.h"}),
     "control/sip": ({"proto/", "control/app/", "control/iq/client.h", "control/sip/", "control/state/", "control/token/", "control/transport/"},
                     {"ares.h", "expat.h", "jansson.h", "netinet/in.h", "openssl/", "sys/time.h"}),
-    "dataplane/fast": ({"proto/base/", "proto/rtp/", "dataplane/fast/"}, {"rte_", "emmintrin.h"}),
+    "dataplane/fast": ({"proto/base/", "proto/rtp/", "dataplane/fast/"}, {"rte_", "immintrin.h"}),
     "dataplane/backend": ({"proto/base/", "proto/rtp/", "dataplane/backend/", "dataplane/fast/record.h", "dataplane/fast/srtp.h"},
                           {"rte_", "srtp2/", "openssl/evp.h", "intel-ipsec-mb.h"}),
     "dataplane/slow": ({"proto/", "dataplane/slow/", "dataplane/fast/api.h", "dataplane/fast/srtp.h",
