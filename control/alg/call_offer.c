@@ -4,6 +4,7 @@
 
 #include "control/alg/call_int.h"
 #include "control/app/metrics.h"
+#include "control/app/recent.h"
 #include "control/sip/core.h"
 
 void cp_call_on_uac_gone(void *user, struct cp_uac *uac)
@@ -186,6 +187,7 @@ void cp_call_new(struct cp_alg *a, struct cp_uas *u, struct sip_msg *m, struct c
 		cp_sip_refuse(u, 503, "too many calls");
 		return;
 	}
+	cp_recent_begin(m->call_id, to == CP_SIDE_MW ? CP_RECENT_W2 : CP_RECENT_MW, cp_has_sdp(m) ? "INVITE SDP" : "INVITE");
 	cp_sip_refuse(u, 100, NULL);	/* W2-SIP-10 */
 	c->id = ++a->next_id;
 	c->origin = cp_other(to);

@@ -7,6 +7,7 @@
 
 #include "control/alg/call_int.h"
 #include "control/app/metrics.h"
+#include "control/app/recent.h"
 #include "control/state/record.h"
 #include "control/state/share.h"
 
@@ -319,6 +320,7 @@ struct cp_call *cp_call_restore(struct cp_alg *a, struct gw_sv key, struct gw_sv
 	gw_list_append(&a->calls, &c->node);
 	CP_GAUGE_ADD(calls, 1);
 	CP_GAUGE_ADD(sip_dialogs, 1);
+	cp_recent_begin(gw_sv_cstr(c->call_id), CP_RECENT_W2, NULL);
 	return c;
 }
 

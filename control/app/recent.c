@@ -64,22 +64,28 @@ static uint64_t hash_of(struct gw_sv call_id)
 	return h ? h : 1;
 }
 
-/* The call's place, or NULL; is_new: one is made. */
-static struct recent *place(struct gw_sv call_id, bool is_new)
+static struct recent *set_of(uint64_t hash)
+{
+	return table + hash % n_sets * WAYS;
+}
+
+static struct recent *place(struct gw_sv call_id)
 {
 	uint64_t hash = hash_of(call_id);
-	struct recent *set = table + hash % n_sets * WAYS, *oldest = set;
+	struct recent *set = set_of(hash);
 
-	for (unsigned i = 0; i < WAYS; i++) {
+	for (unsigned i = 0; i < WAYS; i++)
 		if (set[i].hash == hash)
 			return &set[i];
-		if (set[i].began_ms < oldest->began_ms)
-			oldest = &set[i];
-	}
-	if (!is_new)
-		return NULL;
-	*oldest = (struct recent){ .hash = hash, .began_ms = wall_ms() };
-	return oldest;
+	return NULL;
+}
+
+/* Does a give way before b? */
+static bool gives_way(const struct recent *a, const struct recent *b)
+{
+	bool has_ended = !a->hash || a->end[0], other = !b->hash || b->end[0];
+
+	return has_ended != other ? has_ended : a->began_ms < b->began_ms;
 }
 
 static void add(struct recent *r, enum cp_recent_lane lane, bool is_out, const char *label)
@@ -113,13 +119,43 @@ static void label_of(struct gw_sv msg, char *dst, size_t cap)
 			*dst = '?';
 }
 
+void cp_recent_begin(struct gw_sv call_id, enum cp_recent_lane lane, const char *invite)
+{
+	struct recent *set, *r;
+
+	if (!cp_recent_on || place(call_id))	/* the second leg of a call between two WICs */
+		return;
+	r = set = set_of(hash_of(call_id));
+	for (unsigned i = 1; i < WAYS; i++)
+		if (gives_way(&set[i], r))
+			r = &set[i];
+	*r = (struct recent){ .hash = hash_of(call_id), .began_ms = wall_ms() };
+	if (invite)
+		add(r, lane, false, invite);
+}
+
+/* Most messages are of no call, and cost a look at one word. */
+static bool may_be_of_call(struct gw_sv msg)
+{
+	static const struct gw_sv none[] = { GW_SV_INIT("REGISTER "), GW_SV_INIT("OPTIONS "), GW_SV_INIT("MESSAGE "),
+		GW_SV_INIT("SUBSCRIBE "), GW_SV_INIT("PUBLISH ") };
+
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+		if (gw_sv_starts(msg, none[i]))
+			return false;
+	return true;
+}
+
 void cp_recent_sip(enum cp_recent_lane lane, bool is_out, struct gw_sv msg)
 {
-	struct gw_sv call_id = cp_trace_header(msg, GW_SV("Call-ID"), 'i');
 	char label[LABEL_BYTES + 1];
+	struct gw_sv call_id;
 	struct recent *r;
 
-	if (!cp_recent_on || !call_id.len || !(r = place(call_id, gw_sv_starts(msg, GW_SV("INVITE ")))))
+	if (!cp_recent_on || !may_be_of_call(msg))
+		return;
+	call_id = cp_trace_header(msg, GW_SV("Call-ID"), 'i');
+	if (!call_id.len || !(r = place(call_id)))
 		return;
 	label_of(msg, label, sizeof(label));
 	add(r, lane, is_out, label);
@@ -127,7 +163,7 @@ void cp_recent_sip(enum cp_recent_lane lane, bool is_out, struct gw_sv msg)
 
 void cp_recent_iq(bool is_out, const char *call_id, const char *what)
 {
-	struct recent *r = cp_recent_on ? place(gw_sv_cstr(call_id), false) : NULL;
+	struct recent *r = cp_recent_on ? place(gw_sv_cstr(call_id)) : NULL;
 
 	if (r)
 		add(r, CP_RECENT_IQ, is_out, what);
@@ -135,7 +171,7 @@ void cp_recent_iq(bool is_out, const char *call_id, const char *what)
 
 void cp_recent_end(const char *call_id, const char *why)
 {
-	struct recent *r = cp_recent_on ? place(gw_sv_cstr(call_id), false) : NULL;
+	struct recent *r = cp_recent_on ? place(gw_sv_cstr(call_id)) : NULL;
 
 	if (r)
 		snprintf(r->end, sizeof(r->end), "%s", why);
@@ -144,7 +180,7 @@ void cp_recent_end(const char *call_id, const char *why)
 json_t *cp_recent_show(void *user, struct gw_sv call_id)
 {
 	static const char *const sides[] = { "w2", "mw", "iq" };
-	const struct recent *r = cp_recent_on && call_id.len ? place(call_id, false) : NULL;
+	const struct recent *r = cp_recent_on && call_id.len ? place(call_id) : NULL;
 	json_t *steps;
 
 	(void)user;

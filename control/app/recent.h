@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the calls of late have done: a line a message on W2, Mw and Iq, and why they ended, for w2gwctl why. Fixed memory: of
- * calls that share a place the one that began first gives way. Control thread only.
+ * calls that share places one that has ended gives way, then the one that began first. Control thread only.
  */
 #ifndef CP_RECENT_H
 #define CP_RECENT_H
@@ -20,7 +20,9 @@ extern bool cp_recent_on;
 enum gw_err cp_recent_open(unsigned calls) GW_NODISCARD;
 void cp_recent_close(void);
 
-/** A SIP message; it begins a call if it is an INVITE, and is left out if its call is not known. */
+/** A call that is served from now on: nobody takes a place with an INVITE alone. invite: its first step, or NULL. */
+void cp_recent_begin(struct gw_sv call_id, enum cp_recent_lane lane, const char *invite);
+/** A SIP message; left out if it is of no call that is known. */
 void cp_recent_sip(enum cp_recent_lane lane, bool is_out, struct gw_sv msg);
 /** A procedure on Iq. */
 void cp_recent_iq(bool is_out, const char *call_id, const char *what);

@@ -221,6 +221,23 @@ def _(t):
     check("no such call" in ctl(t, "why", "c3", status=1))
 
 
+@case("the steps of a call that lasts are kept, whoever sends INVITEs and however many calls end", records={"recent_calls": 4})
+def _(t):
+    w, stranger = t.register(), t.ws()
+    answer_call(t, w, "c1")
+    for n in range(8):
+        stranger.send(request("INVITE", BOB, cid=f"s{n}", frm="<sip:mallory@home1.example>;tag=1", body=WIC_SDP % "actpass"))
+        stranger.get(403)
+        i = t.invite(w, f"e{n}")
+        t.core.send(response(i, 486))
+        t.core.get("ACK")
+        w.get(486)
+        t.metric("calls", 1)
+    why = json.loads(ctl(t, "why", "c1", "--json", "--agw", f"{t.dir}/none"))["recent"]
+    check([s["label"] for s in why["steps"][:2]] == ["INVITE SDP", "100 INVITE"], why)
+    check("no such call" in ctl(t, "why", "s7", status=1) and "486 INVITE" in ctl(t, "why", "e7"))
+
+
 @case("a trace of a user follows his calls where they do not name him, and nobody else's")
 def _(t):
     w, other = t.register(), t.register(user="carol")
