@@ -63,7 +63,7 @@ typedef void cp_share_fn(void *user, const struct cp_share_answer *answer);
 struct cp_share_query *cp_store_adopt(struct cp_store *s, struct gw_sv key, cp_share_fn *fn, void *user);
 /** Which living node has the binding with this id? */
 struct cp_share_query *cp_store_locate(struct cp_store *s, uint32_t flow, cp_share_fn *fn, void *user);
-#define CP_STORE_ARGS 8u
+#define CP_STORE_ARGS 12u
 #define CP_STORE_VALUES 1024u
 /**
  * Run a script, one step for all nodes. Its names begin with "w2gw:"; it answers a list of strings.

@@ -175,12 +175,23 @@ static struct entering *entering_new(struct cp_waf *w, struct cp_web_req *r, con
 	return e;
 }
 
+/* Nobody is signed in. */
+static void ask_who(struct cp_waf *w, struct cp_web_req *r, const struct cp_authz *a, bool is_silent, struct gw_sv hint)
+{
+	if (is_silent)
+		refuse(w, r, a, "login_required");
+	else
+		cp_waf_page(w, r, a, CP_NOTE_NONE, hint, 0);
+}
+
 static void on_code(void *user, enum gw_err err, struct gw_sv text)
 {
 	struct entering *e = user;
 
 	(void)text;
-	if (err) {
+	if (err == GW_ENOENT && !e->guest[0]) {	/* who he was has changed */
+		ask_who(e->w, e->r, &e->a, e->is_silent, e->hint);
+	} else if (err) {
 		refuse(e->w, e->r, &e->a, "temporarily_unavailable");
 	} else {
 		if (e->c.is_new)
@@ -239,26 +250,15 @@ void cp_waf_accept(struct cp_waf *w, struct cp_web_req *r, const struct cp_authz
 
 /* ---- GET and POST --------------------------------------------------------------------------------------- */
 
-/* Nobody is signed in. */
-static void ask_who(struct cp_waf *w, struct cp_web_req *r, const struct cp_authz *a, bool is_silent, struct gw_sv hint)
-{
-	if (is_silent)
-		refuse(w, r, a, "login_required");
-	else
-		cp_waf_page(w, r, a, CP_NOTE_NONE, hint, 0);
-}
-
 static void on_session(void *user, enum gw_err err, struct gw_sv text)
 {
 	struct entering *e = user;
 	json_t *person = err == GW_OK ? json_loadb(text.p, text.len, 0, NULL) : NULL;
-	struct cp_person *p = person ? cp_person_read(e->w->grants, person) : NULL;
 
-	if (p && cp_shared_is_user(e->w, p)) {
+	if (person) {
 		give_shared_code(e, person, cp_cookie_get(e->r->cookie, GW_SV(SESSION_COOKIE)));
 		return;
 	}
-	json_decref(person);
 	if (err == GW_EIO)
 		refuse(e->w, e->r, &e->a, "temporarily_unavailable");
 	else

@@ -34,6 +34,17 @@ static void check(uv_work_t *work)
 	j->matches = cp_password_matches(gw_sv(j->password, j->password_len), j->hash);
 }
 
+/* Not while it was checked: who has changed a password does not want the old one to count a moment longer. */
+static bool is_unchanged(struct job *j)
+{
+	struct gw_arena a = GW_ARENA_INIT(65536);
+	struct cp_user u;
+	bool is_same = cp_users_get(j->w->users, &a, j->user.login, &u) == GW_OK && !u.is_locked && u.stamp == j->user.stamp;
+
+	gw_arena_reset(&a);
+	return is_same;
+}
+
 static void answer(struct job *j)
 {
 	struct gw_sv login = gw_sv_cstr(j->login);
@@ -44,7 +55,7 @@ static void answer(struct job *j)
 		cp_waf_page(w, j->r, &j->a, CP_NOTE_BUSY, login, 1000);
 		return;
 	}
-	if (!j->is_user || !j->matches) {
+	if (!j->is_user || !j->matches || !is_unchanged(j)) {
 		CP_COUNT(waf_login_failed);
 		GW_LOG_NOTICE(w->log, "waf.login_failed", "login=%s", j->login);
 		cp_waf_page(w, j->r, &j->a, CP_NOTE_WRONG, login, 0);

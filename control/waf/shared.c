@@ -2,8 +2,13 @@
 /*
  * Names in Redis, behind "w2gw:waf:": s:KEY sessions, c:KEY codes (a record; "-" when one is at work on it, "!" when it came
  * again meanwhile; then the id of the grant made of it), g:ID grants, t:JTI the grant of a living access token, p:SUB what a
- * person has (gID, sKEY), i:IMPU the guest who has it, r revoked access tokens by their end, k public keys by node.
- * KEY is the SHA-256 of the secret. What ends by time has that as its time to live.
+ * person has (gID, sKEY, cKEY, with their ends), a:KIND all sessions, codes, grants by their end ("KEY SUB"), u:NODE users by
+ * login with the stamp that node's file has for them, i:IMPU the guest who has it, r revoked access tokens by their end, k
+ * public keys by node. KEY is the SHA-256 of the secret. What ends by time has that as its time to live.
+ *
+ * A user who changes loses all he has: each node tells of its file's changes until Redis has them (tell_users), and each step
+ * that gives a user something tells of his stamp first (LUA_KNOW), so that it sees the change even before its turn comes.
+ * Stamps are compared with those of the same node only: each has a file, and a count, of its own.
  */
 #include "control/waf/shared.h"
 
@@ -15,17 +20,29 @@
 #define CANDIDATES 64u		/* IMPUs offered at once */
 #define OFFERED_MAX 4096u	/* for one guest; a pool so full is exhausted */
 #define CLAIM_GRACE_S 60	/* an IMPU is free again when nobody can believe in a token any more, whatever his clock */
-#define KEYS_KEPT_S 3600	/* of a node that is gone, beyond the life of its tokens */
+#define KEPT_S 3600		/* what a node that is gone has said, beyond the life of what may depend on it */
+#define USERS_AT_ONCE 32u	/* changes told in one script: each costs a read of the file, and the loop waits */
 
 #define W "'w2gw:waf:"
-#define LUA_END \
-	"local function drop(id, now, with_session)\n" \
+#define GRACE_S "60"		/* CLAIM_GRACE_S, in a script */
+/* Arguments of all who use this: 1 now, and the most of a kind: 2 of a person, 3 of all. */
+#define LUA_LOSE \
+	"local now, per_person, most = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])\n" \
+	"local function forget(sub, f)\n" \
+	" redis.call('HDEL', " W "p:' .. sub, f)\n" \
+	" redis.call('ZREM', " W "a:' .. f:sub(1, 1), f:sub(2) .. ' ' .. sub)\n" \
+	"end\n" \
+	"local function lose_session(sub, key)\n" \
+	" redis.call('DEL', " W "s:' .. key)\n" \
+	" forget(sub, 's' .. key)\n" \
+	"end\n" \
+	"local function drop(id, with_session)\n" \
 	" local v = redis.call('GET', " W "g:' .. id)\n" \
 	" if not v then return end\n" \
 	" local g = cjson.decode(v)\n" \
 	" redis.call('DEL', " W "g:' .. id)\n" \
-	" redis.call('HDEL', " W "p:' .. g.sub, 'g' .. id)\n" \
-	" if with_session then redis.call('DEL', " W "s:' .. g.session) end\n" \
+	" forget(g.sub, 'g' .. id)\n" \
+	" if with_session then lose_session(g.sub, g.session) end\n" \
 	" for jti, exp in pairs(g.tokens) do if exp > now then\n" \
 	"  redis.call('DEL', " W "t:' .. jti)\n" \
 	"  redis.call('ZADD', " W "r', exp, jti)\n" \
@@ -37,14 +54,52 @@
 	"  end\n" \
 	"  local i = " W "i:' .. g.impus[1]\n" \
 	"  if redis.call('GET', i) == g.sub then redis.call('DEL', i) end\n" \
-	"  redis.call('DEL', " W "s:' .. g.session)\n" \
+	"  lose_session(g.sub, g.session)\n" \
+	" end\n" \
+	"end\n" \
+	"local function lose(sub, f, with_session)\n" \
+	" if f:sub(1, 1) == 'g' then drop(f:sub(2), with_session)\n" \
+	" else redis.call('DEL', " W "' .. f:sub(1, 1) .. ':' .. f:sub(2)) end\n" \
+	" forget(sub, f)\n" \
+	"end\n"
+/* Written down; above the most of its kind what ends first gives way. */
+#define LUA_NOTE \
+	"local function keep(key, till)\n" \
+	" if redis.call('EXPIRETIME', key) < tonumber(till) then redis.call('EXPIREAT', key, till) end\n" \
+	"end\n" \
+	"local function note(sub, f, till)\n" \
+	" local p, kind, n, first, at = " W "p:' .. sub, f:sub(1, 1), 1, nil, nil\n" \
+	" redis.call('HSET', p, f, till)\n" \
+	" keep(p, till)\n" \
+	" local all = redis.call('HGETALL', p)\n" \
+	" for i = 1, #all, 2 do\n" \
+	"  local ends = tonumber(all[i + 1])\n" \
+	"  if ends <= now then redis.call('HDEL', p, all[i])\n" \
+	"  elseif all[i]:sub(1, 1) == kind and all[i] ~= f then\n" \
+	"   n = n + 1\n" \
+	"   if not at or ends < at then first, at = all[i], ends end\n" \
+	"  end\n" \
+	" end\n" \
+	" if n > per_person then lose(sub, first, false) end\n" \
+	" local a = " W "a:' .. kind\n" \
+	" redis.call('ZREMRANGEBYSCORE', a, '-inf', now)\n" \
+	" redis.call('ZADD', a, till, f:sub(2) .. ' ' .. sub)\n" \
+	" keep(a, till)\n" \
+	" if redis.call('ZCARD', a) > most then\n" \
+	"  local key, of = redis.call('ZRANGE', a, 0, 0)[1]:match('(%S+) (.*)')\n" \
+	"  lose(of, kind .. key, false)\n" \
 	" end\n" \
 	"end\n"
-#define LUA_NOTE \
-	"local function note(sub, field, till)\n" \
-	" local p = " W "p:' .. sub\n" \
-	" redis.call('HSET', p, field, till)\n" \
-	" if redis.call('EXPIRETIME', p) < tonumber(till) then redis.call('EXPIREAT', p, till) end\n" \
+/* The stamp of a user at a node; 0: there is none there, or he may have nothing. */
+#define LUA_KNOW \
+	"local function know(node, sub, stamp)\n" \
+	" local u, is_user = " W "u:' .. node, stamp ~= '0'\n" \
+	" local had = redis.call('HGET', u, sub)\n" \
+	" if is_user then redis.call('HSET', u, sub, stamp) elseif had then redis.call('HDEL', u, sub) end\n" \
+	" if had and had ~= stamp then\n" \
+	"  for _, f in ipairs(redis.call('HKEYS', " W "p:' .. sub)) do lose(sub, f, true) end\n" \
+	" end\n" \
+	" return is_user\n" \
 	"end\n"
 
 /* 1 subject, 2 end, 3 IMPUs with spaces between */
@@ -53,19 +108,20 @@ static const char claim[] =
 	" if redis.call('SET', " W "i:' .. impu, ARGV[1], 'NX', 'EXAT', ARGV[2]) then return {impu} end\n"
 	"end\n"
 	"return {''}";
-/* 1 code, 2 record, 3 end, 4 session, 5 record or empty: it is there, 6 end */
-static const char put_code[] = LUA_NOTE
-	"local c = cjson.decode(ARGV[2])\n"
+/* 4 node, 5 stamp of a user, 6 code, 7 record, 8 end, 9 session, 10 record or empty: it is there, 11 end */
+static const char put_code[] = LUA_LOSE LUA_NOTE LUA_KNOW
+	"local c, s = cjson.decode(ARGV[7]), " W "s:' .. ARGV[9]\n"
 	"if c.guest then\n"
 	" local i = " W "i:' .. c.impus[1]\n"
 	" if redis.call('GET', i) ~= c.sub then return {''} end\n"
-	" redis.call('EXPIREAT', i, tonumber(ARGV[3]) + tonumber(ARGV[7]), 'GT')\n"
-	"end\n"
-	"if ARGV[5] ~= '' then\n"
-	" redis.call('SET', " W "s:' .. ARGV[4], ARGV[5], 'EXAT', ARGV[6])\n"
-	" note(c.sub, 's' .. ARGV[4], ARGV[6])\n"
-	"end\n"
-	"redis.call('SET', " W "c:' .. ARGV[1], ARGV[2], 'EXAT', ARGV[3])\n"
+	" redis.call('EXPIREAT', i, tonumber(ARGV[8]) + " GRACE_S ", 'GT')\n"
+	"elseif not know(ARGV[4], c.sub, ARGV[5]) then return {''} end\n"
+	"if ARGV[10] ~= '' then\n"
+	" redis.call('SET', s, ARGV[10], 'EXAT', ARGV[11])\n"
+	" note(c.sub, 's' .. ARGV[9], ARGV[11])\n"
+	"elseif redis.call('EXISTS', s) == 0 then return {''} end\n"
+	"redis.call('SET', " W "c:' .. ARGV[6], ARGV[7], 'EXAT', ARGV[8])\n"
+	"note(c.sub, 'c' .. ARGV[6], ARGV[8])\n"
 	"return {'ok'}";
 static const char get[] = "return {redis.call('GET', 'w2gw:waf:' .. ARGV[1]) or ''}";
 static const char get_by_jti[] =
@@ -79,56 +135,47 @@ static const char take_code[] =
 	"if v:sub(1, 1) == '{' then redis.call('SET', k, '-', 'KEEPTTL') return {v} end\n"
 	"if v == '-' then redis.call('SET', k, '!', 'KEEPTTL') end\n"
 	"return {redis.call('GET', " W "g:' .. v) or ''}";
-/* 1 id, 2 record before, 3 record, 4 code or empty, 5 now, 6 grants of a person, 7 grace */
-static const char put_grant[] = LUA_END LUA_NOTE
-	"local k, g = " W "g:' .. ARGV[1], cjson.decode(ARGV[3])\n"
-	"if (redis.call('GET', k) or '') ~= ARGV[2] then return {''} end\n"
+/* 4 node, 5 stamp of a user, 6 id, 7 record before, 8 record, 9 code or empty */
+static const char put_grant[] = LUA_LOSE LUA_NOTE LUA_KNOW
+	"local k, g = " W "g:' .. ARGV[6], cjson.decode(ARGV[8])\n"
+	"if not g.guest and not know(ARGV[4], g.sub, ARGV[5]) then return {''} end\n"
+	"if (redis.call('GET', k) or '') ~= ARGV[7] then return {''} end\n"
 	"local ends = g.idle\n"
 	"for _, exp in pairs(g.tokens) do ends = math.max(ends, exp) end\n"
 	"if g.guest then\n"
-	" local i = " W "i:' .. g.impus[1]\n"
+	" local i, s = " W "i:' .. g.impus[1], " W "s:' .. g.session\n"
 	" if redis.call('GET', i) ~= g.sub then return {''} end\n"
-	" redis.call('EXPIREAT', i, ends + tonumber(ARGV[7]), 'GT')\n"
-	" redis.call('EXPIREAT', " W "s:' .. g.session, g.idle, 'GT')\n"
+	" redis.call('EXPIREAT', i, ends + " GRACE_S ", 'GT')\n"
+	" if redis.call('EXPIREAT', s, g.idle, 'GT') == 1 then note(g.sub, 's' .. g.session, g.idle) end\n"
 	"end\n"
-	"if ARGV[4] ~= '' then\n"
-	" local c = " W "c:' .. ARGV[4]\n"
+	"if ARGV[9] ~= '' then\n"
+	" local c = " W "c:' .. ARGV[9]\n"
 	" if redis.call('GET', c) ~= '-' then return {''} end\n"
-	" redis.call('SET', c, ARGV[1], 'KEEPTTL')\n"
+	" redis.call('SET', c, ARGV[6], 'KEEPTTL')\n"
 	"end\n"
-	"redis.call('SET', k, ARGV[3], 'EXAT', g.idle)\n"
-	"for jti, exp in pairs(g.tokens) do redis.call('SET', " W "t:' .. jti, ARGV[1], 'EXAT', exp) end\n"
-	"note(g.sub, 'g' .. ARGV[1], g.idle)\n"
-	"local n, oldest, at = 0, nil, nil\n"
-	"local all = redis.call('HGETALL', " W "p:' .. g.sub)\n"
-	"for i = 1, #all, 2 do\n"
-	" local till = tonumber(all[i + 1])\n"
-	" if till <= tonumber(ARGV[5]) then redis.call('HDEL', " W "p:' .. g.sub, all[i])\n"
-	" elseif all[i]:sub(1, 1) == 'g' then\n"
-	"  n = n + 1\n"
-	"  if all[i] ~= 'g' .. ARGV[1] and (not at or till < at) then oldest, at = all[i]:sub(2), till end\n"
-	" end\n"
-	"end\n"
-	"if n > tonumber(ARGV[6]) then drop(oldest, tonumber(ARGV[5]), false) end\n"
+	"redis.call('SET', k, ARGV[8], 'EXAT', g.idle)\n"
+	"for jti, exp in pairs(g.tokens) do redis.call('SET', " W "t:' .. jti, ARGV[6], 'EXAT', exp) end\n"
+	"note(g.sub, 'g' .. ARGV[6], g.idle)\n"
 	"return {'ok'}";
-static const char end_grant[] = LUA_END "drop(ARGV[1], tonumber(ARGV[2]), ARGV[3] == 'all') return {'ok'}";
-/* 1 subject, 2 stamp of the user as he is now; empty: there is none, 3 now */
-static const char end_person[] = LUA_END
-	"for _, f in ipairs(redis.call('HKEYS', " W "p:' .. ARGV[1])) do\n"
-	" local v = redis.call('GET', 'w2gw:waf:' .. f:sub(1, 1) .. ':' .. f:sub(2))\n"
-	" if v and string.format('%.0f', cjson.decode(v).stamp) ~= ARGV[2] then\n"
-	"  if f:sub(1, 1) == 'g' then drop(f:sub(2), tonumber(ARGV[3]), true) else redis.call('DEL', " W "s:' .. f:sub(2)) end\n"
-	" end\n"
-	"end\n"
+/* 4 id, 5 "all": with its session */
+static const char end_grant[] = LUA_LOSE "drop(ARGV[4], ARGV[5] == 'all') return {'ok'}";
+/* 4 node, 5 logins and stamps with spaces between, 6 end of what the node has said */
+static const char users_are[] = LUA_LOSE LUA_KNOW
+	"for login, stamp in ARGV[5]:gmatch('(%S+) (%d+)') do know(ARGV[4], login, stamp) end\n"
+	"redis.call('EXPIREAT', " W "u:' .. ARGV[4], ARGV[6])\n"
 	"return {'ok'}";
+/* 1 now, 2 the last that was read, or empty. Only what is over leaves the set, so what comes behind that one is not read yet. */
 static const char revoked[] =
-	"if ARGV[2] == '0' then redis.call('ZREMRANGEBYSCORE', " W "r', '-inf', ARGV[1]) end\n"
-	"return redis.call('ZRANGE', " W "r', ARGV[2], tonumber(ARGV[2]) + 499, 'WITHSCORES')";
-/* 1 node, 2 its key set, 3 end, 4 now. Who has new keys says so. */
+	"local r, at = " W "r', 0\n"
+	"if ARGV[2] == '' then redis.call('ZREMRANGEBYSCORE', r, '-inf', ARGV[1])\n"
+	"else at = (redis.call('ZRANK', r, ARGV[2]) or -1) + 1 end\n"
+	"return redis.call('ZRANGE', r, at, at + 499, 'WITHSCORES')";
+/* 1 node, 2 its key set, 3 end, 4 now, 5 end of what it has said of users. Who has new keys says so. */
 static const char keys[] =
 	"local k, all, out = " W "k', nil, {}\n"
 	"local before = redis.call('HGET', k, ARGV[1])\n"
 	"redis.call('HSET', k, ARGV[1], ARGV[3] .. ' ' .. ARGV[2])\n"
+	"redis.call('EXPIREAT', " W "u:' .. ARGV[1], ARGV[5])\n"
 	"if not before or before:match('%d+ (.*)') ~= ARGV[2] then redis.call('PUBLISH', 'w2gw:waf', 'keys') end\n"
 	"all = redis.call('HGETALL', k)\n"
 	"for i = 1, #all, 2 do\n"
@@ -184,6 +231,29 @@ static struct gw_sv put_number(struct number *n, uint64_t v)
 	return gw_buf_sv(&b);
 }
 
+/* What scripts with LUA_LOSE begin with. */
+struct limits { struct number now, per_person, most; };
+
+static void put_limits(const struct cp_waf *w, struct limits *l, struct gw_sv argv[3])
+{
+	argv[0] = put_number(&l->now, cp_loop_wall_s());
+	argv[1] = put_number(&l->per_person, CP_PER_PERSON);
+	argv[2] = put_number(&l->most, w->conf->max_sessions);
+}
+
+/* The stamp of a user of this node's file; 0: there is none, or he is locked. GW_EIO: nobody knows. */
+static enum gw_err stamp_of(struct cp_waf *w, struct gw_sv login, uint64_t *out)
+{
+	struct gw_arena a = GW_ARENA_INIT(65536);
+	struct cp_user u;
+	enum gw_err err = cp_users_get(w->users, &a, login, &u);
+
+	if (err == GW_OK || err == GW_ENOENT)
+		*out = err == GW_OK && !u.is_locked ? (uint64_t)u.stamp : 0;
+	gw_arena_reset(&a);
+	return err == GW_OK || err == GW_ENOENT ? GW_OK : GW_EIO;
+}
+
 struct hashed { char text[80]; };
 
 /* The name of a secret, behind a letter and a colon or nothing. */
@@ -208,8 +278,7 @@ json_t *cp_shared_person(const struct cp_user *u, const char *guest, struct gw_s
 
 	for (unsigned i = 0; i < (u ? u->n_impus : 1); i++)
 		json_array_append_new(impus, u ? json_stringn(u->impu[i].p, u->impu[i].len) : json_stringn(impu.p, impu.len));
-	return json_pack("{s:s%, s:s%, s:o, s:I, s:b}", "sub", sub.p, sub.len, "impi", impi.p, impi.len, "impus", impus, "stamp",
-		(json_int_t)(u ? u->stamp : 0), "guest", u == NULL);
+	return json_pack("{s:s%, s:s%, s:o, s:b}", "sub", sub.p, sub.len, "impi", impi.p, impi.len, "impus", impus, "guest", u == NULL);
 }
 
 struct claiming {
@@ -265,11 +334,13 @@ void cp_shared_claim(struct cp_waf *w, struct gw_arena *a, const char *sub, cp_s
 
 void cp_shared_put_code(struct cp_waf *w, struct cp_shared_code *c, cp_shared_fn *fn, void *user)
 {
-	uint64_t now_s = cp_loop_wall_s(), end_s = now_s + w->conf->code_s;
+	uint64_t now_s = cp_loop_wall_s(), end_s = now_s + w->conf->code_s, stamp = 0;
 	bool is_guest = json_is_true(json_object_get(c->person, "guest"));
+	const char *sub = json_string_value(json_object_get(c->person, "sub"));
 	struct hashed code, session;
-	struct number code_end, session_end, grace;
-	struct gw_sv key = put_hash(&session, "", c->cookie);
+	struct number of_user, code_end, session_end;
+	struct limits limits;
+	struct gw_sv key = put_hash(&session, "", c->cookie), argv[11];
 	char *person = json_dumps(c->person, JSON_COMPACT), *record = NULL;
 	json_t *j = json_pack("{s:s, s:s, s:s%, s:s%}", "client", c->a->client->id, "redirect", c->a->redirect_uri, "challenge",
 		c->a->challenge.p, c->a->challenge.len, "session", key.p, key.len);
@@ -278,14 +349,21 @@ void cp_shared_put_code(struct cp_waf *w, struct cp_shared_code *c, cp_shared_fn
 		record = json_dumps(j, JSON_COMPACT);
 	json_decref(j);
 	cp_random_token(c->code, CP_SECRET_CHARS);
-	if (person && record)
-		ask(w, put_code, (const struct gw_sv[]){ put_hash(&code, "", gw_sv_cstr(c->code)), gw_sv_cstr(record),
-			put_number(&code_end, end_s), key, c->is_new ? gw_sv_cstr(person) : GW_SV(""),
-			/* the session of a guest without a grant must not outlive his place */
-			put_number(&session_end, is_guest ? end_s : now_s + w->conf->session_s), put_number(&grace, CLAIM_GRACE_S) },
-			7, fn, user);
-	else
+	if (!person || !record || !sub || (!is_guest && stamp_of(w, gw_sv_cstr(sub), &stamp))) {
 		fn(user, GW_EIO, GW_SV_NONE);
+	} else {
+		put_limits(w, &limits, argv);
+		argv[3] = gw_sv_cstr(w->node);
+		argv[4] = put_number(&of_user, stamp);
+		argv[5] = put_hash(&code, "", gw_sv_cstr(c->code));
+		argv[6] = gw_sv_cstr(record);
+		argv[7] = put_number(&code_end, end_s);
+		argv[8] = key;
+		argv[9] = c->is_new ? gw_sv_cstr(person) : GW_SV("");
+		/* the session of a guest without a grant must not outlive his place */
+		argv[10] = put_number(&session_end, is_guest ? end_s : now_s + w->conf->session_s);
+		ask(w, put_code, argv, 11, fn, user);
+	}
 	free(person);
 	free(record);
 }
@@ -319,7 +397,7 @@ static struct cp_grant *redeem(struct cp_waf *w, json_t *j, const struct cp_conf
 	if (!cp_code_fits(&c, client, redirect_uri, verifier))
 		return NULL;
 	p = cp_person_read(w->grants, j);
-	return p && cp_shared_is_user(w, p) ? cp_grant_new(w->grants, &c, p, now_s) : NULL;
+	return p ? cp_grant_new(w->grants, &c, p, now_s) : NULL;
 }
 
 enum gw_err cp_shared_redeem(struct cp_waf *w, struct gw_sv text, const struct cp_conf_client *client,
@@ -359,27 +437,37 @@ void cp_shared_grant_of(struct cp_waf *w, struct gw_sv jti, cp_shared_fn *fn, vo
 	ask(w, get_by_jti, &jti, 1, fn, user);
 }
 
-void cp_shared_put(struct cp_waf *w, const struct cp_grant *grant, struct gw_sv before, struct gw_sv code, uint64_t now_s,
-	cp_shared_fn *fn, void *user)
+void cp_shared_put(struct cp_waf *w, const struct cp_grant *grant, struct gw_sv before, struct gw_sv code, cp_shared_fn *fn, void *user)
 {
 	char *text = cp_grant_text(grant);
-	struct number now, most, grace;
+	struct gw_sv argv[9];
+	struct limits limits;
+	struct number of_user;
+	uint64_t stamp = 0;
 	struct hashed h;
 
-	if (text)
-		ask(w, put_grant, (const struct gw_sv[]){ gw_sv_cstr(grant->id), before, gw_sv_cstr(text),
-			code.len ? put_hash(&h, "", code) : GW_SV(""), put_number(&now, now_s), put_number(&most, CP_PER_PERSON),
-			put_number(&grace, CLAIM_GRACE_S) }, 7, fn, user);
-	else
+	if (!text || (!grant->person->is_guest && stamp_of(w, gw_sv_cstr(grant->person->sub), &stamp))) {
 		fn(user, GW_EIO, GW_SV_NONE);
+	} else {
+		put_limits(w, &limits, argv);
+		argv[3] = gw_sv_cstr(w->node);
+		argv[4] = put_number(&of_user, stamp);
+		argv[5] = gw_sv_cstr(grant->id);
+		argv[6] = before;
+		argv[7] = gw_sv_cstr(text);
+		argv[8] = code.len ? put_hash(&h, "", code) : GW_SV("");
+		ask(w, put_grant, argv, 9, fn, user);
+	}
 	free(text);
 }
 
 static void end_it(struct cp_waf *w, const char *id, struct gw_sv what, cp_shared_fn *fn, void *user)
 {
-	struct number now;
+	struct gw_sv argv[5] = { [3] = gw_sv_cstr(id), [4] = what };
+	struct limits limits;
 
-	ask(w, end_grant, (const struct gw_sv[]){ gw_sv_cstr(id), put_number(&now, cp_loop_wall_s()), what }, 3, fn, user);
+	put_limits(w, &limits, argv);
+	ask(w, end_grant, argv, 5, fn, user);
 }
 
 void cp_shared_end(struct cp_waf *w, const char *id, cp_shared_fn *fn, void *user)
@@ -387,28 +475,66 @@ void cp_shared_end(struct cp_waf *w, const char *id, cp_shared_fn *fn, void *use
 	end_it(w, id, GW_SV("all"), fn, user);
 }
 
-/* The stamp of a user who may have something; 0: he may not, there is none, or his file cannot be read. */
-static int64_t stamp_of(struct cp_waf *w, struct gw_sv login)
-{
-	struct gw_arena a = GW_ARENA_INIT(65536);
-	struct cp_user u;
-	int64_t stamp = cp_users_get(w->users, &a, login, &u) == GW_OK && !u.is_locked ? u.stamp : 0;
+/* ---- changes of users ------------------------------------------------------------------------------------------ */
 
-	gw_arena_reset(&a);
-	return stamp;
+struct users_list {
+	struct cp_waf *w;
+	struct gw_buf b;
+	bool has_failed;
+	char text[USERS_AT_ONCE * (CP_LOGIN_MAX + 24)];
+};
+
+static void put_user(void *arg, struct gw_sv login)
+{
+	struct users_list *l = arg;
+	uint64_t stamp;
+
+	if (stamp_of(l->w, login, &stamp)) {
+		l->has_failed = true;
+		return;
+	}
+	gw_buf_put(&l->b, login);
+	gw_buf_putc(&l->b, ' ');
+	gw_buf_u64(&l->b, stamp);
+	gw_buf_putc(&l->b, ' ');
 }
 
-bool cp_shared_is_user(struct cp_waf *w, const struct cp_person *p)
+/* On with the next; what could not be told is told again a second later. */
+static void on_told(void *user, enum gw_err err, struct gw_sv text)
 {
-	return p->is_guest || stamp_of(w, gw_sv_cstr(p->sub)) > 0;
+	struct cp_waf *w = user;
+
+	(void)text;
+	w->is_telling = false;
+	if (err)
+		return;
+	w->users_seen = w->users_telling;
+	cp_shared_tell_users(w);
 }
 
-void cp_shared_check_user(struct cp_waf *w, struct gw_sv login)
+static uint64_t users_end(const struct cp_waf *w)
 {
-	struct number stamp, now;
+	return cp_loop_wall_s() + w->conf->session_s + KEPT_S;
+}
 
-	ask(w, end_person, (const struct gw_sv[]){ login, put_number(&stamp, (uint64_t)stamp_of(w, login)),
-		put_number(&now, cp_loop_wall_s()) }, 3, NULL, NULL);
+void cp_shared_tell_users(struct cp_waf *w)
+{
+	struct users_list l = { .w = w, .b = gw_buf(l.text, sizeof(l.text)) };
+	struct gw_sv argv[6];
+	struct limits limits;
+	struct number end;
+
+	if (!w->is_heard || w->is_telling)
+		return;
+	w->users_telling = w->users_seen;
+	if (!cp_users_changes(w->users, &w->users_telling, USERS_AT_ONCE, put_user, &l) || l.has_failed)
+		return;
+	w->is_telling = true;
+	put_limits(w, &limits, argv);
+	argv[3] = gw_sv_cstr(w->node);
+	argv[4] = gw_buf_sv(&l.b);
+	argv[5] = put_number(&end, users_end(w));
+	ask(w, users_are, argv, 6, on_told, w);
 }
 
 /* ---- what other nodes do --------------------------------------------------------------------------------------- */
@@ -425,22 +551,26 @@ static void ask_revoked(struct cp_waf *w);
 
 static void on_revoked(void *user, const struct cp_share_answer *answer)
 {
+	unsigned n = answer ? answer->n_values / 2 : 0;
 	struct cp_waf *w = user;
 
-	for (unsigned i = 0; answer && i + 1 < answer->n_values; i += 2)
-		take_revoked(w, answer->values[i], answer->values[i + 1]);
-	w->n_revoked += answer ? answer->n_values / 2 : 0;
-	if (answer && answer->n_values)
+	w->is_reading = false;
+	for (unsigned i = 0; i < n; i++)
+		take_revoked(w, answer->values[2 * i], answer->values[2 * i + 1]);
+	if (w->reads_again || (n && gw_sv_copy(answer->values[2 * n - 2], w->revoked_last, sizeof(w->revoked_last)) == GW_OK))
 		ask_revoked(w);
 }
 
 /* In pages. Redis away: the next subscription asks again. */
 static void ask_revoked(struct cp_waf *w)
 {
-	struct number now, from;
+	struct number now;
 
-	(void)cp_store_eval(w->store, revoked, (const struct gw_sv[]){ put_number(&now, cp_loop_wall_s()),
-		put_number(&from, w->n_revoked) }, 2, on_revoked, w);
+	if (w->reads_again)
+		w->revoked_last[0] = '\0';
+	w->reads_again = false;
+	w->is_reading = cp_store_eval(w->store, revoked, (const struct gw_sv[]){ put_number(&now, cp_loop_wall_s()),
+		gw_sv_cstr(w->revoked_last) }, 2, on_revoked, w) != NULL;
 }
 
 static void on_keys(void *user, const struct cp_share_answer *answer)
@@ -454,10 +584,11 @@ static void on_keys(void *user, const struct cp_share_answer *answer)
 void cp_shared_keys(struct cp_waf *w)
 {
 	uint64_t now_s = cp_loop_wall_s();
-	struct number end, now;
+	struct number end, now, users;
 
 	(void)cp_store_eval(w->store, keys, (const struct gw_sv[]){ gw_sv_cstr(w->node), gw_sv_cstr(cp_keys_own(w->keys)),
-		put_number(&end, now_s + w->conf->access_token_s + KEYS_KEPT_S), put_number(&now, now_s) }, 4, on_keys, w);
+		put_number(&end, now_s + w->conf->access_token_s + KEPT_S), put_number(&now, now_s),
+		put_number(&users, users_end(w)) }, 5, on_keys, w);
 }
 
 static void on_line(void *user, struct gw_sv line)
@@ -470,10 +601,13 @@ static void on_line(void *user, struct gw_sv line)
 		take_revoked(w, jti, until);
 	else
 		cp_shared_keys(w);
-	if (line.len == 0) {
-		w->n_revoked = 0;
+	if (line.len)
+		return;
+	w->reads_again = true;
+	if (!w->is_reading)
 		ask_revoked(w);
-	}
+	w->is_heard = true;	/* Redis may have forgotten all: all is told again */
+	w->users_seen = w->users_telling = 0;
 }
 
 static void on_drop(void *user, const char *id)

@@ -29,6 +29,7 @@ struct cp_shared_code {
 	bool is_new;
 	char code[CP_SECRET_CHARS + 1];   /* out */
 };
+/** GW_ENOENT: the guest's place, or the session, is gone. */
 void cp_shared_put_code(struct cp_waf *w, struct cp_shared_code *c, cp_shared_fn *fn, void *user);
 /** The record of a person: a user, or with user NULL a guest. NULL: out of memory. */
 json_t *cp_shared_person(const struct cp_user *user, const char *guest, struct gw_sv impu);
@@ -45,16 +46,14 @@ void cp_shared_grant_of(struct cp_waf *w, struct gw_sv jti, cp_shared_fn *fn, vo
 /**
  * Keep a grant.
  * @param before  its record as it was read; empty with code: it is new
- * @return by fn; GW_ENOENT: it has changed meanwhile, or its code came twice
+ * @return by fn; GW_ENOENT: it, or the user, has changed meanwhile, or its code came twice
  */
-void cp_shared_put(struct cp_waf *w, const struct cp_grant *grant, struct gw_sv before, struct gw_sv code, uint64_t now_s,
-	cp_shared_fn *fn, void *user);
+void cp_shared_put(struct cp_waf *w, const struct cp_grant *grant, struct gw_sv before, struct gw_sv code, cp_shared_fn *fn,
+	void *user);
 /** End a grant, its access tokens and its session. fn may be NULL. */
 void cp_shared_end(struct cp_waf *w, const char *id, cp_shared_fn *fn, void *user);
-/** A user was changed, locked or deleted: what was granted to him before goes. */
-void cp_shared_check_user(struct cp_waf *w, struct gw_sv login);
-/** May this user have something still? A guest may. */
-bool cp_shared_is_user(struct cp_waf *w, const struct cp_person *p);
+/** Tell Redis of the users who were changed, locked or deleted here: what was granted to them before, by any node, goes. */
+void cp_shared_tell_users(struct cp_waf *w);
 /** Tell the other nodes of our keys, and learn theirs. */
 void cp_shared_keys(struct cp_waf *w);
 /** From now on told of what other nodes do. */

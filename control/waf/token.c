@@ -139,17 +139,54 @@ static struct asking *asking_new(struct cp_waf *w, struct cp_web_req *r, const s
 	return a;
 }
 
+struct grant_key { char text[CP_NET_BYTES + 256]; };
+
+/* Who fails with grants: a client at a source. */
+static struct gw_sv put_grant_key(const struct asking *a, struct grant_key *key)
+{
+	struct gw_buf b = gw_buf(key->text, sizeof(key->text));
+	char net[CP_NET_BYTES];
+
+	gw_buf_put(&b, cp_rate_net(&a->r->peer, CP_NET_SOURCE, net));
+	gw_buf_printf(&b, " %s", a->client->id);
+	return gw_buf_sv(&b);
+}
+
+/* A code or a refresh token that is none, or not any more. */
+static void invalid_grant(struct asking *a)
+{
+	struct grant_key key;
+
+	cp_backoff_hit(&a->w->grants_failed, put_grant_key(a, &key), cp_loop_now(a->w->loop));
+	error(a->r, 400, "invalid_grant");
+}
+
+/* @return answered: too many of them did not succeed */
+static bool must_wait(struct asking *a)
+{
+	struct grant_key key;
+	uint64_t wait = cp_backoff_wait(&a->w->grants_failed, put_grant_key(a, &key), cp_loop_now(a->w->loop));
+
+	if (!wait)
+		return false;
+	cp_waf_retry_after(a->r, wait);
+	error(a->r, 429, "slow_down");
+	return true;
+}
+
 static void answer_tokens(void *user, enum gw_err err, struct gw_sv text)
 {
 	struct asking *a = user;
 
 	(void)text;
-	if (err) {
-		error(a->r, err == GW_ENOENT ? 400 : 503, err == GW_ENOENT ? "invalid_grant" : "temporarily_unavailable");
-		return;
+	if (err == GW_ENOENT) {
+		invalid_grant(a);
+	} else if (err) {
+		error(a->r, 503, "temporarily_unavailable");
+	} else {
+		CP_COUNT(waf_tokens_issued);
+		cp_waf_json(a->r, 200, a->answer);
 	}
-	CP_COUNT(waf_tokens_issued);
-	cp_waf_json(a->r, 200, a->answer);
 }
 
 /* The answer, before anybody gets it. NULL: out of memory */
@@ -182,7 +219,7 @@ static void give(struct asking *a, struct cp_grant *g, uint64_t now_s)
 		cp_grants_revoke(a->w->grants, g, now_s);	/* the client has no token that fits any more */
 		error(a->r, 503, "temporarily_unavailable");
 	} else if (a->w->is_shared) {
-		cp_shared_put(a->w, g, a->before, a->is_code ? cp_form_get(&a->f, "code") : GW_SV_NONE, now_s, answer_tokens, a);
+		cp_shared_put(a->w, g, a->before, a->is_code ? cp_form_get(&a->f, "code") : GW_SV_NONE, answer_tokens, a);
 	} else {
 		answer_tokens(a, GW_OK, GW_SV_NONE);
 	}
@@ -195,7 +232,7 @@ static void give_or_refuse(struct asking *a, enum gw_err err, struct cp_grant *g
 	else if (err == GW_ENOMEM)
 		error(a->r, 503, "temporarily_unavailable");
 	else
-		error(a->r, 400, err == GW_EUNSUPP ? "invalid_scope" : "invalid_grant");
+		invalid_grant(a);
 }
 
 /* Shared: what the code or the refresh token stands for has come. */
@@ -211,8 +248,6 @@ static void on_record(void *user, enum gw_err err, struct gw_sv text)
 	} else if (err == GW_OK && !(err = cp_grant_read(a->w->grants, text, now_s, &g))) {
 		a->before = gw_arena_sv(&a->r->arena, text);
 		err = cp_grants_refresh(a->w->grants, cp_form_get(&a->f, "refresh_token"), a->client, now_s, &g);
-		if (err == GW_OK && !cp_shared_is_user(a->w, g->person))
-			err = GW_EAUTH;
 	}
 	if (err == GW_EIO || (a->before.len == 0 && !a->is_code && err == GW_OK))
 		error(a->r, 503, "temporarily_unavailable");
@@ -230,7 +265,7 @@ void cp_waf_token(struct cp_waf *w, struct cp_web_req *r)
 	struct asking *a;
 	enum gw_err err;
 
-	if (!c || !(a = asking_new(w, r, c, &f)))
+	if (!c || !(a = asking_new(w, r, c, &f)) || must_wait(a))
 		return;
 	type = cp_form_get(&f, "grant_type");
 	scope = cp_form_get(&f, "scope");

@@ -20,8 +20,7 @@ static const char *const schema[] = {
 	"CREATE TABLE counter(value INTEGER NOT NULL) STRICT; INSERT INTO counter VALUES(0);",
 	NULL };
 
-enum query { Q_GET, Q_IMPUS, Q_ALL, Q_ADD, Q_ADD_IMPU, Q_HASH, Q_LOCK, Q_DEL, Q_GONE, Q_COUNT_UP, Q_VERSION,
-	Q_CHANGED, QUERIES };
+enum query { Q_GET, Q_IMPUS, Q_ALL, Q_ADD, Q_ADD_IMPU, Q_HASH, Q_LOCK, Q_DEL, Q_GONE, Q_COUNT_UP, Q_CHANGED, QUERIES };
 
 #define NEXT "(SELECT value FROM counter)"
 static const char *const sql[QUERIES] = {
@@ -35,14 +34,14 @@ static const char *const sql[QUERIES] = {
 	[Q_DEL] = "DELETE FROM user WHERE login=?1",
 	[Q_GONE] = "INSERT OR REPLACE INTO gone(login, stamp) SELECT login, " NEXT " FROM user WHERE login=?1",
 	[Q_COUNT_UP] = "UPDATE counter SET value=value+1",
-	[Q_VERSION] = "PRAGMA data_version",
-	[Q_CHANGED] = "SELECT login, stamp FROM user WHERE stamp>?1 UNION ALL SELECT login, stamp FROM gone WHERE stamp>?1",
+	/* by two indexes, which are merged: nothing is sorted */
+	[Q_CHANGED] = "SELECT login, stamp FROM user WHERE stamp>?1 UNION ALL SELECT login, stamp FROM gone WHERE stamp>?1"
+		" ORDER BY stamp LIMIT ?2",
 };
 
 struct cp_users {
 	sqlite3 *db;
 	sqlite3_stmt *q[QUERIES];
-	int64_t seen_version, seen_stamp;
 };
 
 static bool is_alnum(char c)
@@ -77,7 +76,6 @@ enum gw_err cp_users_open(struct cp_users **out, const char *path, unsigned busy
 		snprintf(why, 256, "out of memory");
 		return GW_ENOMEM;
 	}
-	u->seen_version = -1;
 	if ((err = cp_sqlite_open(&u->db, path, busy_ms, schema, why)))
 		goto out;
 	if ((err = cp_sqlite_prepare(u->db, sql, QUERIES, u->q, path, why)))
@@ -225,32 +223,19 @@ enum gw_err cp_users_each(struct cp_users *u, void (*fn)(void *arg, const struct
 	return err ? err : r == SQLITE_DONE ? GW_OK : GW_EIO;
 }
 
-static bool has_new_version(struct cp_users *u)
-{
-	sqlite3_stmt *s = u->q[Q_VERSION];
-	int64_t before = u->seen_version;
-
-	if (sqlite3_step(s) == SQLITE_ROW)
-		u->seen_version = sqlite3_column_int64(s, 0);
-	sqlite3_reset(s);
-	return u->seen_version != before;
-}
-
-void cp_users_changes(struct cp_users *u, void (*fn)(void *arg, struct gw_sv login), void *arg)
+unsigned cp_users_changes(struct cp_users *u, int64_t *since, unsigned max, void (*fn)(void *arg, struct gw_sv login), void *arg)
 {
 	sqlite3_stmt *s = u->q[Q_CHANGED];
-	int64_t last = u->seen_stamp;
+	unsigned n = 0;
 
-	if (!has_new_version(u))
-		return;
-	sqlite3_bind_int64(s, 1, u->seen_stamp);
-	while (sqlite3_step(s) == SQLITE_ROW) {
-		if (sqlite3_column_int64(s, 1) > last)
-			last = sqlite3_column_int64(s, 1);
+	sqlite3_bind_int64(s, 1, *since);
+	sqlite3_bind_int64(s, 2, max);
+	for (; sqlite3_step(s) == SQLITE_ROW; n++) {
+		*since = sqlite3_column_int64(s, 1);
 		fn(arg, cp_sqlite_text(s, 0));
 	}
 	sqlite3_reset(s);
-	u->seen_stamp = last;
+	return n;
 }
 
 const char *cp_users_error(const struct cp_users *u)

@@ -42,10 +42,11 @@ enum gw_err cp_users_del(struct cp_users *u, struct gw_sv login) GW_NODISCARD;
 /** Calls fn for each user in order of login; the slices live during the call. GW_OK; GW_EIO; GW_ENOMEM. */
 enum gw_err cp_users_each(struct cp_users *u, void (*fn)(void *arg, const struct cp_user *user), void *arg) GW_NODISCARD;
 /**
- * Who was added, changed or deleted by another process since the last call (at the first call: ever). Costs
- * microseconds when nothing was; fn may read users.
+ * Who was added, changed or deleted since, at most max of them, in that order. fn may read users.
+ * @param since  in and out: where the last call has ended; 0: at the beginning
+ * @return how many
  */
-void cp_users_changes(struct cp_users *u, void (*fn)(void *arg, struct gw_sv login), void *arg);
+unsigned cp_users_changes(struct cp_users *u, int64_t *since, unsigned max, void (*fn)(void *arg, struct gw_sv login), void *arg);
 /** What SQLite says about the last failure. */
 const char *cp_users_error(const struct cp_users *u);
 /** Accepts NULL. */

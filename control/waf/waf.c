@@ -11,6 +11,7 @@
 #define SOON_MS 10
 #define HOUSEKEEP_S 60
 #define MINUTE_MS 60000ull
+#define USERS_AT_ONCE 200u	/* changes looked at in one turn of the loop */
 
 /* ---- small things shared ----------------------------------------------------------------------------------- */
 
@@ -187,20 +188,25 @@ static void on_user(void *arg, struct gw_sv login)
 {
 	struct cp_waf *w = arg;
 
-	if (w->is_shared)
-		cp_shared_check_user(w, login);
-	else
-		cp_grants_check_user(w->grants, w->users, login, cp_loop_wall_s());
+	cp_grants_check_user(w->grants, w->users, login, cp_loop_wall_s());
+}
+
+/* @return there is more: come again soon */
+static bool look_at_users(struct cp_waf *w)
+{
+	if (!w->is_shared)
+		return cp_users_changes(w->users, &w->users_seen, USERS_AT_ONCE, on_user, w) == USERS_AT_ONCE;
+	cp_shared_tell_users(w);
+	return false;
 }
 
 static void on_tick(struct gw_timer *timer, uint64_t now_ms)
 {
 	struct cp_waf *w = GW_CONTAINER(timer, struct cp_waf, tick);
 	uint64_t now_s = cp_loop_wall_s();
-
 	bool has_more = cp_grants_sweep(w->grants, now_s);
 
-	cp_users_changes(w->users, on_user, w);
+	has_more = look_at_users(w) || has_more;
 	if (cp_state_prune(w->state, now_s))
 		GW_LOG_ERROR(w->log, "waf.state_failed", "file=%s", w->conf->state_db);
 	if (now_s >= w->housekeep_s)
@@ -235,6 +241,10 @@ static void set_limits(struct cp_waf *w)
 	w->guests.free_hits = 5;
 	w->guests.base_ms = 10000;
 	w->guests.max_ms = 60 * MINUTE_MS;
+	w->grants_failed.free_hits = 50;	/* after a loss of state all of an office come with what is none */
+	w->grants_failed.base_ms = 1000;
+	w->grants_failed.max_ms = 10000;	/* short: who comes with a good one waits as well */
+	w->grants_failed.forget_ms = MINUTE_MS;
 	w->by_source.forget_ms = w->by_account.forget_ms = 15 * MINUTE_MS;
 	w->guests.forget_ms = 10 * MINUTE_MS;
 }
@@ -288,8 +298,8 @@ enum gw_err cp_waf_new(struct cp_waf **out, const struct cp_conf *all, struct cp
 		goto out;
 	if (w->is_shared)
 		cp_shared_start(w);
-	else
-		cp_users_changes(w->users, on_user, w);
+	while (!w->is_shared && look_at_users(w))	/* before anybody asks */
+		;
 	(void)gw_timer_arm(&loop->timers, &w->tick, cp_loop_now(loop));
 	GW_LOG_NOTICE(log, "waf.ready", "issuer=%s clients=%u guests=%u", conf->issuer, conf->n_clients,
 		w->pool ? cp_pool_size(w->pool) : 0);

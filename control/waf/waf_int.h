@@ -35,8 +35,12 @@ struct cp_waf {
 	struct cp_store *store;           /* NULL: none, or it is closed */
 	const char *node;
 	bool is_shared;                   /* grants are in Redis (shared.h), for all nodes */
-	unsigned n_revoked;               /* read of those the nodes keep */
-	struct cp_backoff by_source, by_account, guests;
+	bool is_heard;                    /* what other nodes do is told to us */
+	bool is_telling;                  /* of users who changed */
+	bool is_reading, reads_again;     /* the tokens the nodes have revoked; from the first one again */
+	char revoked_last[CP_ID_CHARS + 1];       /* as far as they are read */
+	int64_t users_seen, users_telling;        /* changes of the file (cp_users_changes) */
+	struct cp_backoff by_source, by_account, guests, grants_failed;
 	unsigned char csrf_key[CP_CSRF_BYTES];
 	char dummy_hash[CP_HASH_BYTES];   /* checked when there is no such user, so that it takes as long */
 	struct gw_list jobs;              /* password checks, waiting or on the thread pool */

@@ -17,6 +17,11 @@ class Redis:
                                   stdout=subprocess.PIPE, text=True)
         check(any("Ready to accept connections" in line for line in self.p.stdout), "redis-server does not start")
 
+    def ask(self, *words):
+        """A command; its answer by lines."""
+        p = subprocess.run(["redis-cli", "-h", LO, "-p", str(REDIS_PORT), *words], capture_output=True, text=True, timeout=20)
+        return p.stdout.split("\n")[:-1]
+
     def stop(self):
         self.p.kill()
         self.p.wait(10)

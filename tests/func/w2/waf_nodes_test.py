@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """The WAF of two nodes on one Redis: what one has given the other takes, once, and what one ends is ended."""
+import sqlite3
+
 from cluster import *
 from waf_client import *
 
@@ -114,6 +116,95 @@ def _(redis, a, b):
     everywhere(a, b, k["access_token"], False)
     invalid_grant(w.at(b).refresh(k["refresh_token"]))
     check('name="password"' in w.request("GET", w.authorize_url()).body)
+
+
+def passwd(t, login="alice"):
+    ctl(t, "passwd", login, "--password-stdin", password="another " + PASSWORD + "\n")
+
+
+@nodes("a change of the password at one node ends codes, grants and sessions of both, also where the files count differently",
+       **web())
+def _(redis, a, b):
+    for _ in range(3):
+        ctl(b, "add", "x", "--domain", "x.example", "--password-stdin", password=PASSWORD)
+        ctl(b, "del", "x")
+    w = alice(a, b)
+    until(lambda: redis.ask("HEXISTS", "w2gw:waf:u:b", "alice") == ["1"], "b has told of alice")
+    k = w.sign_in()
+    code = w.request("GET", w.authorize_url()).query()["code"]
+    verifier = w.verifier
+    passwd(b)
+    invalid_grant(w.at(b).refresh(k["refresh_token"]))        # the step itself sees the change, whether the clock has or not
+    everywhere(a, b, k["access_token"], False)
+    w.verifier = verifier
+    invalid_grant(w.at(a).redeem(code))
+    check('name="password"' in w.request("GET", w.authorize_url()).body)
+    k = w.at(b).sign_in(password="another " + PASSWORD)       # what is granted behind it stays, also at the other
+    code = w.at(a).request("GET", w.authorize_url()).query()["code"]
+    check(w.redeem(code).status == 200 and w.refresh(k["refresh_token"]).status == 200)
+
+
+@nodes("a change while Redis does not answer is told as soon as it does", **web())
+def _(redis, a, b):
+    w = alice(a, b)
+    k = w.at(b).sign_in()
+    until(lambda: redis.ask("HEXISTS", "w2gw:waf:u:a", "alice") == ["1"], "a has told of alice")
+    redis.p.send_signal(signal.SIGSTOP)
+    passwd(a)
+    before = a.metrics()["waf_store_away"]
+    until(lambda: a.metrics()["waf_store_away"] > before, "a could not tell")
+    redis.p.send_signal(signal.SIGCONT)
+    everywhere(a, b, k["access_token"], False)
+    invalid_grant(w.refresh(k["refresh_token"]))
+
+
+@nodes("a user who was changed while a node was down has nothing when it is back; users are told a few at a time", **web())
+def _(redis, a, b):
+    w = alice(a, b)
+    k = w.sign_in()
+    until(lambda: redis.ask("HEXISTS", "w2gw:waf:u:b", "alice") == ["1"], "b has told of alice")
+    b.p.kill()
+    b.p.wait(10)
+    passwd(b)
+    db = sqlite3.connect(f"{b.dir}/users.db")
+    db.executemany("INSERT INTO user(login, hash, impi, stamp) VALUES(?1, '*', ?1, ?2)", [(f"u{n}", 100 + n) for n in range(500)])
+    db.execute("UPDATE counter SET value=700")
+    db.commit()
+    db.close()
+    asked = int(re.search(r"cmdstat_eval:calls=(\d+)", "\n".join(redis.ask("INFO", "commandstats"))).group(1))
+    b.start()
+    everywhere(a, a, k["access_token"], False)
+    until(lambda: redis.ask("HLEN", "w2gw:waf:u:b") == ["501"], "b has told of all")
+    more = int(re.search(r"cmdstat_eval:calls=(\d+)", "\n".join(redis.ask("INFO", "commandstats"))).group(1)) - asked
+    check(16 <= more < 100, more)
+
+
+@nodes("a person has sixteen codes, all have as many as configured; what ends first gives way", **web(max_sessions=20))
+def _(redis, a, b):
+    def kept():
+        return len(redis.ask("KEYS", "w2gw:waf:c:*"))
+    w = alice(a, b)
+    w.login()
+    for n in range(16):
+        code = w.at((a, b)[n % 2]).request("GET", w.authorize_url()).query()["code"]
+    check(kept() == 16 and redis.ask("HLEN", "w2gw:waf:p:alice") == ["17"])
+    check(w.redeem(code).status == 200)
+    ctl(b, "add", "bob", "--domain", "home1.example", "--password-stdin", password=PASSWORD)
+    bob = Browser(b)
+    bob.login("bob")
+    for n in range(5):
+        bob.request("GET", bob.authorize_url()).query()["code"]
+    check(kept() == 20 and redis.ask("ZCARD", "w2gw:waf:a:c") == ["20"])
+
+
+@nodes("of revoked tokens a node that was away reads all pages, however many end in the same second", **web())
+def _(redis, a, b):
+    end = int(time.time()) + 3000
+    for n in range(0, 1300, 100):
+        redis.ask("ZADD", "w2gw:waf:r", *[x for i in range(n, n + 100) for x in (str(end + (i > 1200)), f"jti{i}")])
+    redis.ask("ZADD", "w2gw:waf:r", "1", "over")
+    b.restart(signal.SIGKILL)
+    b.metric("waf_tokens_revoked", 1300)
 
 
 @nodes("an IMPU of the pool is given once over all nodes, and comes back with the sign-out", **web(**GUESTS))

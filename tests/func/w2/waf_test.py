@@ -205,6 +205,19 @@ def _(t):
     check(a.status == 429 and a["Retry-After"], a.body)
 
 
+@case("codes and refresh tokens that are none are slowed down, per client and source", **web())
+def _(t):
+    add(t)
+    b = Browser(t)
+    k = b.sign_in()
+    for n in range(51):
+        invalid_grant(b.redeem(f"c{n}") if n % 2 else b.refresh(f"t{n}"))
+    a = b.refresh(k["refresh_token"])
+    check(a.status == 429 and 1 <= int(a["Retry-After"]) <= 10, a.body)
+    invalid_grant(b.token(grant_type="refresh_token", refresh_token="x", client_id="native"))
+    until(lambda: b.refresh(k["refresh_token"]).status == 200, "after a second it is served again")
+
+
 @case("no redirect to where nobody vouches for", **web())
 def _(t):
     b = Browser(t)

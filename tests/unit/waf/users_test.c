@@ -139,6 +139,7 @@ static int64_t stamp_of(struct cp_users *u)
 }
 
 static char changed[256];
+static int64_t seen;
 
 static void note(void *arg, struct gw_sv login)
 {
@@ -149,7 +150,8 @@ static void note(void *arg, struct gw_sv login)
 static const char *changes(struct cp_users *u)
 {
 	changed[0] = '\0';
-	cp_users_changes(u, note, NULL);
+	while (cp_users_changes(u, &seen, 2, note, NULL) == 2)
+		;
 	return changed;
 }
 
@@ -179,6 +181,15 @@ static void each_change_is_seen_by_the_other_process(void **state)
 	assert_int_equal(cp_users_add(ctl, &user), GW_OK);	/* somebody else of the same name */
 	assert_true(stamp_of(cscf) > s);
 	assert_int_equal(cp_users_set_locked(ctl, GW_SV("bob"), true), GW_ENOENT);
+	user.login = GW_SV("bob");
+	user.impi = GW_SV("bob@h");
+	assert_int_equal(cp_users_add(ctl, &user), GW_OK);
+	user.login = GW_SV("carol");
+	user.impi = GW_SV("carol@h");
+	assert_int_equal(cp_users_add(ctl, &user), GW_OK);
+	assert_string_equal(changes(cscf), "alice bob carol ");
+	seen = 0;	/* from the beginning: she who is gone was there before her namesake */
+	assert_string_equal(changes(cscf), "alice alice bob carol ");
 	cp_users_close(ctl);
 	cp_users_close(cscf);
 }
