@@ -281,12 +281,12 @@ static void commit_stream(struct dp_ctx *c, struct dp_stream_plan *sp, uint64_t 
 		dp_stream_close(c, s, now_ms);
 		return;
 	}
+	if (sp->asks_ice)
+		commit_credentials(c, s->access, sp);
 	if (sp->dtls)
 		dp_media_replace(c, s, sp->dtls, now_ms);
 	sp->dtls = NULL;
 	before = s->access ? dp_dtls_state(s->access->dtls) : DP_DTLS_NEW;
-	if (sp->asks_ice)
-		commit_credentials(c, s->access, sp);
 	s->ctl = sp->ctl;
 	if (sp->has_local)
 		commit_local(s, sp);
@@ -333,10 +333,12 @@ static void commit_latches(struct dp_ctx *c, struct dp_plan *p, uint64_t now_ms)
 	for (struct dp_stream *s = p->term->streams; p->has_latch && s; s = s->next) {
 		if (!is_latched(p, s))
 			continue;
-		if (p->latch != DP_LATCH_AGAIN)	/* that one keeps what is until a packet comes from elsewhere (F-15) */
-			memset(s->latch->learned, 0, sizeof(s->latch->learned));
 		s->latch->kind = (uint8_t)p->latch;
 		s->latch->order++;
+		if (p->latch != DP_LATCH_AGAIN) {	/* that one keeps what is until a packet comes from elsewhere (F-15) */
+			memset(s->latch->learned, 0, sizeof(s->latch->learned));
+			s->latch->since = s->latch->order;
+		}
 		dp_publish(c, s, now_ms);
 	}
 }

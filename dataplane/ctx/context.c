@@ -72,7 +72,6 @@ void dp_ctx_free(struct dp_ctx *c)
 	dp_pool_free(&c->term_pool);
 	dp_pool_free(&c->stream_pool);
 	dp_pool_free(&c->access_pool);
-	dp_sdp_keep_end();
 	free(c);
 }
 

@@ -123,6 +123,7 @@ struct dp_control {
 struct dp_stream_latch {
 	uint8_t kind;                    /* enum dp_latch */
 	uint8_t order;
+	uint8_t since;                   /* the first order whose latching counts: those after it were RELATCH */
 	struct gw_addr learned[2];       /* RTP, RTCP; family 0: nothing yet */
 };
 
@@ -163,7 +164,7 @@ struct dp_access {
 	struct dp_path dtls_path;
 	uint64_t dtls_forget_ms;         /* UP: when its TLS state goes; UINT64_MAX: has gone, or stays */
 	uint32_t dtls_rx_before;         /* packets of the flow when it came up, low bits */
-	uint8_t dtls_generation;         /* of the ICE credentials it came up with */
+	uint8_t dtls_generation;         /* of the ICE credentials it began with, then of those it came up with */
 	struct gw_timer dtls_timer, ice_timer;
 };
 

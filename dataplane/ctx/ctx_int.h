@@ -89,6 +89,8 @@ void dp_publish(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);
 void dp_publish_one(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);
 /** Where a core stream's peer is, by its description or what it latched to; family 0: not known. */
 struct gw_addr dp_stream_remote(const struct dp_stream *s, bool is_rtcp);
+/** The keys of this access stream are void: the workers give the sessions back with their acknowledgements. */
+void dp_publish_drop_keys(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);
 void dp_publish_gate(struct dp_ctx *c, struct dp_stream *access, uint64_t now_ms);
 /** @return are there flows that have to go first? */
 bool dp_publish_close(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);
@@ -103,8 +105,8 @@ enum gw_err dp_media_open(struct dp_ctx *c, struct dp_stream *s, bool is_client)
 void dp_media_try_start(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);
 void dp_media_check_dtls(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);
 /**
- * F-42: does a Remote with these fingerprints mean another DTLS association than the one that was there? Only with an ICE restart, of now
- * or since it came up; without, other fingerprints are an attack (D5). Data lines have the one they began with.
+ * F-42: does a Remote with these fingerprints mean another DTLS association than the one that was there, or is on its way? Only with an
+ * ICE restart, of now or since it began; without, other fingerprints are an attack (D5). Data lines have the one they began with.
  */
 bool dp_media_is_renewed(const struct dp_stream *s, bool restarts_ice, const struct dp_fingerprint *fp, unsigned n);
 /** The association for it, with the certificate that was told. GW_ENOMEM. */

@@ -54,6 +54,12 @@ static bool is_ready(const struct dp_stream *s)
 	return s->access->data->is_up && dp_dtls_state(s->access->dtls) == DP_DTLS_UP;
 }
 
+/* Its SCTP is ours: no other peer's packets go into it. */
+static bool ends_here(const struct dp_stream *s)
+{
+	return s->access->data->sctp != NULL;
+}
+
 static bool send(struct dp_stream *to, struct gw_sv packet)
 {
 	struct dp_data *d = to->access->data;
@@ -95,7 +101,7 @@ static void received(void *user, struct gw_sv packet)
 		dp_sctp_input(d->sctp, packet);
 		return;
 	}
-	if (to && may_pass(from, to) && (send(to, packet) || hold(to, packet)))
+	if (to && !ends_here(to) && may_pass(from, to) && (send(to, packet) || hold(to, packet)))
 		return;
 	d->drops++;
 	dp_stream_tables(from)->ctr[ctx_data_dropped]++;
@@ -226,7 +232,7 @@ void dp_data_progress(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 {
 	struct dp_stream *to = dp_stream_peer(s);
 
-	if (!to || !is_ready(s) || !is_ready(to) || (s->records && s->records->is_in_use) || !is_settled(s) || !is_settled(to))
+	if (!to || ends_here(s) || ends_here(to) || !is_ready(s) || !is_ready(to) || (s->records && s->records->is_in_use) || !is_settled(s) || !is_settled(to))
 		return;
 	if (c->c.records && !s->access->data->is_stuck && !to->access->data->is_stuck && move_pair(c, s, to)) {
 		dp_publish(c, s, now_ms);

@@ -137,15 +137,11 @@ static const char *profile_name(enum dp_srtp_profile p)
 	return "NONE";
 }
 
-/* The workers give the sessions back with their acknowledgements. */
 static void drop_keys(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 {
-	if (!dp_stream_peer(s))
-		c->c.srtp->session_free(s->access->srtp_tx);	/* no core flow ever had it */
-	s->access->srtp_rx = s->access->srtp_tx = NULL;
 	dp_srtcp_free(s->access->srtcp);
 	s->access->srtcp = NULL;
-	dp_publish(c, s, now_ms);
+	dp_publish_drop_keys(c, s, now_ms);
 }
 
 static void dtls_failed(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
@@ -166,10 +162,10 @@ bool dp_media_is_renewed(const struct dp_stream *s, bool restarts_ice, const str
 {
 	const struct dp_access *a = s->access;
 	enum dp_dtls_state state = dp_dtls_state(a->dtls);
+	bool is_over = state == DP_DTLS_CLOSED || state == DP_DTLS_FAILED;
 
-	return !a->data && n && (state == DP_DTLS_UP || state == DP_DTLS_CLOSED || state == DP_DTLS_FAILED) &&
-		(restarts_ice || a->ice.generation != a->dtls_generation) &&
-		(state != DP_DTLS_UP || !dp_dtls_is_peer(a->dtls, fp, n));
+	return !a->data && n && state != DP_DTLS_NEW && (restarts_ice || a->ice.generation != a->dtls_generation) &&
+		(is_over || !dp_dtls_is_peer(a->dtls, fp, n));
 }
 
 enum gw_err dp_media_renew(struct dp_ctx *c, struct dp_stream *s, bool is_client, struct dp_dtls **out)
@@ -184,6 +180,7 @@ void dp_media_replace(struct dp_ctx *c, struct dp_stream *s, struct dp_dtls *dtl
 	gw_timer_stop(c->c.timers, &a->dtls_timer);
 	dp_dtls_free(a->dtls);
 	a->dtls = dtls;
+	a->dtls_generation = a->ice.generation;
 	a->dtls_forget_ms = UINT64_MAX;
 	if (a->srtp_rx)
 		drop_keys(c, s, now_ms);

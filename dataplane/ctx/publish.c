@@ -321,6 +321,22 @@ bool dp_publish_close(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 	return s->has_flow;
 }
 
+void dp_publish_drop_keys(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
+{
+	struct dp_access *a = s->access;
+
+	/*
+	 * A core flow gives the session it sends with back itself. Without a peer one that is on its way out may have it still: it goes by
+	 * this flow, which lets nothing pass without a peer, and comes back when the same worker has deleted the other.
+	 */
+	a->srtp_rx = dp_stream_peer(s) ? NULL : a->srtp_tx;
+	a->srtp_tx = NULL;
+	if (a->srtp_rx)
+		dp_publish_one(c, s, now_ms);
+	a->srtp_rx = NULL;
+	dp_publish(c, s, now_ms);
+}
+
 static void flow_gone(struct dp_ctx *c, struct dp_stream *s, dp_flow_id flow, uint64_t now_ms)
 {
 	if (!s->has_flow || s->flow != flow)
@@ -336,11 +352,17 @@ static void flow_gone(struct dp_ctx *c, struct dp_stream *s, dp_flow_id flow, ui
 		dp_stream_free(c, s, now_ms);
 }
 
+/* Of an order before, another one may hold by now: RELATCH alone keeps what was learned until then. */
+static bool is_of_now(const struct dp_stream_latch *l, uint8_t order)
+{
+	return (uint8_t)(order - l->since) <= (uint8_t)(l->order - l->since);
+}
+
 static void latched(struct dp_ctx *c, struct dp_stream *s, const struct dp_event *ev, uint64_t now_ms)
 {
 	char addr[GW_ADDR_STR_BYTES], id[DP_TERM_ID_BYTES];
 
-	if (!s->term || !s->latch || s->latch->kind == DP_LATCH_OFF)
+	if (!s->term || !s->latch || s->latch->kind == DP_LATCH_OFF || !is_of_now(s->latch, ev->latch_order))
 		return;
 	s->latch->learned[ev->is_rtcp] = ev->latched;
 	c->ctr[ctx_latched]++;

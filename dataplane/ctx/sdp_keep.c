@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dataplane/ctx/sdp_keep.h"
 
+#include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,30 +33,36 @@ static const char dictionary[] =
 	"a=candidate:1 1 UDP 2130706431 typ host\r\na=candidate:1 1 udp 2122260223 typ host\r\n"
 	"a=fingerprint:sha-256 0:1:2:3:4:5:6:7:8:9:A:B:C:D:E:F\r\na=setup:passive\r\na=ice-lite\r\n";
 
-/* Made with the first use: one service thread. */
-static z_stream in, out;
-static bool is_ready;
+/*
+ * Of one use of zlib, and wiped after it: windows and buffers hold what passes, ICE passwords and SDES keys among it. One service
+ * thread. Deflating takes 38 KB with the sizes above.
+ */
+static struct {
+	size_t used;
+	alignas(16) uint8_t b[64 * 1024];
+} memory;
 
-static bool ready(void)
+static void *take(void *opaque, unsigned n, unsigned size)
 {
-	if (is_ready)
-		return true;
-	if (deflateInit2(&out, Z_BEST_COMPRESSION, Z_DEFLATED, WINDOW_BITS, MEM_LEVEL, Z_DEFAULT_STRATEGY) != Z_OK)
-		return false;
-	if (inflateInit2(&in, WINDOW_BITS) != Z_OK) {
-		deflateEnd(&out);
-		return false;
-	}
-	return is_ready = true;
+	size_t bytes = ((size_t)n * size + 15) & ~(size_t)15;
+	void *p = memory.b + memory.used;
+
+	(void)opaque;
+	if (bytes > sizeof(memory.b) - memory.used)
+		return NULL;
+	memory.used += bytes;
+	return p;
 }
 
-void dp_sdp_keep_end(void)
+static void give(void *opaque, void *p)
 {
-	if (!is_ready)
-		return;
-	deflateEnd(&out);
-	inflateEnd(&in);
-	is_ready = false;
+	(void)opaque, (void)p;
+}
+
+static void wipe(void)
+{
+	explicit_bzero(memory.b, memory.used);
+	memory.used = 0;
 }
 
 /* ---- digests ----------------------------------------------------------------------------------------------- */
@@ -140,14 +147,13 @@ static uint8_t packed[2 * TEXT_MAX], scratch[2 * TEXT_MAX];
 /* 0: not shorter than most. */
 static size_t deflated(const uint8_t *from, size_t n, size_t most, uint8_t *to)
 {
-	if (!ready() || deflateReset(&out) != Z_OK ||
-		deflateSetDictionary(&out, (const Bytef *)dictionary, sizeof(dictionary) - 1) != Z_OK)
-		return 0;
-	out.next_in = (Bytef *)(uintptr_t)from;
-	out.avail_in = (uInt)n;
-	out.next_out = to;
-	out.avail_out = (uInt)most - 1;
-	return deflate(&out, Z_FINISH) == Z_STREAM_END ? most - 1 - out.avail_out : 0;
+	z_stream z = { .zalloc = take, .zfree = give, .next_in = (Bytef *)(uintptr_t)from, .avail_in = (uInt)n, .next_out = to,
+		.avail_out = (uInt)most - 1 };
+	bool is_done = deflateInit2(&z, Z_BEST_COMPRESSION, Z_DEFLATED, WINDOW_BITS, MEM_LEVEL, Z_DEFAULT_STRATEGY) == Z_OK &&
+		deflateSetDictionary(&z, (const Bytef *)dictionary, sizeof(dictionary) - 1) == Z_OK && deflate(&z, Z_FINISH) == Z_STREAM_END;
+
+	wipe();
+	return is_done ? most - 1 - z.avail_out : 0;
 }
 
 static size_t join(const struct dp_sdp_pair *texts, uint8_t *to)
@@ -185,7 +191,8 @@ enum gw_err dp_sdp_keep(const struct dp_sdp_pair *texts, struct dp_sdp_kept **ke
 		else
 			(void)join(texts, k->data);
 	}
-	explicit_bzero(packed, text);	/* ICE passwords */
+	explicit_bzero(packed, text);
+	explicit_bzero(scratch, text);
 	*kept = k;
 	return k ? GW_OK : GW_ENOMEM;
 }
@@ -193,21 +200,17 @@ enum gw_err dp_sdp_keep(const struct dp_sdp_pair *texts, struct dp_sdp_kept **ke
 static enum gw_err inflated(const struct dp_sdp_kept *k, char *to)
 {
 	size_t text = (size_t)k->local_bytes + k->remote_bytes;
-	int end;
+	z_stream z = { .zalloc = take, .zfree = give, .next_in = (Bytef *)(uintptr_t)k->data, .avail_in = k->bytes,
+		.next_out = k->is_packed ? packed : (Bytef *)to, .avail_out = (uInt)text };
+	bool is_done = inflateInit2(&z, WINDOW_BITS) == Z_OK &&
+		inflateSetDictionary(&z, (const Bytef *)dictionary, sizeof(dictionary) - 1) == Z_OK && inflate(&z, Z_FINISH) == Z_STREAM_END;
 
-	if (!ready() || inflateReset(&in) != Z_OK ||
-		inflateSetDictionary(&in, (const Bytef *)dictionary, sizeof(dictionary) - 1) != Z_OK)
-		return GW_ENOMEM;
-	in.next_in = (Bytef *)(uintptr_t)k->data;
-	in.avail_in = k->bytes;
-	in.next_out = k->is_packed ? packed : (Bytef *)to;
-	in.avail_out = (uInt)text;
-	end = inflate(&in, Z_FINISH);
-	if (end == Z_STREAM_END && k->is_packed) {
+	wipe();
+	if (is_done && k->is_packed)
 		unpack(packed, to, text);
+	if (k->is_packed)
 		explicit_bzero(packed, text);
-	}
-	return end == Z_STREAM_END ? GW_OK : GW_ENOMEM;
+	return is_done ? GW_OK : GW_ENOMEM;
 }
 
 enum gw_err dp_sdp_recall(const struct dp_sdp_kept *k, struct gw_arena *arena, struct dp_sdp_pair *pair)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The two descriptions of a stream as they were last agreed, kept for audits: deflated together against a dictionary of
- * what they all say, a quarter of the text. Service thread only.
+ * what they all say, a quarter of the text. What was used for it is wiped: texts hold passwords. Service thread only.
  */
 #ifndef DP_SDP_KEEP_H
 #define DP_SDP_KEEP_H
@@ -21,7 +21,5 @@ enum gw_err dp_sdp_keep(const struct dp_sdp_pair *texts, struct dp_sdp_kept **ou
 /** In the arena; both empty for NULL. GW_ENOMEM. */
 enum gw_err dp_sdp_recall(const struct dp_sdp_kept *k, struct gw_arena *arena, struct dp_sdp_pair *out) GW_NODISCARD;
 void dp_sdp_forget(struct dp_sdp_kept *k);
-/** At the end of the process. */
-void dp_sdp_keep_end(void);
 
 #endif

@@ -243,7 +243,8 @@ struct dp_event {
 	dp_flow_id flow;
 	uint64_t cookie;
 	struct gw_addr latched;           /* DP_EV_LATCHED, */
-	bool is_rtcp;                     /* on the port of RTCP */
+	bool is_rtcp;                     /* on the port of RTCP, */
+	uint8_t latch_order;              /* by this order */
 	uint8_t alert[2];                 /* DP_EV_ALERT, opened: level and description */
 	struct dp_srtp_session *old_srtp; /* session replaced or dropped; the receiver frees it */
 };

@@ -12,6 +12,12 @@ static void refuse(struct dp_worker *w, struct dp_pkt *p, enum dp_drop why, uint
 	dp_refuse(w, p, why);
 }
 
+/* Alerts are no data that is charged, but what they cost has an end too (F-23). */
+static enum dp_drop allow_alert(struct dp_worker *w, struct dp_flow *fl, uint64_t tsc)
+{
+	return dp_flow_allow(w->fast, fl, DP_ALLOW_PEER, tsc) ? dp_drop_COUNT : DP_DROP_FLOW_BUDGET;
+}
+
 /* Not yet authenticated, and cheap to look at. */
 static enum dp_drop admit(struct dp_worker *w, struct dp_pkt *p, uint8_t type, uint64_t tsc)
 {
@@ -25,7 +31,7 @@ static enum dp_drop admit(struct dp_worker *w, struct dp_pkt *p, uint8_t type, u
 		return DP_DROP_AUTH_BUDGET;
 	if (unlikely(fl->is_policed && type == DP_RECORD_DATA && !dp_policer_fits(dp_policer_of(w, fl), dp_pkt_ip_bytes(p), tsc)))
 		return DP_DROP_RATE;
-	return dp_drop_COUNT;
+	return unlikely(type == DP_RECORD_ALERT) ? allow_alert(w, fl, tsc) : dp_drop_COUNT;
 }
 
 static bool is_application(uint8_t type)
@@ -106,26 +112,29 @@ static void account(struct dp_flow *fl, uint32_t bytes, uint64_t tsc)
 
 /*
  * The first alert that ends the association is an event: the peer says it once, so it needs no budget and must not be lost
- * among datagrams. RFC 5246 7.2: fatal, or close_notify.
+ * among datagrams. RFC 5246 7.2: fatal, or close_notify. false: there was no room; the next one tries again.
  */
-static void tell_end(struct dp_worker *w, const struct dp_pkt *p)
+static bool tell_end(struct dp_worker *w, const struct dp_pkt *p)
 {
 	struct dp_flow_rest *rest = dp_rest_of(w, p->flow);
 	const uint8_t *alert = rte_pktmbuf_mtod(p->m, const uint8_t *);
 	struct dp_event ev = { .type = DP_EV_ALERT, .flow = dp_flow_id_of(w, p->flow), .cookie = rest->cookie };
 
 	if (rest->is_ended || p->m->data_len != sizeof(ev.alert) || (alert[0] != 2 && alert[1] != 0))
-		return;
+		return true;
 	memcpy(ev.alert, alert, sizeof(ev.alert));
 	rest->is_ended = dp_event_put(w, &ev);
+	return rest->is_ended;
 }
 
 /* @return true: a packet to send on */
 static bool is_packet(struct dp_worker *w, struct dp_pkt *p, uint8_t type, uint64_t tsc)
 {
 	if (unlikely(type == DP_RECORD_ALERT)) {
-		tell_end(w, p);
-		rte_pktmbuf_free(p->m);
+		if (likely(tell_end(w, p)))
+			rte_pktmbuf_free(p->m);
+		else
+			dp_refuse(w, p, DP_DROP_PUNT_RING);
 		return false;
 	}
 	if (unlikely(p->m->data_len == 0)) {
@@ -215,6 +224,16 @@ static uint16_t relay(struct dp_worker *w, struct dp_pkt **p, uint16_t n, struct
 	return n_more;
 }
 
+/* What follows a record in its datagram. */
+static enum dp_drop admit_next(struct dp_worker *w, const struct dp_pkt *p, uint64_t tsc)
+{
+	uint8_t type = *rte_pktmbuf_mtod(p->m, const uint8_t *);
+
+	if (!is_application(type))
+		return DP_DROP_DTLS_RECORD;
+	return type == DP_RECORD_ALERT ? allow_alert(w, p->flow, tsc) : dp_drop_COUNT;
+}
+
 void dp_data_burst(struct dp_worker *w, struct dp_pkt **p, uint16_t n, uint64_t tsc)
 {
 	struct dp_pkt more[2][DP_BURST], *again[DP_BURST];
@@ -227,10 +246,12 @@ void dp_data_burst(struct dp_worker *w, struct dp_pkt **p, uint16_t n, uint64_t 
 		n = relay(w, p, n, rest, tsc);
 		p = again;
 		for (uint16_t i = 0; i < n; i++) {
-			if (is_application(*rte_pktmbuf_mtod(rest[i].m, const uint8_t *)))
+			enum dp_drop why = admit_next(w, &rest[i], tsc);
+
+			if (why == dp_drop_COUNT)
 				again[k++] = &rest[i];
 			else
-				dp_refuse(w, &rest[i], DP_DROP_DTLS_RECORD);
+				dp_refuse(w, &rest[i], why);
 		}
 		n = k;
 	}

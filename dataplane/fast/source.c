@@ -45,7 +45,7 @@ static struct gw_addr noted(const struct dp_source *s)
 static bool latch(struct dp_worker *w, const struct dp_pkt *p, const struct gw_addr *a)
 {
 	struct dp_event ev = { .type = DP_EV_LATCHED, .flow = dp_flow_id_of(w, p->flow), .cookie = dp_rest_of(w, p->flow)->cookie,
-		.latched = *a, .is_rtcp = p->is_rtcp_port };
+		.latched = *a, .is_rtcp = p->is_rtcp_port, .latch_order = dp_rest_of(w, p->flow)->latch_order };
 	/* where RTCP goes is the service core's affair, which sends it */
 	struct dp_flow *reverse = p->is_rtcp_port ? NULL : dp_flow_reverse(w, p->flow);
 	struct dp_source *s = dp_source_of(w, p);

@@ -283,9 +283,22 @@ enum gw_err dp_dtls_set_fingerprints(struct dp_dtls *d, const struct dp_fingerpr
 	return d->state == DP_DTLS_UP && check_fingerprint(d, kept, n_kept) ? refuse_certificate(d) : GW_OK;
 }
 
+static bool is_one_of(const struct dp_fingerprint *fp, const struct dp_fingerprint *of, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (of[i].hash == fp->hash && of[i].len == fp->len && memcmp(of[i].bytes, fp->bytes, fp->len) == 0)
+			return true;
+	return false;
+}
+
 bool dp_dtls_is_peer(const struct dp_dtls *d, const struct dp_fingerprint *fp, unsigned n)
 {
-	return check_fingerprint(d, fp, n) == GW_OK;
+	if (d->has_peer || !d->tls)
+		return check_fingerprint(d, fp, n) == GW_OK;
+	for (unsigned i = 0; i < n; i++)
+		if (is_one_of(&fp[i], d->tls->fps, d->tls->n_fps))
+			return true;
+	return d->tls->n_fps == 0;
 }
 
 enum gw_err dp_dtls_fingerprint(const struct dp_dtls *d, enum dp_hash hash, struct dp_fingerprint *out)

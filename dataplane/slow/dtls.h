@@ -101,7 +101,7 @@ enum gw_err dp_dtls_set_role(struct dp_dtls *d, bool is_client) GW_NODISCARD;
 enum gw_err dp_dtls_set_fingerprints(struct dp_dtls *d, const struct dp_fingerprint *fp,
 	unsigned n) GW_NODISCARD;
 
-/** Is this the peer whose certificate came in the handshake? false: no handshake was done. */
+/** Is this the peer whose certificate came in the handshake or, before one came, who was expected? true also if nobody was named yet. */
 bool dp_dtls_is_peer(const struct dp_dtls *d, const struct dp_fingerprint *fp, unsigned n);
 
 /** Digest of our certificate in this association, which a rotation does not change. */

@@ -4,6 +4,7 @@
  * of a Modify fails in turn; what holds is described before and after, and everything taken is given back.
  */
 #include "dataplane/ctx/ctx_int.h"
+#include "dataplane/slow/dtls_int.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -552,6 +553,117 @@ static void without_a_route_a_command_is_carried_out(void **state)
 	assert_true(dp_ctx_counters(r->ctx)[ctx_no_route] > 0);
 }
 
+/* ---- F-42: another association, ordered while one is under way --------------------------------------------------- */
+
+#define OTHER_FINGERPRINT "5B:AD:B9:B1:3F:82:18:3B:54:02:12:DF:3E:5D:49:6B:19:E5:7C:AB:4A:AD:B9:B1:3F:82:18:3B:54:02:12:DF"
+#define OF_ACCESS(setup, fp) "v=0\nc=IN IP4 198.51.100.7\nm=audio 50000 UDP/TLS/RTP/SAVPF 0\n" MEDIA \
+	"a=rtcp-mux\na=ice-ufrag:8hhY\na=ice-pwd:asd88fgpdd777uzjYhagZg\n" fp "a=setup:" setup "\n"
+#define FP(hex) "a=fingerprint:sha-256 " hex "\n"
+#define RESTART "L{\n" ACCESS_LOCAL "},"
+
+/* The other end of a handshake, without a network between. */
+struct peer {
+	struct dp_dtls_ctx *ctx;
+	struct dp_dtls *d;
+	uint8_t to_us[16][2048], to_it[16][2048];
+	size_t len_us[16], len_it[16];
+	unsigned n_us, n_it;
+};
+
+static void to_us(void *user, struct gw_sv d)
+{
+	struct peer *p = user;
+
+	memcpy(p->to_us[p->n_us % 16], d.p, d.len);
+	p->len_us[p->n_us++ % 16] = d.len;
+}
+
+static void to_it(void *user, struct gw_sv d)
+{
+	struct peer *p = user;
+
+	memcpy(p->to_it[p->n_it % 16], d.p, d.len);
+	p->len_it[p->n_it++ % 16] = d.len;
+}
+
+static void shake_hands(struct rig *r, struct peer *p, struct dp_dtls *ours)
+{
+	struct dp_dtls_conf conf = { .profiles = { DP_SRTP_AES128_CM_SHA1_80 }, .n_profiles = 1, .mtu = 1200, .certificate_days = 1 };
+	struct dp_fingerprint fp;
+
+	assert_int_equal(dp_dtls_ctx_new(&p->ctx, &conf, &r->log), GW_OK);
+	assert_int_equal(dp_dtls_new(&p->d, p->ctx, true, to_us, p), GW_OK);
+	assert_int_equal(dp_dtls_ctx_fingerprint(r->dtls, DP_HASH_SHA256, &fp), GW_OK);
+	assert_int_equal(dp_dtls_set_fingerprints(p->d, &fp, 1), GW_OK);
+	ours->tls->send = to_it;
+	ours->tls->user = p;
+	assert_int_equal(dp_dtls_start(p->d, r->now), GW_OK);
+	for (unsigned u = 0, i = 0; u < p->n_us || i < p->n_it;) {
+		if (u < p->n_us) {
+			(void)!dp_dtls_input(ours, gw_sv((char *)p->to_us[u % 16], p->len_us[u % 16]), r->now);
+			u++;
+		} else {
+			(void)!dp_dtls_input(p->d, gw_sv((char *)p->to_it[i % 16], p->len_it[i % 16]), r->now);
+			i++;
+		}
+	}
+}
+
+static void modify(struct rig *r, const char *text)
+{
+	struct dp_applied out = { 0 };
+
+	if (execute(r, text, r->access, &out))
+		fail_msg("%u %s", out.code, out.text);
+}
+
+static void a_handshake_for_another_peer_is_given_up_with_an_ice_restart(void **state)
+{
+	static const char same_peer[] = "MF=${M{ST=1{" RESTART "R{\n" OF_ACCESS("passive", FP(FINGERPRINT)) "}}}}";
+	static const char attack[] = "MF=${M{ST=1{R{\n" OF_ACCESS("passive", FP(OTHER_FINGERPRINT)) "}}}}";
+	static const char other_peer[] = "MF=${M{ST=1{" RESTART "R{\n" OF_ACCESS("passive", FP(OTHER_FINGERPRINT)) "}}}}";
+	struct rig *r = *state;
+	struct dp_dtls *before;
+	struct dp_access *a;
+
+	add(r, "A=${M{ST=1{O{MO=SR},L{\n" ACCESS_LOCAL "},R{\n" OF_ACCESS("passive", FP(FINGERPRINT)) "}}}}", &r->access);
+	a = r->access->streams->access;
+	assert_int_equal(dp_dtls_start(a->dtls, r->now), GW_OK);	/* a pair was selected: the hello is out */
+	assert_int_equal(dp_dtls_state(a->dtls), DP_DTLS_HANDSHAKE);
+	before = a->dtls;
+	modify(r, attack);	/* no restart: whoever has that certificate is not taken (D5) */
+	modify(r, "MF=${M{ST=1{R{\n" OF_ACCESS("passive", FP(FINGERPRINT)) "}}}}");
+	modify(r, same_peer);
+	assert_ptr_equal(a->dtls, before);
+	assert_int_equal(dp_dtls_state(a->dtls), DP_DTLS_HANDSHAKE);
+	modify(r, other_peer);
+	assert_int_equal(dp_ctx_counters(r->ctx)[ctx_dtls_renewed], 1);
+	assert_int_equal(dp_dtls_state(a->dtls), DP_DTLS_NEW);
+	/* and that one needs a restart of its own */
+	assert_int_equal(dp_dtls_start(a->dtls, r->now), GW_OK);
+	modify(r, "MF=${M{ST=1{R{\n" OF_ACCESS("passive", FP(FINGERPRINT)) "}}}}");
+	assert_int_equal(dp_ctx_counters(r->ctx)[ctx_dtls_renewed], 1);
+}
+
+static void a_held_handshake_of_another_peer_is_given_up_with_an_ice_restart(void **state)
+{
+	struct rig *r = *state;
+	struct peer *p = calloc(1, sizeof(*p));
+	struct dp_access *a;
+
+	assert_non_null(p);
+	add(r, "A=${M{ST=1{O{MO=SR},L{\n" ACCESS_LOCAL "},R{\n" OF_ACCESS("active", "") "}}}}", &r->access);
+	a = r->access->streams->access;
+	shake_hands(r, p, a->dtls);
+	assert_int_equal(dp_dtls_state(a->dtls), DP_DTLS_HELD);
+	modify(r, "MF=${M{ST=1{" RESTART "R{\n" OF_ACCESS("active", FP(OTHER_FINGERPRINT)) "}}}}");
+	assert_int_equal(dp_ctx_counters(r->ctx)[ctx_dtls_renewed], 1);
+	assert_int_equal(dp_dtls_state(a->dtls), DP_DTLS_NEW);
+	dp_dtls_free(p->d);
+	dp_dtls_ctx_free(p->ctx);
+	free(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -563,6 +675,8 @@ int main(void)
 		ROW(full_tables_change_nothing),
 		ROW(what_is_wrong_late_in_a_command_changes_nothing),
 		ROW(without_a_route_a_command_is_carried_out),
+		ROW(a_handshake_for_another_peer_is_given_up_with_an_ice_restart),
+		ROW(a_held_handshake_of_another_peer_is_given_up_with_an_ice_restart),
 	};
 
 	return cmocka_run_group_tests_name("apply_atomic", tests, NULL, NULL);

@@ -648,6 +648,85 @@ static void a_datagram_of_several_records_is_charged_once(void **state)
 	data_close();
 }
 
+/* F-23: what is not charged has a budget. Alerts that end nothing, each sealed by the peer. */
+static void alerts_have_a_budget_of_their_own(void **state)
+{
+	struct dp_record_session *seal;
+	struct dp_record_keys keys;
+
+	(void)state;
+	data_open(NULL, 1);
+	data_connect();
+	assert_int_equal(dp_dtls_record_keys(R.wic.d, &keys), GW_OK);
+	assert_int_equal(dp_record_burst.session_new(&seal, &keys), GW_OK);
+	for (unsigned i = 0; i < 600; i++) {
+		struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
+
+		memcpy(rte_pktmbuf_append(m, 2), "\1\144", 2);	/* no_renegotiation */
+		assert_int_equal(dp_record_burst.seal_one(m, seal, DP_RECORD_ALERT), dp_drop_COUNT);
+		give(ACCESS, framed(m, ACCESS, &peer, us, R.wic.port));
+		poll_all(R.fast);
+	}
+	assert_in_range(drops(R.fast, DP_DROP_FLOW_BUDGET), 600 - 2 * 150, 600 - 150 + 10);	/* a window may have passed */
+	assert_int_equal(R.told_closed, 0);
+	data_send(&R.wic, 77);	/* data is not meant */
+	data_settle();
+	assert_int_equal(drops(R.fast, DP_DROP_DTLS_AUTH), 0);
+	dp_record_burst.session_free(seal);
+	data_close();
+}
+
+/* The peer that ended its association says it once: where nobody can be told, that is counted. */
+static void an_alert_that_nobody_can_be_told_of_is_counted(void **state)
+{
+	struct dp_cmd bad = { .type = DP_CMD_FLOW_DEL };
+
+	(void)state;
+	data_open(NULL, 1);
+	data_connect();
+	bad.flow = R.wic.stream->flow ^ UINT64_C(1) << 32;	/* refused, with an event */
+	for (unsigned n = 0; n < 8191; n++) {
+		assert_int_equal(dp_cmd_send(R.fast, &bad), GW_OK);
+		dp_worker_poll(R.fast, 0);
+	}
+	dp_dtls_close(R.wic.d);
+	dp_worker_poll(R.fast, 0);
+	assert_int_equal(drops(R.fast, DP_DROP_PUNT_RING), 1);
+	data_settle();
+	assert_int_equal(R.told_closed, 0);
+	data_close();
+}
+
+/* An association that ends here is no way to another peer. */
+static void what_ends_here_is_not_joined_with_a_peer(void **state)
+{
+	static const struct dp_sctp_limits limits = { .associations = 4, .streams = 16, .mtu = 1150, .send_bytes = 65536, .receive_bytes = 65536, .message_max = 65536 };
+	static const struct dp_sctp_ops none;
+	struct dp_data *d;
+
+	(void)state;
+	assert_int_equal(dp_sctp_init(&limits), GW_OK);
+	data_open(NULL, 1);
+	data_add_access();
+	data_add_core("active");
+	data_check();
+	data_settle();
+	assert_int_equal(dp_dtls_start(R.wic.d, R.now), GW_OK);
+	data_settle();
+	assert_int_equal(R.told_up, 2);
+	d = R.wic.stream->access->data;
+	assert_int_equal(dp_sctp_new(&d->sctp, 5000, 5000, &none, R.wic.stream), GW_OK);
+	data_send(&R.core, 300);
+	data_send(&R.wic, 300);
+	data_settle();
+	assert_false(data_is_fast());
+	assert_null(R.wic.stream->records);
+	assert_int_equal(R.wic.n_got + R.core.n_got, 0);
+	data_close();
+	while (dp_sctp_exit() == GW_ESTATE)
+		(void)dp_sctp_run(R.now += 1000);
+}
+
 #ifdef RIG_COUNTS
 /* A worker that does not take its orders, and no memory to keep them: what it may still use is not given to another. */
 static void a_session_a_worker_may_still_use_is_never_given_away(void **state)
@@ -732,6 +811,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_leg_that_stays_can_get_a_partner_of_another_suite),
 		cmocka_unit_test(without_consent_not_even_close_notify_leaves),
 		cmocka_unit_test(a_datagram_of_several_records_is_charged_once),
+		cmocka_unit_test(alerts_have_a_budget_of_their_own),
+		cmocka_unit_test(an_alert_that_nobody_can_be_told_of_is_counted),
+		cmocka_unit_test(what_ends_here_is_not_joined_with_a_peer),
 #ifdef RIG_COUNTS
 		cmocka_unit_test(a_session_a_worker_may_still_use_is_never_given_away),
 #endif

@@ -267,6 +267,87 @@ static void core_side_comes_again_with_the_same_session(void **state)
 	all_freed(state);
 }
 
+/* Another association is ordered in the transaction that takes the core side away: the worker has seen neither. */
+static void keys_are_dropped_before_the_worker_let_the_core_side_go(void **state)
+{
+	(void)state;
+	add(&core_term, false);
+	keys();
+	events();
+	subtract(&core_term);
+	dp_publish_drop_keys(&c, access_term.streams, 0);
+	assert_int_equal(fast.n_freed[2], 0);	/* a packet that comes now finds it */
+	events();
+	assert_int_equal(fast.n_freed[2], 1);
+	assert_null(fast.flows[access_term.streams->flow].srtp);
+	subtract(&access_term);
+	all_freed(state);
+}
+
+static void keys_are_dropped_beside_a_core_side(void **state)
+{
+	(void)state;
+	add(&core_term, false);
+	keys();
+	dp_publish_drop_keys(&c, access_term.streams, 0);
+	assert_int_equal(fast.n_freed[1] + fast.n_freed[2], 0);
+	events();
+	subtract(&core_term);
+	subtract(&access_term);
+	all_freed(state);
+}
+
+static void learned(uint8_t order, uint16_t port)
+{
+	struct dp_event ev = { .type = DP_EV_LATCHED, .cookie = dp_cookie(&c, core_term.streams), .latch_order = order,
+		.latched = { .family = 4, .b = { 10, 30, 0, 20 }, .port = port } };
+
+	dp_ctx_event(&c, &ev, 0);
+}
+
+/* As commit_latches(). */
+static void order(enum dp_latch kind)
+{
+	struct dp_stream_latch *l = core_term.streams->latch;
+
+	l->kind = (uint8_t)kind;
+	l->order++;
+	if (kind != DP_LATCH_AGAIN) {
+		memset(l->learned, 0, sizeof(l->learned));
+		l->since = l->order;
+	}
+}
+
+static void what_an_order_before_learned_is_not_of_the_new_one(void **state)
+{
+	struct dp_stream_latch latch = { .order = 254 };
+
+	(void)state;
+	add(&core_term, false);
+	core_term.streams->latch = &latch;
+	order(DP_LATCH_FIRST);		/* 255 */
+	order(DP_LATCH_FIRST);		/* 0 */
+	learned(255, 4000);		/* was on its way */
+	assert_int_equal(dp_stream_remote(core_term.streams, false).family, 0);
+	learned(0, 4002);
+	assert_int_equal(dp_stream_remote(core_term.streams, false).port, 4002);
+	order(DP_LATCH_AGAIN);		/* 1: keeps what is, also what is told of it late */
+	learned(0, 4004);
+	assert_int_equal(dp_stream_remote(core_term.streams, false).port, 4004);
+	learned(1, 4006);
+	assert_int_equal(dp_stream_remote(core_term.streams, false).port, 4006);
+	order(DP_LATCH_FIRST);		/* 2 */
+	order(DP_LATCH_AGAIN);		/* 3 */
+	learned(1, 4008);
+	assert_int_equal(dp_stream_remote(core_term.streams, false).family, 0);
+	learned(2, 4010);
+	assert_int_equal(dp_stream_remote(core_term.streams, false).port, 4010);
+	subtract(&core_term);
+	keys();
+	subtract(&access_term);
+	all_freed(state);
+}
+
 static void there_never_is_a_core_side(void **state)
 {
 	(void)state;
@@ -283,6 +364,9 @@ int main(void)
 		cmocka_unit_test_setup(core_side_leaves_first, set_up),
 		cmocka_unit_test_setup(core_side_comes_again_with_the_same_session, set_up),
 		cmocka_unit_test_setup(there_never_is_a_core_side, set_up),
+		cmocka_unit_test_setup(keys_are_dropped_before_the_worker_let_the_core_side_go, set_up),
+		cmocka_unit_test_setup(keys_are_dropped_beside_a_core_side, set_up),
+		cmocka_unit_test_setup(what_an_order_before_learned_is_not_of_the_new_one, set_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

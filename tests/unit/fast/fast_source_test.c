@@ -243,6 +243,7 @@ static void the_first_valid_packet_of_the_allowed_source_latches(void **state)
 	assert_int_equal(ev.flow, c.core_id);
 	assert_int_equal(ev.cookie, CORE_PORT);
 	assert_true(gw_addr_eq(&ev.latched, &nated));
+	assert_int_equal(ev.latch_order, c.core.latch_order);
 	assert_true(is_sent_to(&c, &nated));
 	/* from then on nobody else, and what the service core said before it knew changes nothing */
 	assert_false(from_core(&c, &core_peer));
