@@ -52,9 +52,9 @@ static void xact_timeout(void *user, struct iq_xact_peer *peer, uint32_t tid, vo
 	CP_COUNT(iq_timeouts);
 	g->timeouts++;
 	finish(q, tag, NULL);
-	if (!is_probe)		/* else it is down, or has registered and does not care for our word */
+	if (!is_probe)
 		cp_gateway_down(q, g, "no answer for 30 s");
-	else if (g->state == GATEWAY_DOWN)	/* calls from before a restart of ours do not wait for ever */
+	else	/* it is down: calls from before a restart of ours do not wait for ever */
 		q->ops.lost(q->ops.user, (unsigned)(g - q->gw));
 }
 
@@ -102,6 +102,8 @@ enum gw_err cp_iq_send_action(struct cp_iq *q, struct cp_gateway *g, const struc
 		free(w);
 		return err;
 	}
+	if (step == OWN_PROBE)
+		g->announcement = t[0].id;
 	g->requests++;
 	CP_COUNT(iq_requests);
 	return GW_OK;

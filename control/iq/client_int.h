@@ -34,7 +34,8 @@ struct cp_gateway {
 	unsigned n_contexts;
 	uint64_t full_until_ms;
 	struct iq_throttle throttle;
-	bool is_probing, needs_clear;
+	uint32_t announcement;       /* the transaction of it that is on its way; 0: none */
+	bool needs_clear;
 	unsigned version;
 	uint64_t last_heard_ms;
 	struct gw_timer audit;

@@ -76,7 +76,7 @@ static void gateway_up(struct cp_iq *q, struct cp_gateway *g)
 void cp_gateway_own_reply(struct cp_iq *q, struct cp_gateway *g, unsigned step, const struct iq_txn *reply)
 {
 	if (step == OWN_PROBE) {
-		g->is_probing = false;
+		g->announcement = 0;
 		return;
 	}
 	if (!reply || g->state != GATEWAY_CLEARING)	/* lost again meanwhile */
@@ -114,7 +114,7 @@ static void announce(struct cp_iq *q, struct cp_gateway *g)
 	/* 2.9: a restart; warm (902) when the calls there are still known */
 	c.sc.method = IQ_RESTART;
 	c.sc.reason = g->n_contexts ? 902 : 901;
-	g->is_probing = cp_gateway_command(q, g, IQ_CONTEXT_NULL, &c, OWN_PROBE);
+	(void)cp_gateway_command(q, g, IQ_CONTEXT_NULL, &c, OWN_PROBE);
 }
 
 /*
@@ -127,7 +127,7 @@ void cp_gateway_on_audit(struct gw_timer *timer, uint64_t now_ms)
 	struct iq_cmd c = { .kind = IQ_AUDIT_VALUE, .term = IQ_ROOT, .has_audit = true };
 	uint64_t period = g->q->conf->iq.audit_s * 1000ull;
 
-	if (g->state == GATEWAY_DOWN && !g->is_gone && !g->is_probing && cp_gateway_is_reachable(g)) {
+	if (g->state == GATEWAY_DOWN && !g->is_gone && !g->announcement && cp_gateway_is_reachable(g)) {
 		CP_COUNT(iq_probes);
 		announce(g->q, g);
 	} else if (g->state != GATEWAY_DOWN && now_ms - g->last_heard_ms >= period) {
@@ -136,6 +136,15 @@ void cp_gateway_on_audit(struct gw_timer *timer, uint64_t now_ms)
 	if (g->state == GATEWAY_DOWN && period > PROBE_MS)
 		period = PROBE_MS;
 	(void)gw_timer_arm(&g->q->loop->timers, timer, now_ms + period);
+}
+
+/* It has registered: repeated now, our announcement would make it do so again, and a Restart of it ends calls. */
+static void withdraw_announcement(struct cp_iq *q, struct cp_gateway *g)
+{
+	void *tag = g->announcement ? iq_xact_forget(&q->xact, g->announcement) : NULL;
+
+	if (tag)
+		cp_iq_forget(q, tag);
 }
 
 static bool profile_ok(const struct cp_conf *c, struct gw_sv profile)
@@ -209,6 +218,7 @@ void cp_gateway_service_change(struct cp_iq *q, struct cp_gateway *g, uint32_t c
 		q->ops.lost(q->ops.user, (unsigned)(g - q->gw));	/* of calls from before a restart of ours, too */
 	else if (c->sc.method == IQ_RESTART)	/* M-20: its contexts are gone */
 		cp_gateway_down(q, g, "restarted");
+	withdraw_announcement(q, g);
 	g->version = version;
 	r->sc.version = version;
 	r->sc.profile = c->sc.profile;

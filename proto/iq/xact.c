@@ -226,6 +226,16 @@ void iq_xact_resend(struct iq_xact *x, struct iq_xact_peer *peer)
 	}
 }
 
+void *iq_xact_forget(struct iq_xact *x, uint32_t tid)
+{
+	struct iq_xact_out *o = gw_map_get_u64(&x->sent, tid);
+	void *tag = o ? o->tag : NULL;
+
+	if (o)
+		free_out(o);
+	return tag;
+}
+
 void iq_xact_forget_peer(struct iq_xact *x, struct iq_xact_peer *peer, void (*fn)(void *user, void *tag))
 {
 	size_t it = 0;

@@ -77,6 +77,8 @@ void iq_xact_note_ack(struct iq_xact_peer *peer, uint32_t tid);
 unsigned iq_xact_take_acks(struct iq_xact_peer *peer, struct iq_xact_range out[IQ_XACT_ACKS]);
 /** There is a new connection to a reliable peer: what waits goes again, the peer executes it once. */
 void iq_xact_resend(struct iq_xact *x, struct iq_xact_peer *peer);
+/** Forget one request: it is repeated no more. @return its tag; NULL: it waits no longer */
+void *iq_xact_forget(struct iq_xact *x, uint32_t tid) GW_NODISCARD;
 /** Forget the requests sent to this peer, without callbacks; each tag is given to fn. */
 void iq_xact_forget_peer(struct iq_xact *x, struct iq_xact_peer *peer, void (*fn)(void *user, void *tag));
 

@@ -44,7 +44,10 @@ main(["mg", Transport, Port, Codec, ControllerPort]) ->
             {ok, H, C} = megaco_tcp:connect(S, [{host, {127, 0, 0, 1}}, {port, To}, {receive_handle, Handle}]),
             {H, C}
     end,
-    {ok, Conn} = megaco:connect(Handle, {ip4Address, {'IP4Address', [127, 0, 0, 1], To}}, Send, Control),
+    Conn = case megaco:connect(Handle, {ip4Address, {'IP4Address', [127, 0, 0, 1], To}}, Send, Control) of
+        {ok, New} -> New;
+        {error, {already_connected, Known}} -> Known   % it was the controller who spoke first
+    end,
     Actions = element(3, decoded("!/1 [127.0.0.1]:2944 T=1{C=-{SC=ROOT{SV{MT=RS,RE=\"901 Cold boot\",V=3}}}}")),
     %% from the reply on it is version 3, and the controller asks at once
     {1, {ok, _}} = megaco:call(Conn, Actions, [{protocol_version, 1}]),
@@ -160,19 +163,27 @@ found(Text, Pattern) ->
 
 %% ---- what megaco asks of its user ---------------------------------------------------------------------
 
-handle_trans_request(Conn, _, Actions, Parent) ->
-    case whereis(gateway) =:= undefined andalso re:run(io_lib:format("~p", [Actions]), "serviceChangeReq") of
-        {match, _} ->
+handle_trans_request(Conn, Version, Actions, Parent) ->
+    case {re:run(io_lib:format("~p", [Actions]), "serviceChangeReq"), whereis(gateway)} of
+        {{match, _}, undefined} ->
             ok = megaco:update_conn_info(Conn, protocol_version, 3),
             Parent ! {registered, Conn},
-            T = decoded("!/1 [127.0.0.1]:2944 P=1{C=-{SC=ROOT{SV{V=3}}}}"),
-            {actionReplies, Replies} = element(4, T),
-            {discard_ack, Replies};
+            {discard_ack, changed(1, "{SV{V=3}}")};
+        {{match, _}, _} ->
+            %% the controller has started; we register without its word, and the two may cross
+            {discard_ack, changed(Version, "")};
         _ ->
             Parent ! {asked, self(), Actions},
             receive {answer, Replies} -> {discard_ack, Replies} end
     end.
 handle_trans_request(C, V, A, _, P) -> handle_trans_request(C, V, A, P).
+
+%% The records of a message differ by its version.
+changed(Version, Services) ->
+    {actionReplies, Replies} =
+        element(4, decoded(io_lib:format("!/~b [127.0.0.1]:2944 P=1{C=-{SC=ROOT~s}}", [Version, Services]))),
+    Replies.
+
 handle_connect(_, _, _) -> ok.
 handle_connect(_, _, _, _) -> ok.
 handle_disconnect(_, _, _, _) -> ok.

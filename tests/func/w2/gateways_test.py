@@ -72,6 +72,25 @@ def _(t):
         check('ipdc/realm="outer"' in add and 'ipdc/realm="core"' in add, add)
 
 
+class Deaf(Gateway):
+    """Hears no announcement, and registers of its own accord."""
+    def register(self):
+        self.wait("announced")
+        super().register()
+
+    def answer(self, tid, ctx, body):
+        self.note("announced" if body.startswith("SC=") else "audited" if body.startswith("AV=ROOT{AT{}}") else "asked")
+        if self.seen[-1][0] != "announced":
+            super().answer(tid, ctx, body)
+
+
+@case("an announcement of ours is not repeated to a gateway that has registered meanwhile", gateway=Deaf, iq={"audit_s": 1})
+def _(t):
+    n = sum(x[0] == "announced" for x in t.mg.seen)
+    t.mg.wait("audited")    # 1 s later; it would have been repeated after half of that
+    check(sum(x[0] == "announced" for x in t.mg.seen) == n, t.mg.seen)
+
+
 @case("510: the other gateway is asked before the caller hears of it, the full one is left alone; both: 503", **two())
 def _(t):
     w = ready(t)
