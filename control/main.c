@@ -18,6 +18,7 @@
 #include "control/state/store.h"
 #include "control/token/token.h"
 #include "control/waf/waf.h"
+#include "control/web/admin.h"
 
 #define FILES_SPARE 256u     /* besides WebSockets: databases, core and web connections, log */
 
@@ -30,6 +31,7 @@ struct process {
 	struct cp_ctl *ctl;
 	struct cp_ops ops;
 	struct cp_waf *waf;
+	struct cp_admin *admin;
 	uv_signal_t term, intr, hup;
 };
 
@@ -109,7 +111,8 @@ static enum gw_err start(struct process *p)
 		return err;
 	if ((err = cp_transport_new(&s->transport, p->conf, &p->loop, &p->log, &cp_sip_transport_ops, s)) ||
 		(err = cp_ctl_open(&p->ctl, p->conf->control_socket, &p->loop, &p->log)) ||
-		(err = cp_ops_open(&p->ops, p->ctl)) || (err = cp_trace_open(p->ctl)))
+		(err = cp_ops_open(&p->ops, p->ctl)) || (err = cp_trace_open(p->ctl)) ||
+		(err = cp_admin_new(&p->admin, s, p->ctl)))
 		return err;
 	cp_transport_set_waf(s->transport, p->waf);
 	cp_alg_settle(s->alg);
@@ -132,6 +135,7 @@ static void stop(struct process *p)
 	cp_waf_stop(p->waf);
 	cp_store_close(p->sip.store);	/* all that is let go from here on was not ended */
 	p->sip.store = NULL;
+	cp_admin_free(p->admin);
 	cp_ops_close(&p->ops);
 	cp_ctl_close(p->ctl);
 	cp_iq_stop(p->iq);

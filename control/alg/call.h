@@ -23,6 +23,8 @@ extern const struct cp_iq_ops cp_alg_iq_ops;
 
 /** Tables for the operator; args: rows to leave out (app/page.h). */
 json_t *cp_alg_show(void *alg, struct gw_sv args);
+/** Rows of the same table: the call with this number or Call-ID, or those of this IMPU. */
+json_t *cp_alg_show_call(void *alg, struct gw_sv who);
 json_t *cp_alg_show_dialogs(void *alg, struct gw_sv args);
 
 #endif

@@ -226,6 +226,7 @@ static void read_gateways(struct conf *c, struct conf_node *m, struct cp_conf *d
 		g->weight = conf_uint(c, e, "weight", 1, 1000, 100);
 		g->access_realm = conf_text(c, e, "access_realm", d->media.access_realm, &quotable_form);
 		g->core_realm = conf_text(c, e, "core_realm", d->media.core_realm, &quotable_form);
+		g->telemetry = conf_socket(c, e, "telemetry", "");
 		for (unsigned i = 0; i < d->iq.n_gateways; i++)
 			if (strcmp(d->iq.gateways[i].name, g->name) == 0)
 				conf_error(c, e, "gateway \"%s\" is given twice", g->name);

@@ -17,6 +17,7 @@ struct cp_conf_gateway {
 	char *mid;                /* expected mId ("[192.0.2.10]:2944", "<agw1.example>"); empty: any from address */
 	unsigned weight;                /* its share of new calls, 100 */
 	char *access_realm, *core_realm; /* its names for them; default: those of media */
+	char *telemetry;          /* its telemetry socket on this host; empty: none */
 };
 
 /** IMPUs a WWSF may hand out in scenario 3 (W2-TOK-08): URIs, with one "*" or "{FIRST..LAST}" in the user part. */
@@ -120,6 +121,7 @@ struct cp_conf {
 	struct {
 		char *wic_dir;                  /* static pages; empty: none */
 		char *metrics_allow;            /* prefix allowed to read /metrics, default 127.0.0.0/8 */
+		struct gw_addr admin_listen;    /* loopback; port 0: none (admin.h) */
 		unsigned connections;           /* 256 */
 		bool sign_in_oauth, sign_in_digest; /* what the page offers */
 		char *authorization_server;     /* issuer the page signs in at; the embedded one or a third party's; or empty */

@@ -140,6 +140,21 @@ static void trust_own_waf(struct conf *c, struct cp_conf *d)
 			.n_impus = w->n_guest_impus, .has_users = true };
 }
 
+/* Pages about other people's calls are for who is on this host, or has a tunnel to it. */
+static void read_admin(struct conf *c, struct conf_node *m, struct cp_conf *d)
+{
+	struct conf_node *n = conf_scalar(c, m, "admin_listen", false);
+	const struct gw_addr *a = &d->web.admin_listen;
+	struct gw_addr v4, v6;
+	uint8_t bits4, bits6;
+
+	if (!n || !n->value.len || !conf_node_addr(c, n, 0, &d->web.admin_listen))
+		return;
+	if (gw_addr_parse_prefix(GW_SV("127.0.0.0/8"), &v4, &bits4) || gw_addr_parse_prefix(GW_SV("::1/128"), &v6, &bits6) ||
+		a->port == 0 || !(gw_addr_in(a, &v4, bits4) || gw_addr_in(a, &v6, bits6)))
+		conf_error(c, n, "an address of loopback with a port, e.g. 127.0.0.1:9091");
+}
+
 void cp_conf_read_web(struct conf *c, struct cp_conf *d)
 {
 	struct conf_node *m = conf_map(c, c->root, "web", false);
@@ -149,6 +164,7 @@ void cp_conf_read_web(struct conf *c, struct cp_conf *d)
 	d->web.connections = conf_uint(c, m, "connections", 1, 100000, 256);
 	d->web.authorization_server = conf_text(c, m, "authorization_server", "", &server_form);
 	d->web.client_id = conf_text(c, m, "client_id", "wic", &token_form);
+	read_admin(c, m, d);
 	read_waf(c, m, d);
 	d->web.scope = conf_text(c, m, "scope", d->web.waf.scope, &token_form);
 	if (!d->web.authorization_server[0] && d->web.waf.is_enabled)

@@ -251,6 +251,7 @@ enum gw_err cp_ops_open(struct cp_ops *o, struct cp_ctl *c)
 	if ((err = cp_ctl_command(c, "show registrations", show_registrations, o)) ||
 		(err = cp_ctl_command(c, "show connections", show_connections, o)) ||
 		(err = cp_ctl_command(c, "show calls", cp_alg_show, alg)) ||
+		(err = cp_ctl_command(c, "show call", cp_alg_show_call, alg)) ||
 		(err = cp_ctl_command(c, "show dialogs", cp_alg_show_dialogs, alg)) ||
 		(err = cp_ctl_command(c, "recent", cp_recent_show, NULL)) ||
 		(err = cp_ctl_register(c, "core", cp_entry_show, o->sip->entry)) ||

@@ -15,6 +15,7 @@ const char ctl_cscf_usage[] =
 	"  cscf gateway handoff NAME MGC-ID                              order it to another controller, e.g. [192.0.2.2]:2944\n"
 	"  cscf drain [on|off] [--wait]                                  refuse what is new with 503; --wait: until no call\n"
 	"                                                                is left\n"
+	"  cscf page                                                     a link that opens the operator's pages in a browser\n"
 	"  cscf trace [--call CALL-ID] [--user IMPU] [--ladder] [--write FILE]\n"
 	"                                                                SIP messages as they pass, credentials masked;\n"
 	"                                                                --write: a capture for Wireshark; ends with Ctrl-C\n";
@@ -139,6 +140,8 @@ int ctl_cscf(int argc, char **argv)
 		return show(&o, argv[1]);
 	if (n == 2 && strcmp(argv[0], "kick") == 0 && !is_waiting)
 		return kick(&o, argv[1]);
+	if (n == 1 && strcmp(argv[0], "page") == 0 && !is_waiting)
+		return ask(&o, "page");
 	if ((n == 3 || n == 4) && strcmp(argv[0], "gateway") == 0 && !is_waiting)
 		return gateway(&o, n - 1, argv + 1);
 	if ((n == 1 || n == 2) && strcmp(argv[0], "drain") == 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* w2gwctl why: asks both processes about one call, shows each leg, and says in a sentence what keeps its media from flowing. */
-#include "control/ctl/why.h"
+#include "control/app/why.h"
 
 #include <getopt.h>
 #include <string.h>
@@ -15,39 +15,28 @@ const char ctl_why_usage[] =
 	"                                                                sentence, and the call's ladder\n"
 	"                                                                --agw: telemetry socket of the gateway\n";
 
-static bool is_meant(json_t *call, const char *who)
-{
-	const char *id = json_string_value(json_object_get(call, "call_id"));
-	const char *impu = json_string_value(json_object_get(call, "impu"));
-	char number[24];
-
-	snprintf(number, sizeof(number), "%lld", (long long)json_integer_value(json_object_get(call, "id")));
-	return (id && strcmp(id, who) == 0) || (impu && strcmp(impu, who) == 0) || strcmp(number, who) == 0;
-}
-
 /* The one call that is meant; NULL: said why not, unless there is none. */
 static json_t *find_call(const char *path, const char *who, bool *is_unknown)
 {
-	json_t *calls = ctl_ask_pages(path, "calls"), *found = NULL, *c;
-	unsigned n = 0;
-	size_t i;
+	json_t *calls, *found;
+	char command[900];
+	size_t n, i;
 
 	*is_unknown = false;
-	if (!calls)
+	if (who[strcspn(who, "\r\n")] || snprintf(command, sizeof(command), "show call %s", who) >= (int)sizeof(command)) {
+		*is_unknown = true;
 		return NULL;
-	json_array_foreach(calls, i, c)
-		if (is_meant(c, who)) {
-			n++;
-			found = c;
-		}
+	}
+	if (!(calls = ctl_ask_ok(path, command)))
+		return NULL;
+	n = json_array_size(calls);
 	*is_unknown = n == 0;
-	for (i = 0; n > 1 && i < json_array_size(calls); i++)
-		if (is_meant(json_array_get(calls, i), who)) {
-			fputs("w2gwctl: which one? ", stderr);
-			ctl_put_escaped(stderr, json_string_value(json_object_get(json_array_get(calls, i), "call_id")), false);
-			fputc('\n', stderr);
-		}
-	found = n == 1 ? json_incref(found) : NULL;
+	for (i = 0; n > 1 && i < n; i++) {
+		fputs("w2gwctl: which one? ", stderr);
+		ctl_put_escaped(stderr, json_string_value(json_object_get(json_array_get(calls, i), "call_id")), false);
+		fputc('\n', stderr);
+	}
+	found = n == 1 ? json_incref(json_array_get(calls, 0)) : NULL;
 	json_decref(calls);
 	return found;
 }
@@ -114,8 +103,7 @@ static void print_causes(json_t *causes, bool is_asked)
 		fputc('\n', stdout);
 	}
 	if (json_array_size(causes) == 0)
-		puts(is_asked ? "\nmedia flows in both directions" :
-			"\nnothing is wrong here; the gateway could not be asked: --agw names its telemetry socket");
+		printf("\n%s%s\n", why_nothing(is_asked), is_asked ? "" : ": --agw names its telemetry socket");
 }
 
 /* What the call has done on its three sides. */

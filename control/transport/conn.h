@@ -159,7 +159,7 @@ enum cp_mw_why { CP_MW_BY_TRANSPORT, CP_MW_BY_SIZE };	/* BY_SIZE: goes back to U
 int cp_mw_tcp_listen(struct cp_transport *t);	/* 0 or an error of libuv */
 enum gw_err cp_mw_tcp_send(struct cp_transport *t, const struct cp_peer *to, struct gw_sv msg, enum cp_mw_why why);
 void cp_mw_tcp_close(struct cp_transport *t);
-/* web/httpd.c */
+/* web/: site.c, pipe.c, httpd.c */
 enum gw_err cp_httpd_new(struct cp_httpd **out, struct cp_transport *t);
 /** Hand a plain HTTP connection over; head is what was read already. */
 enum gw_err cp_httpd_adopt(struct cp_httpd *h, struct cp_w2 *c, struct gw_sv head);

@@ -12,18 +12,6 @@
 #define CSRF_COOKIE "__Host-w2gw-csrf"
 #define HTML "text/html; charset=utf-8"
 
-static void put_html(struct gw_buf *b, struct gw_sv v)
-{
-	for (size_t i = 0; i < v.len; i++) {
-		unsigned char c = (unsigned char)v.p[i];
-
-		if (c < ' ' || c == 0x7f || strchr("&<>\"'`", (int)c))
-			gw_buf_printf(b, "&#%u;", c < ' ' || c == 0x7f ? 0xfffdu : c);
-		else
-			gw_buf_putc(b, (char)c);
-	}
-}
-
 static struct gw_buf page_buf(struct cp_web_req *r)
 {
 	char *p = gw_arena_alloc(&r->arena, PAGE_BYTES);
@@ -135,13 +123,13 @@ void cp_waf_page(struct cp_waf *w, struct cp_web_req *r, const struct cp_authz *
 	if (notes[note].text)
 		gw_buf_printf(&b, "<p class=\"note\" role=\"alert\">%s</p>\n", notes[note].text);
 	gw_buf_puts(&b, "<form method=\"post\" action=\"" CP_WAF_AUTHORIZE "?");
-	put_html(&b, r->query);
+	cp_web_put_html(&b, r->query);
 	gw_buf_puts(&b, "\">\n");
 	csrf_field(w, r, &b);
 	gw_buf_puts(&b, "<label>User name <input name=\"login\" autocomplete=\"username\" autocapitalize=\"none\" "
 			"spellcheck=\"false\" maxlength=\"64\" autofocus value=\"");
 	if (cp_users_is_login(login))
-		put_html(&b, login);
+		cp_web_put_html(&b, login);
 	gw_buf_puts(&b, "\"></label>\n<label>Password <input name=\"password\" type=\"password\" "
 			"autocomplete=\"current-password\" maxlength=\"256\"></label>\n"
 			"<button name=\"action\" value=\"login\">Sign in</button>\n");

@@ -9,7 +9,6 @@
 #include <microhttpd.h>
 
 #include "control/app/metrics.h"
-#include "control/waf/waf.h"
 #include "control/web/httpd_int.h"
 
 #define DRAIN_MAX (1u << 20)		/* of a body too big: read and forgotten, so that the 413 arrives */
@@ -33,7 +32,7 @@ void cp_httpd_pump(struct cp_httpd *h)
 
 	MHD_run(h->mhd);
 	if (MHD_get_timeout(h->mhd, &ms) == MHD_YES)
-		(void)gw_timer_arm(&h->t->loop->timers, &h->timer, cp_loop_now(h->t->loop) + ms);
+		(void)gw_timer_arm(&h->loop->timers, &h->timer, cp_loop_now(h->loop) + ms);
 }
 
 static void on_epoll(uv_poll_t *p, int status, int events)
@@ -88,7 +87,7 @@ static void on_done(struct cp_web_req *r)
 	q->is_suspended = false;
 	MHD_resume_connection(q->c);
 	/* from the loop, not from here: whoever answers must not meet another request on the way */
-	(void)gw_timer_arm(&q->h->t->loop->timers, &q->h->timer, cp_loop_now(q->h->t->loop));
+	(void)gw_timer_arm(&q->h->loop->timers, &q->h->timer, cp_loop_now(q->h->loop));
 }
 
 /* ---- the request ------------------------------------------------------------------------------------------ */
@@ -141,10 +140,8 @@ static void dispatch(struct request *q, const char *url)
 	} else if (q->is_too_big) {
 		CP_COUNT(web_refused_body);
 		cp_web_answer(&q->r, 413, "text/plain", GW_SV("too large\n"));
-	} else if (q->h->waf && cp_waf_serves(q->r.path)) {
-		cp_waf_request(q->h->waf, &q->r);
 	} else {
-		cp_pages_request(q->h->t->conf, &q->r, url);
+		q->h->serve(q->h, &q->r, url);
 	}
 	q->is_dispatching = false;
 }
@@ -209,42 +206,24 @@ static void on_completed(void *user, struct MHD_Connection *c, void **state, enu
 
 /* ---- start and stop ---------------------------------------------------------------------------------------- */
 
-void cp_httpd_set_waf(struct cp_httpd *h, struct cp_waf *waf)
+enum gw_err cp_httpd_start(struct cp_httpd *h, const struct gw_log *log, const struct gw_addr *listen)
 {
-	h->waf = waf;
-}
-
-/* The page talks to this node and to the server it signs in at. */
-static void make_csp(struct cp_httpd *h)
-{
-	struct gw_buf b = gw_buf(h->csp, sizeof(h->csp) - 1);
-	struct gw_sv as = gw_sv_cstr(h->t->conf->web.authorization_server);
-
-	gw_buf_printf(&b, "default-src 'self'; connect-src 'self' wss: ws: %.*s; media-src 'self' blob: mediastream:; "
-		"img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
-		GW_SV_FMT(gw_sv_sub(as, 0, gw_sv_chr(as, '/', 8))));	/* 8: behind https:// */
-	h->csp[b.len] = '\0';
-}
-
-enum gw_err cp_httpd_new(struct cp_httpd **out, struct cp_transport *t)
-{
-	struct cp_httpd *h = calloc(1, sizeof(*h));
+	unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (listen ? 0 : MHD_USE_NO_LISTEN_SOCKET) |
+		(listen && listen->family == 6 ? MHD_USE_IPv6 : 0);
+	struct sockaddr_storage ss = { 0 };
 	const union MHD_DaemonInfo *info;
 
-	if (!h)
-		return GW_ENOMEM;
-	h->t = t;
 	h->timer.fn = on_timer;
-	make_csp(h);
-	h->mhd = MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, h,
-		MHD_OPTION_CONNECTION_LIMIT, t->conf->web.connections, MHD_OPTION_CONNECTION_TIMEOUT, 30u,
-		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK, on_uri, h, MHD_OPTION_NOTIFY_COMPLETED,
-		on_completed, h,
+	if (listen)
+		cp_addr_to(listen, &ss);
+	h->mhd = MHD_start_daemon(flags, 0, NULL, NULL, on_request, h, MHD_OPTION_CONNECTION_LIMIT, h->conf->web.connections,
+		MHD_OPTION_CONNECTION_TIMEOUT, 30u, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK, on_uri, h,
+		MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, listen ? MHD_OPTION_SOCK_ADDR : MHD_OPTION_END, &ss,
 		MHD_OPTION_END);
 	h->poll = calloc(1, sizeof(*h->poll));
 	info = h->mhd ? MHD_get_daemon_info(h->mhd, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
-	if (!info || !h->poll || uv_poll_init(&t->loop->uv, h->poll, info->epoll_fd)) {
-		GW_LOG_ERROR(t->log, "web.start_failed", "libmicrohttpd");
+	if (!info || !h->poll || uv_poll_init(&h->loop->uv, h->poll, info->epoll_fd)) {
+		GW_LOG_ERROR(log, "web.start_failed", "what=%s", listen ? "web.admin.listen" : "libmicrohttpd");
 		if (h->mhd)
 			MHD_stop_daemon(h->mhd);
 		free(h->poll);
@@ -253,7 +232,6 @@ enum gw_err cp_httpd_new(struct cp_httpd **out, struct cp_transport *t)
 	}
 	h->poll->data = h;
 	uv_poll_start(h->poll, UV_READABLE, on_epoll);
-	*out = h;
 	return GW_OK;
 }
 
@@ -266,9 +244,9 @@ void cp_httpd_free(struct cp_httpd *h)
 {
 	if (!h)
 		return;
-	gw_timer_stop(&h->t->loop->timers, &h->timer);
+	gw_timer_stop(&h->loop->timers, &h->timer);
 	uv_close((uv_handle_t *)h->poll, on_poll_closed);
-	uv_run(&h->t->loop->uv, UV_RUN_NOWAIT);
+	uv_run(&h->loop->uv, UV_RUN_NOWAIT);
 	MHD_stop_daemon(h->mhd);
 	free(h);
 }

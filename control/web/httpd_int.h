@@ -10,16 +10,23 @@ struct cp_waf;
 struct MHD_Daemon;
 
 struct cp_httpd {
-	struct cp_transport *t;
+	struct cp_loop *loop;
+	const struct cp_conf *conf;
+	/* Gives each request its answer, at once or later; url: the path, decoded, with a NUL. */
+	void (*serve)(struct cp_httpd *h, struct cp_web_req *r, const char *url);
+	void *user;               /* of whoever serves */
+	struct cp_waf *waf;       /* of the site; NULL: none, or not any more */
 	struct MHD_Daemon *mhd;
-	struct cp_waf *waf;       /* NULL: none, or not any more */
 	uv_poll_t *poll;
 	struct gw_timer timer;
-	char csp[1024];           /* of the WIC's page */
+	char csp[1024];           /* of the answers that bring none */
 };
 
-/* httpd.c: let libmicrohttpd work */
+/* httpd.c */
+/** Let libmicrohttpd work. */
 void cp_httpd_pump(struct cp_httpd *h);
+/** h, allocated, with loop, conf, serve and csp; listen NULL: connections are handed over. @return not GW_OK: h is freed */
+enum gw_err cp_httpd_start(struct cp_httpd *h, const struct gw_log *log, const struct gw_addr *listen);
 /* pages.c; url: the path, decoded, with a NUL */
 void cp_pages_request(const struct cp_conf *conf, struct cp_web_req *r, const char *url);
 

@@ -89,7 +89,7 @@ enum gw_err cp_httpd_adopt(struct cp_httpd *h, struct cp_w2 *c, struct gw_sv hea
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds))
 		return GW_EIO;
 	c->web = calloc(1, sizeof(*c->web));
-	if (!c->web || uv_pipe_init(&h->t->loop->uv, c->web, 0)) {
+	if (!c->web || uv_pipe_init(&h->loop->uv, c->web, 0)) {
 		close(fds[0]);
 		close(fds[1]);
 		free(c->web);
@@ -111,7 +111,7 @@ enum gw_err cp_httpd_adopt(struct cp_httpd *h, struct cp_w2 *c, struct gw_sv hea
 		return GW_ELIMIT;
 	}
 	c->state = W2_WEB;
-	gw_timer_stop(&h->t->loop->timers, &c->deadline);	/* libmicrohttpd has its own time-out */
+	gw_timer_stop(&h->loop->timers, &c->deadline);	/* libmicrohttpd has its own time-out */
 	uv_read_start((uv_stream_t *)c->web, on_pipe_alloc, on_pipe_read);
 	cp_httpd_input(c, head);
 	return GW_OK;

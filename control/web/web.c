@@ -3,6 +3,7 @@
 #include "control/web/web.h"
 
 #include <assert.h>
+#include <string.h>
 
 void cp_web_header(struct cp_web_req *r, const char *name, struct gw_sv value)
 {
@@ -35,4 +36,16 @@ void cp_web_answer_file(struct cp_web_req *r, const char *type, int fd, uint64_t
 	r->fd = fd;
 	r->fd_bytes = bytes;
 	r->done(r);
+}
+
+void cp_web_put_html(struct gw_buf *b, struct gw_sv v)
+{
+	for (size_t i = 0; i < v.len; i++) {
+		unsigned char c = (unsigned char)v.p[i];
+
+		if (c < ' ' || c == 0x7f || strchr("&<>\"'`", (int)c))
+			gw_buf_printf(b, "&#%u;", c < ' ' || c == 0x7f ? 0xfffdu : c);
+		else
+			gw_buf_putc(b, (char)c);
+	}
 }

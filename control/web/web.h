@@ -35,6 +35,8 @@ struct cp_web_req {
 	void (*done)(struct cp_web_req *r);
 };
 
+/** A value inside HTML, text or attribute: no markup is left in it (threat P11). */
+void cp_web_put_html(struct gw_buf *b, struct gw_sv v);
 /** Add a header to the answer; line ends in the value end it. Before cp_web_answer. */
 void cp_web_header(struct cp_web_req *r, const char *name, struct gw_sv value);
 /** The answer; body is copied. */

@@ -56,6 +56,8 @@ CASES = [
     (CSCF, "    - name: agw1", "    - nme: agw1", "nme", "unknown key"),
     (CSCF, "metrics_allow: 127.0.0.0/8", "metrics_allow: nonsense", "metrics_allow", "address/prefix"),
     (CSCF, "metrics_allow: 127.0.0.0/8", "metrics_allow: 127.0.0.1", "metrics_allow", "address/prefix"),
+    (CSCF, 'admin_listen: ""', 'admin_listen: "0.0.0.0:9091"', "admin_listen", "an address of loopback with a port"),
+    (CSCF, 'admin_listen: ""', 'admin_listen: "127.0.0.1"', "admin_listen", "must be address:port"),
     (CSCF, "codecs: [PCMU,", "codecs: [PCMX,", "codecs", "of PCMU, PCMA, G722, opus"),
     (CSCF, "data: none", "data: all", "data", "must be one of"),
     (CSCF, "video: []", "video: [H265]", "video", "of H264, VP8, VP9, AV1"),

@@ -80,14 +80,15 @@ class Eimsagw(Daemon):
 class Epcscf(Daemon):
     def __init__(self, root, build, work, wic_dir, listen=None, dtls_role="active", data="relay", bundle="accept", ice="lite",
                  tokens="short", guard_s=60, log_level="info", socket_path="/run/w2gw/epcscf.sock",
-                 access_token_s=600, issuers=None):
+                 access_token_s=600, issuers=None, prefix="w2gw"):
         listen = listen or [f"{ACCESS_V4}:{W2_PORT}", f"[{ACCESS_V6}]:{W2_PORT}"]
         super().__init__("epcscf", os.path.join(build, "control/epcscf"),
                          os.path.join(root, "configs/lab/epcscf.yaml.in"), work,
                          {"W2_LISTEN": ", ".join(f'"{a}"' for a in listen), "WIC_DIR": wic_dir,
                           "DTLS_ROLE": dtls_role, "DATA": data, "BUNDLE": bundle, "ICE": ice, "TOKENS": tokens, "GUARD_S": guard_s,
                           "LOG_LEVEL": log_level, "DIR": os.path.join(work, "epcscf"),
-                          "SOCKET": socket_path, "ACCESS_TOKEN_S": access_token_s}, r" ready ")
+                          "SOCKET": socket_path, "TELEMETRY": f"/run/dpdk/{prefix}/dpdk_telemetry.v2",
+                          "ACCESS_TOKEN_S": access_token_s}, r" ready ")
         self.socket_path = socket_path
         self.users_db, self.ctl = os.path.join(self.dir, "users.db"), os.path.join(build, "control/w2gwctl")
         if issuers:     # of access tokens: a list as in tokens.issuers

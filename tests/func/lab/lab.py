@@ -24,7 +24,7 @@ class Lab:
         agw = {k: v for k, v in options.items() if k in ("profile", "tokens", "log_level", "prefix")}
         cscf = {k: v for k, v in options.items() if k in (
             "listen", "dtls_role", "data", "bundle", "ice", "tokens", "guard_s", "log_level", "socket_path", "access_token_s",
-            "issuers")}
+            "issuers", "prefix")}
         os.makedirs(work, exist_ok=True)
         self.core = Core(root, work)
         self.agw = Eimsagw(root, build, work, **agw)

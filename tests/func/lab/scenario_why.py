@@ -3,6 +3,7 @@
 import json
 import signal
 import subprocess
+import urllib.request
 
 from .proc import wait_until
 from .scenarios import check
@@ -57,6 +58,15 @@ def named(lab, rules, seconds=12):
         raise AssertionError(f"{e}; seen: {seen[-3:]}") from e
 
 
+def page(lab, who="sip%3Aalice%40home1.example"):
+    """@return the operator's page about the call, opened as an operator does"""
+    p = subprocess.run([lab.cscf.ctl, "cscf", "page", "--json", "-s", lab.cscf.socket_path], capture_output=True, text=True, timeout=20)
+    web = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    link = json.loads(p.stdout)["link"]
+    web.open(link, timeout=10).read()
+    return web.open(f"{link.split('?')[0]}why?call={who}", timeout=10).read().decode()
+
+
 def hang_up(lab, browser):
     if browser.state()["call"]["state"] != "ended":
         browser.do("click", selector="#hangup")
@@ -93,9 +103,12 @@ def run(setting):
             browser.wait("s.call.media === 'heard'", 15)
             w = why(lab)
             check(w["causes"] == [] and w["gateway_asked"] and len(w["streams"]) == 2, w)
+            body = page(lab)
+            check("media flows in both directions" in body and "<svg" in body and "nominated, selected" in body, body)
         with case("the_phone_has_stopped"):
             bob.proc.signal(signal.SIGSTOP)
             named(lab, ("core-stopped",))
+            check("the last packet of the core came" in page(lab), "the page does not say so")
             bob.proc.signal(signal.SIGCONT)
             wait_until("all is well again", lambda: why(lab)["causes"] == [], 10)
         with case("the_browser_holds_the_call"):

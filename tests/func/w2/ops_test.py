@@ -238,6 +238,122 @@ def _(t):
     check("no such call" in ctl(t, "why", "s7", status=1) and "486 INVITE" in ctl(t, "why", "e7"))
 
 
+PAGE = {"web": {"admin_listen": f"{LO}:9091"},
+        "iq": {"gateways": [{"name": "g", "address": f"{LO}:{MG_PORT}", "telemetry": "/tmp/w2gw-page.sock"}]}}
+
+
+class Telemetry(threading.Thread):
+    """Greets like DPDK and answers each question with the next of its answers; None: never."""
+    def __init__(self, path, *answers):
+        super().__init__(daemon=True)
+        if os.path.exists(path):
+            os.unlink(path)
+        self.s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.s.bind(path)
+        self.s.listen()
+        self.answers, self.asked, self.held = list(answers), [], []
+        self.start()
+
+    def run(self):
+        for answer in self.answers:
+            c = self.s.accept()[0]
+            c.send(b'{"version":"DPDK 22.11.0","pid":1,"max_output_len":16384}')
+            self.asked.append(c.recv(1000).decode())
+            if answer:
+                c.send(answer.encode())
+            self.held.append(c)
+
+
+def page(path, cookie="", method="GET"):
+    """@return (status, head, body) of the operator's page"""
+    s = socket.create_connection((LO, 9091))
+    s.settimeout(10)
+    s.sendall(f"{method} {path} HTTP/1.1\r\nHost: {LO}:9091\r\nCookie: {cookie}\r\nConnection: close\r\n\r\n".encode())
+    d = b""
+    while b := s.recv(65536):
+        d += b
+    head, body = d.decode().split("\r\n\r\n", 1)
+    return int(head.split()[1]), head, body
+
+
+def sign_in(t):
+    """@return the cookie, and the link it came of"""
+    link = json.loads(ctl(t, "cscf", "page", "--json"))["link"]
+    check(link.startswith(f"http://{LO}:9091/?key="), link)
+    status, head, _ = page(link.split(":9091")[1])
+    check(status == 303 and "HttpOnly; SameSite=Strict" in head, head)
+    return re.search(r"Set-Cookie: (w2gw-admin=\w{32});", head).group(1), link.split(":9091")[1]
+
+
+@case("the operator's pages are on loopback, off by default, and open by a link of the control socket that works once",
+      web={"admin_listen": f"{LO}:9091"})
+def _(t):
+    for path in ("/", "/why?call=c1", "/?key=", "/?key=" + "0" * 32):
+        check(page(path)[0] == 403, path)
+        check(page(path, "w2gw-admin=" + "0" * 32)[0] == 403, path)
+    cookie, link = sign_in(t)
+    check(page(link)[0] == 403, "the link works twice")
+    check(page("/", cookie)[0] == 200 and page("/why?call=nobody", cookie)[0] == 404 and page("/x", cookie)[0] == 404)
+    check(page("/", cookie, "POST")[0] == 405 and page("/why?call=%zz", cookie)[0] == 400)
+    check(sign_in(t)[0] == cookie, "a second window has ended the first")
+    for path in ("/why?call=1", f"{link}"):    # never where subscribers are
+        check("Ladder" not in t.http(path) and " 303 " not in t.http(path), path)
+
+
+@case("without web.admin_listen there is no page and no link")
+def _(t):
+    check("admin_listen" in ctl(t, "cscf", "page", status=1))
+    try:
+        check(not page("/"), "somebody listens")
+    except ConnectionRefusedError:
+        pass
+
+
+@case("why as a page: causes, legs, ladder of a call, by number, Call-ID or user; afterwards what became of it; nothing of a stranger is markup",
+      **PAGE)
+def _(t):
+    legs = {f"{side}_1": {"context": 101, "stream": 1, "side": side, "media": "rtp", "mode": "sendreceive", "way": "open", "local": "192.0.2.1:20000",
+                          "consent": "none", "checks": 0, "pair_1": "<b>"} for side in ("access", "core")}
+    agw = Telemetry("/tmp/w2gw-page.sock", *[json.dumps({"/w2gw/context": x}) for x in (legs, legs, {"error": "none"})], None)
+    w = t.register()
+    evil = "c<script>1"
+    answer_call(t, w, evil)
+    cookie = sign_in(t)[0]
+    row = table(t, "calls")[0]
+    status, head, body = page("/", cookie)
+    check(f'href="/why?call={row["id"]}"' in body and "c&#60;script&#62;1" in body and "<script" not in body, body)
+    check("default-src 'none'" in head, head)
+    for who in (row["id"], "sip%3Aalice%40home1.example"):
+        status, head, body = page(f"/why?call={who}", cookie)
+        order = [body.find(x) for x in ("no connectivity check of the browser", "<svg", "INVITE SDP", "Add, Add", "200 INVITE SDP", "Legs",
+                                        "&#60;b&#62;", "call_id", "c&#60;script&#62;1")]
+        check(status == 200 and -1 not in order and order == sorted(order) and "<script" not in body, (order, body))
+    check(agw.asked == ["/w2gw/context,101"] * 2, agw.asked)
+    check("has no context 101" in page("/why?call=c%3Cscript%3E1", cookie)[2], "a context that is gone")
+    check("could not be asked" in page(f"/why?call={row['id']}", cookie)[2], "a gateway that does not answer")
+    t.invite(w, "c2")
+    check(page("/why?call=sip%3Aalice%40home1.example", cookie)[2].count("/why?call=") == 2, "no choice")
+    w.send(request("BYE", CORE_URI, cid=evil, cseq=2, to=f"<{BOB}>;tag=ct", contact=""))
+    t.core.send(response(t.core.get("BYE"), 200))
+    w.get(200)
+    t.metric("calls", 1)
+    body = page("/why?call=c%3Cscript%3E1", cookie)[2]
+    check("The call is over" in body and "BYE from the WIC" in body and "<svg" in body, body)
+
+
+@case("epcscf stops while a page waits for its gateway", **PAGE)
+def _(t):
+    agw = Telemetry("/tmp/w2gw-page.sock", None)
+    answer_call(t, t.register(), "c1")
+    cookie = sign_in(t)[0]
+    s = socket.create_connection((LO, 9091))
+    s.sendall(f"GET /why?call=c1 HTTP/1.1\r\nHost: {LO}\r\nCookie: {cookie}\r\n\r\n".encode())
+    until(lambda: agw.asked, "the question")
+    t.restart(signal.SIGTERM)
+    s.settimeout(5)
+    check(b" 200 " not in s.recv(65536), "an answer")
+
+
 @case("a trace of a user follows his calls where they do not name him, and nobody else's")
 def _(t):
     w, other = t.register(), t.register(user="carol")

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* w2gwctl why: from a healthy call one thing is changed, and that is what has to be named. */
-#include "control/ctl/why.h"
+#include "control/app/why.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The rules of w2gwctl why: for each stream the first that holds on each side, as the later ones follow from it. */
-#include "control/ctl/why.h"
+/* The rules of "why": for each stream the first that holds on each side, as the later ones follow from it. */
+#include "control/app/why.h"
 
 #include <stdarg.h>
 #include <stdbool.h>
@@ -253,4 +253,10 @@ unsigned why_find(json_t *call, json_t *streams, int is_asked, struct why_cause 
 				of_stream(&l, call, a, c);
 	}
 	return l.n;
+}
+
+const char *why_nothing(int is_asked)
+{
+	return is_asked ? "media flows in both directions" :
+		"nothing is wrong here; the gateway could not be asked";
 }

@@ -3,8 +3,8 @@
  * Why a call has no media: rules over what epcscf says of the call and eimsagw of its context, from the signalling to the
  * packets, in the order things have to work. Pure: no socket, no clock.
  */
-#ifndef W2GWCTL_WHY_H
-#define W2GWCTL_WHY_H
+#ifndef CP_WHY_H
+#define CP_WHY_H
 
 #include <jansson.h>
 
@@ -23,5 +23,7 @@ struct why_cause {
  * @return how many; none: media flows in both directions. The first is what to mend first.
  */
 unsigned why_find(json_t *call, json_t *streams, int is_asked, struct why_cause *out);
+/** What there is to say when nothing was found. */
+const char *why_nothing(int is_asked);
 
 #endif
