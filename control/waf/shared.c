@@ -139,7 +139,11 @@ static const char take_code[] =
 static const char put_grant[] = LUA_LOSE LUA_NOTE LUA_KNOW
 	"local k, g = " W "g:' .. ARGV[6], cjson.decode(ARGV[8])\n"
 	"if not g.guest and not know(ARGV[4], g.sub, ARGV[5]) then return {''} end\n"
-	"if (redis.call('GET', k) or '') ~= ARGV[7] then return {''} end\n"
+	"local was = redis.call('GET', k) or ''\n"
+	"if was ~= ARGV[7] then\n"	/* two refresh with one token at once: as cp_grants_refresh when one is the later */
+	" if was ~= '' then drop(ARGV[6], false) end\n"
+	" return {''}\n"
+	"end\n"
 	"local ends = g.idle\n"
 	"for _, exp in pairs(g.tokens) do ends = math.max(ends, exp) end\n"
 	"if g.guest then\n"

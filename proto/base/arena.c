@@ -19,7 +19,7 @@ struct gw_arena_block {
  * A message takes and gives back a few blocks of the usual size: some are kept, or malloc would split and merge them each
  * time, and return memory to the kernel that it asks for again. Sanitizers see every block's end.
  */
-#define KEPT_MAX 64u
+#define KEPT_MAX 1024u	/* 4 MB: transactions of a few hundred milliseconds hold as many, and give them back */
 #ifndef __has_feature
 #define __has_feature(x) 0           /* clang's way to ask; gcc has the macro */
 #endif

@@ -86,7 +86,7 @@ def _(t):
     check(w.frame() == (PONG, b"last") and alive(w))
 
 
-@case("control frames above 125 octets and in fragments are errors (2.5, 5.1, 5.2, 7.3.6)")
+@case("control frames above 125 octets and in fragments are errors (2.5, 5.1, 5.2, 7.3.6, threat W3)")
 def _(t):
     ends(t, wire(PING, b"\xfe" * 126), 1002)
     ends(t, wire(PONG, b"\xfe" * 126), 1002)
@@ -97,7 +97,7 @@ def _(t):
     ends(t, wire(PING, b"x", form=2), 1002)
 
 
-@case("reserved bits are errors in every kind of frame (3.1 to 3.7)")
+@case("reserved bits are errors in every kind of frame (3.1 to 3.7, threat W3)")
 def _(t):
     for rsv in range(1, 8):
         ends(t, wire(TEXT, ask(1), rsv=rsv), 1002)
@@ -108,7 +108,7 @@ def _(t):
     check(w.get(None).header("Call-ID") == "o1" and w.closed() == 1002)
 
 
-@case("reserved opcodes are errors, alone and between others (4.1, 4.2)")
+@case("reserved opcodes are errors, alone and between others (4.1, 4.2, threat W3)")
 def _(t):
     for op in (3, 4, 5, 6, 7, 11, 12, 13, 14, 15):
         ends(t, wire(op), 1002)
@@ -118,7 +118,7 @@ def _(t):
         check(w.get(None).header("Call-ID") == "o1" and w.closed() == 1002)
 
 
-@case("frames without a mask are errors (RFC 6455 5.1)")
+@case("frames without a mask are errors (RFC 6455 5.1, threat W3)")
 def _(t):
     ends(t, wire(TEXT, ask(1), mask=None), 1002)
     ends(t, wire(PING, b"", mask=None), 1002)
@@ -183,7 +183,7 @@ BAD = [b"\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5\xed\xa0\x80edited", b"\xf8
        b"\xed\xa0\x80\xed\xb0\x80", b"\xed\xaf\xbf\xed\xbf\xbf"]
 
 
-@case("UTF-8 in text: what is valid passes, what is not is 1007 (6.5 to 6.23)")
+@case("UTF-8 in text: what is valid passes, what is not is 1007 (6.5 to 6.23, threat W3)")
 def _(t):
     for text in GOOD:
         utf8(t, text.encode(), True)

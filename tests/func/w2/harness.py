@@ -175,6 +175,14 @@ class Rig:
     def rss_mb(self):
         return int(re.search(r"VmRSS:\s+(\d+)", open(f"/proc/{self.p.pid}/status").read()).group(1)) / 1024
 
+    def stacks(self):
+        """Where its threads are, and what it said last."""
+        text = ""
+        if shutil.which("gdb"):
+            text = subprocess.run(["gdb", "-p", str(self.p.pid), "-batch", "-ex", "thread apply all bt 12"], capture_output=True,
+                                  text=True, timeout=60).stdout[-4000:]
+        return text + self.log()[-1000:]
+
     def stop(self):
         """End the process. @return what was wrong with it, or None"""
         rc = self.p.poll()
@@ -185,8 +193,8 @@ class Rig:
                 if self.p.wait(20):
                     wrong = f"epcscf stopped with {self.p.returncode}"
             except subprocess.TimeoutExpired:
+                wrong = f"epcscf does not stop: {self.stacks()}"
                 self.p.kill()
-                wrong = "epcscf does not stop"
         self.reader.join(10)
         report = SANITIZER.search(self.log())
         if report:

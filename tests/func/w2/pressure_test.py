@@ -161,7 +161,7 @@ def relax(t, held):
     load(t, 0)
 
 
-@case("overload refuses new requests and connections, and nothing that was there before",
+@case("overload refuses new requests and connections, and nothing that was there before (threat P8)",
       overload={"transactions": 10}, mw={"t1_ms": 10000})
 def _(t):
     w, idle = t.register(), t.ws()
@@ -349,7 +349,7 @@ def steady(t, storm, rounds=4):
     check(t.rss_mb() < first + 8, f"{first} MB grew to {t.rss_mb()} MB")
 
 
-@case("connect, send, close without reading: memory stays what it is", w2=NO_LIMITS)
+@case("connect, send, close without reading: memory stays what it is (threat P8)", w2=NO_LIMITS)
 def _(t):
     hello = frame(request("REGISTER", "sip:home1.example", extra="Expires: 3600").encode())
     kinds = [b"", HEAD[:30], HEAD, HEAD + hello, HEAD + hello[:100], HEAD + frame(b"x", fin=False)]
@@ -366,7 +366,7 @@ def _(t):
     check(t.register())
 
 
-@case("REGISTER and INVITE floods of strangers cost no memory", w2=NO_LIMITS)
+@case("REGISTER and INVITE floods of strangers cost no memory (threat P8)", w2=NO_LIMITS)
 def _(t):
     def storm():
         w = Ws()
@@ -382,7 +382,7 @@ def _(t):
     steady(t, storm, 3)
 
 
-@case("1000 idle connections are left alone until their time is over, the rest is served",
+@case("1000 idle connections are left alone until their time is over, the rest is served (threats P8, W4)",
       w2={**NO_LIMITS, "handshake_s": 2})
 def _(t):
     before = t.rss_mb()
@@ -411,7 +411,7 @@ def s_client(text, *options):
     return p.stdout + p.stderr
 
 
-@case("no renegotiation, no compression, no old version, no plain HTTP on the TLS port", w2={"insecure_ws": False})
+@case("no renegotiation, no compression, no old version, no plain HTTP on the TLS port (threat W9)", w2={"insecure_ws": False})
 def _(t):
     said = s_client("R\n", "-tls1_2")
     check("RENEGOTIATING" in said and re.search(r"no renegotiation|handshake failure", said), said[-600:])
@@ -422,7 +422,7 @@ def _(t):
     check(b" 101 " not in http(HEAD) and b" 101 " in http(HEAD + frame(b"\x03\xe8", CLOSE), tls()))
 
 
-@case("whatever name a client asks for, it gets the one certificate", w2={"insecure_ws": False})
+@case("whatever name a client asks for, it gets the one certificate (threat W9)", w2={"insecure_ws": False})
 def _(t):
     for name in ("other.example", "x" * 63 + "." + "y" * 63, "a.b.c.d.e.f.g.h", "xn--55qx5d"):
         with socket.create_connection((LO, W2_PORT)) as s, tls().wrap_socket(s, server_hostname=name) as c:
@@ -438,7 +438,7 @@ def pair(directory, days):
                     f"{directory}/c.crt"], check=True, capture_output=True)
 
 
-@case("a certificate that ends soon is told of in the log and in a metric", w2={"insecure_ws": False})
+@case("a certificate that ends soon is told of in the log and in a metric (threat W9)", w2={"insecure_ws": False})
 def _(t):
     check(t.show("counters")["tls_certificate_days"] in (824, 825), "self-signed")
     for days, event in ((3, "tls.certificate_ends"), (365, None)):
@@ -449,7 +449,7 @@ def _(t):
             t.log_wait(re.escape(event) + r".*days=[23]")
 
 
-@case("a storm of TLS handshakes, some of them broken, leaves nothing behind", w2={"insecure_ws": False, **NO_LIMITS})
+@case("a storm of TLS handshakes, some of them broken, leaves nothing behind (threat W9)", w2={"insecure_ws": False, **NO_LIMITS})
 def _(t):
     context = tls()
 

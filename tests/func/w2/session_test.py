@@ -433,6 +433,73 @@ def _(t):
     check(w.get(200).header("CSeq") == "2 UPDATE", "UPDATE")
 
 
+WIC_WALK = ("", "a=sendonly\n", "a=recvonly\n", "a=inactive\n", "a=rtpmap:0 PCMU/8000\n", "a=ptime:60\n", "a=maxptime:0\n", "a=rtcp-mux-only\n",
+            "a=candidate:1 1 udp 1 x.local 9 typ host\n", "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:x\n", "a=setup:holdconn\n", "a=mid:9\n")
+WALK = (("0\nc=IN", "0 255\nc=IN"), ("0\nc=IN", "96\na=rtpmap:96 FOO/8000\nc=IN"), ("audio 9 ", "audio 0 "), ("a=rtcp-mux\n", ""),
+        ("a=fingerprint:sha-256 11:22\n", ""), ("sha-256", "md5"), ("Yx3d", "Zx4e"), ("t=0 0\n", "t=0 0\na=group:BUNDLE 7 0 nobody\n"),
+        ("UDP/TLS/RTP/SAVPF", "RTP/AVP"), ("a=mid:0\n", ""), ("audio 9 ", "audio 65536 "), ("m=audio", "m=video"))
+CORE_WALK = (("AVP 0", "AVP 0 255"), ("AVP 0", "AVP 96\na=rtpmap:96 FOO/8000"), ("audio 30100", "audio 0"), ("127.0.0.1\nt=", "0.0.0.0\nt="),
+             ("m=audio 30100", "m=image 5000 udptl t38\nm=audio 30100"), ("AVP 0", "AVP 0\na=inactive"), ("AVP 0", "AVP 0\na=sendonly"),
+             ("RTP/AVP", "RTP/SAVP"), ("audio 30100", "audio 70000"), ("o=- 1 1", "o=- 1 2"), ("AVP 0", "AVP 0\na=rtcp-mux\na=candidate:x"))
+
+
+@case("a walk of offers and answers, good, bad and crossing: each gets an answer, nothing is left of them (threat P10)")
+def _(t):
+    w = t.register()
+    call_out(t, w, "c1")
+    cseq, done = {"w": 1, "c": 10}, {}
+
+    def wic_says(setup):
+        body = WIC_SDP % setup + random.choice(WIC_WALK)
+        return body.replace(*random.choice(WALK)) if random.random() < 0.6 else body
+
+    def core_says():
+        return CORE_SDP.replace(*random.choice(CORE_WALK)) if random.random() < 0.6 else CORE_SDP
+
+    def offer(side):
+        cseq[side] += 1
+        if side == "w":
+            w.send(in_dialog("INVITE", "c1", cseq[side], body=wic_says("actpass")))
+        else:
+            t.core.send(request("INVITE", "sip:alice@abc.invalid;transport=ws", cid="c1", cseq=cseq[side], via=t.core.via, frm=f"<{BOB}>;tag=ct",
+                                to=f"<{ALICE}>;tag=a1", contact=f"<{CORE_URI}>", extra=f"Route: {w.path}", body=core_says()))
+
+    def settle(n):
+        """Both sides answer what comes and acknowledge, until n INVITEs have their final responses."""
+        end = time.monotonic() + 20
+        while n:
+            check(time.monotonic() < end, f"an offer without an answer: {done}")
+            for m in filter(None, (w.recv(0.01), t.core.recv(0.01))):
+                to_core = m.method == "INVITE" and f"sip:bob@{LO}" in m.start
+                if m.method == "INVITE":
+                    status = random.choice((200, 200, 200, 488))
+                    body = (core_says() if to_core else wic_says("active")) if status == 200 else ""
+                    (t.core if to_core else w).send(response(m, status, "X", CORE_CONTACT if to_core else WIC_CONTACT, body=body))
+                elif m.status >= 200 and " INVITE" in m.header("CSeq"):
+                    number, of_wic = int(m.header("CSeq").split()[0]), "tag=a1" in m.header("From")
+                    n -= (number, of_wic) not in done      # the core's 2xx is repeated until it is acknowledged
+                    done[number, of_wic] = m.status
+                    if of_wic:
+                        w.send(in_dialog("ACK", "c1", number))
+                    elif m.status < 300:
+                        t.core.send(request("ACK", "sip:alice@abc.invalid;transport=ws", cid="c1", cseq=number, via=t.core.via, frm=f"<{BOB}>;tag=ct",
+                                            to=f"<{ALICE}>;tag=a1", contact=f"<{CORE_URI}>", extra=f"Route: {w.path}"))
+                elif m.method == "BYE":
+                    check(False, f"the call ended: {m}")
+    for _ in range(120):
+        sides = random.choice(("w", "c", "wc"))
+        for side in sides:
+            offer(side)
+        settle(len(sides))
+    check({200, 488, 491} <= set(done.values()) <= {200, 400, 488, 491, 500}, done)
+    m = t.metrics()
+    check(m["calls"] == 1 and m["iq_contexts"] == 1, m)
+    w.send(in_dialog("BYE", "c1", cseq["w"] + 1))
+    t.core.send(response(t.core.get("BYE"), 200))
+    w.get(200)
+    t.metric("iq_contexts", 0)
+
+
 # ---- session timers -----------------------------------------------------------------------------------
 
 TIMER = {"mw": {"min_se_s": 1}}

@@ -331,7 +331,7 @@ def check_clean(m):
     check("bank@" not in m and "icid-value=x" not in m and "<sip:x>" not in m, m)
 
 
-@case("header fields of a WIC reach the core only from a list", mw={"pass_headers": ["x-tenant"]})
+@case("header fields of a WIC reach the core only from a list (threat P5)", mw={"pass_headers": ["x-tenant"]})
 def _(t):
     w = t.ws()
     w.send(register_request(extra=FOREIGN + "\n" + PANI))
@@ -346,6 +346,40 @@ def _(t):
     check(m.header("X-Tenant") == "7" and m.header("Reply-To"), m)
     check(t.metrics()["sip_header_stripped"] == 18)
     check_clean(t.invite(w, "c1", extra=f"{FOREIGN}\n{PANI}"))
+
+
+FORGED = {"P-Asserted-Identity": "<sip:forged@x>", "P-Charging-Vector": "icid-value=forged", "P-Visited-Network-ID": "forged",
+          "P-Charging-Function-Addresses": "ccf=forged", "P-Associated-URI": "<sip:forged@x>", "P-Called-Party-ID": "<sip:forged@x>",
+          "P-Access-Network-Info": "IEEE-802.11;network-provided", "P-User-Database": "<aaa://forged.x>", "Path": "<sip:forged@x;lr>",
+          "Service-Route": "<sip:forged@x;lr>", "Route": "<sip:forged@x;lr>", "Record-Route": "<sip:forged@x;lr>",
+          "History-Info": "<sip:forged@x>;index=1", "Feature-Caps": "*;+g.3gpp.forged", "Restoration-Info": "forged"}
+SPELLINGS = ("%s: %s", "%s:%s", "%s \t: %s", "%s:\n %s", "%s:\n\t \n %s")
+
+
+@case("what only the network says is not brought to the core by any way to write it, nor hidden in a URI (threat P5)")
+def _(t):
+    w = t.ws()
+
+    def forms():
+        for spelling in SPELLINGS:
+            for case_of in (str, str.lower, str.upper, str.swapcase):
+                yield "\n".join(spelling % (case_of(name), value) for name, value in FORGED.items())
+    for n, extra in enumerate(forms()):
+        w.send(register_request(cid=f"r{n}", extra=extra))
+        r = t.core.get("REGISTER")
+        check("forged" not in r and "network-provided" not in r, f"{extra}\n\n{r}")
+        t.core.send(response(r, 403))
+        w.get(403)
+    t.register(w)
+    for n, extra in enumerate(forms()):
+        w.send(request("MESSAGE", BOB, cid=f"m{n}", extra=extra, body="x", ctype="text/plain"))
+        m = t.core.get("MESSAGE")
+        check("forged" not in m and "network-provided" not in m, f"{extra}\n\n{m}")
+        t.core.send(response(m, 200))
+        w.get(200)
+    w.send(request("MESSAGE", BOB + "?P-Asserted-Identity=%3Csip:forged@x%3E&Route=%3Csip:forged@x%3E", cid="u1", body="x", ctype="text/plain"))
+    m = w.recv() if not (m := t.core.recv(0.3)) else m
+    check(m.status == 400 or "\r\nP-Asserted-Identity: <sip:forged" not in m, m)
 
 
 @case("responses of a WIC bring the list only, and what the network says of it")

@@ -219,17 +219,17 @@ def all_over(t, way):
     check(not failed, f"{len(failed)} of {len(MESSAGES)}:\n" + "\n".join(failed))
 
 
-@case("RFC 4475, RFC 5118 and faults others had, over WebSocket", mw=UDP_ONLY)
+@case("RFC 4475, RFC 5118 and faults others had, over WebSocket (threats P1, P4)", mw=UDP_ONLY)
 def _(t):
     all_over(t, OverWs)
 
 
-@case("RFC 4475, RFC 5118 and faults others had, over UDP", mw=UDP_ONLY)
+@case("RFC 4475, RFC 5118 and faults others had, over UDP (threats P1, P4)", mw=UDP_ONLY)
 def _(t):
     all_over(t, OverUdp)
 
 
-@case("RFC 4475, RFC 5118 and faults others had, over TCP", mw=UDP_ONLY)
+@case("RFC 4475, RFC 5118 and faults others had, over TCP (threats P1, P4)", mw=UDP_ONLY)
 def _(t):
     all_over(t, OverTcp)
 
@@ -271,7 +271,7 @@ def verdict_of(w, data):
         return "closed 0"
 
 
-@case("every header from 1 octet to 60 kB: an answer or a close with a code, never silence", mw=UDP_ONLY)
+@case("every header from 1 octet to 60 kB: an answer or a close with a code, never silence (threat P2)", mw=UDP_ONLY)
 def _(t):
     w = t.ws()
     base = request("OPTIONS", "sip:localhost", cid="size", extra="")
@@ -285,7 +285,7 @@ def _(t):
                     w = t.ws()
 
 
-@case("a header that comes 2, 200, 300 or 10000 times", mw=UDP_ONLY)
+@case("a header that comes 2, 200, 300 or 10000 times (threat P2)", mw=UDP_ONLY)
 def _(t):
     base = request("OPTIONS", "sip:localhost", cid="n", extra="").replace("\r\n\r\n", "\r\n")
     for name in NAMES:
@@ -299,7 +299,7 @@ def _(t):
             w.close()
 
 
-@case("Content-Length in every wrong form", mw=UDP_ONLY)
+@case("Content-Length in every wrong form (threat P2)", mw=UDP_ONLY)
 def _(t):
     w = t.register()
     head = request("MESSAGE", BOB, cid="len", ctype="text/plain").split("Content-Length")[0]
@@ -334,7 +334,7 @@ def part(boundary, text, ctype="application/sdp"):
     return f"--{boundary}\nContent-Type: {ctype}\n\n{text}\n"
 
 
-@case("multipart bodies, well made and not, are refused with 415 in calls")
+@case("multipart bodies, well made and not, are refused with 415 in calls (threat P3)")
 def _(t):
     w = t.register()
     sdp = WIC_SDP % "actpass"
@@ -355,7 +355,7 @@ def _(t):
     until(lambda: t.core.recv(1), "outside of calls bodies are none of our business")
 
 
-@case("descriptions of any size and number of lines: refused or taken, at once", mw=UDP_ONLY)
+@case("descriptions of any size and number of lines: refused or taken, at once (threat P9)", mw=UDP_ONLY)
 def _(t):
     w = t.register()
     base = WIC_SDP % "actpass"

@@ -40,7 +40,7 @@ def _(t):
     check(w.get(None).header("Call-ID") == "o1")
 
 
-@case("a client that asks and never reads is cut off when its send queue is full")
+@case("a client that asks and never reads is cut off when its send queue is full (threat W4)")
 def _(t):
     w = t.ws(rcvbuf=READ_LITTLE)
     w.s.settimeout(5)
@@ -54,7 +54,23 @@ def _(t):
     check(t.rss_mb() < 600, f"{t.rss_mb()} MB")
 
 
-@case("a client that pings and never reads is cut off: pongs have a place in the queue's limit")
+@case("a WIC that does not read while the core sends to it is closed, and others are served meanwhile (threat W4)")
+def _(t):
+    slow, other = t.register(t.ws(rcvbuf=READ_LITTLE)), t.register(user="carol")
+    before = t.rss_mb()
+    for n in range(4000):
+        t.core.send(request("MESSAGE", "sip:alice@abc.invalid;transport=ws", via=t.core.via, frm=f"<{BOB}>;tag=b1", to=f"<{ALICE}>",
+                            extra=f"Route: {slow.path}", body="x" * 8000, ctype="text/plain"))
+        if n % 40 == 39:
+            other.send(request("OPTIONS", f"sip:localhost:{W2_PORT}", frm="<sip:carol@home1.example>;tag=1"))
+            other.get(200)
+            if t.metrics()["w2_closed_slow"]:
+                break
+    check(t.metrics()["w2_closed_slow"] == 1 and t.metrics()["w2_connections"] == 1, t.metrics())
+    check(t.rss_mb() - before < 100, f"{before} to {t.rss_mb()} MB")
+
+
+@case("a client that pings and never reads is cut off: pongs have a place in the queue's limit (threats W3, W4)")
 def _(t):
     before = t.rss_mb()
     w = t.ws(rcvbuf=READ_LITTLE)
@@ -64,7 +80,7 @@ def _(t):
     check(t.rss_mb() - before < 60, f"{before} MB grew to {t.rss_mb()} MB")
 
 
-@case("pings and pongs count in the rate of messages", w2={"max_messages_per_s": 50})
+@case("pings and pongs count in the rate of messages (threat W3)", w2={"max_messages_per_s": 50})
 def _(t):
     w = t.ws()
     w.s.sendall(frame(b"", PONG) * 30 + frame(b"x", PING) * 30)
@@ -109,7 +125,7 @@ def _(t):
     t.metric("w2_closed_too_big", 1)
 
 
-@case("a message begun and never completed is closed with 1008", w2={"message_s": 1})
+@case("a message begun and never completed is closed with 1008 (threat W4)", w2={"message_s": 1})
 def _(t):
     half = frame(options(1, f"<{BOB}>").encode())[:60]
     for begin in (half, frame(b"OPT", TEXT, fin=False), frame(b"12345", PING)[:8]):
@@ -133,7 +149,7 @@ def _(t):
         w.none(timeout=0.4)
 
 
-@case("a head that never ends, and one that comes by drops, are closed by the deadline", w2={"handshake_s": 1})
+@case("a head that never ends, and one that comes by drops, are closed by the deadline (threat W4)", w2={"handshake_s": 1})
 def _(t):
     silent, half = Ws(head=b"", wait=False), Ws(head=b"GET /w2 HTTP/1.1\r\n", wait=False)
     drops = Ws(head=b"G", wait=False)
@@ -169,7 +185,7 @@ def reopens():
         return False
 
 
-@case("a web client that asks and never reads loses its place", w2={"handshake_s": 1, "max_connections": 1000})
+@case("a web client that asks and never reads loses its place (threat W4)", w2={"handshake_s": 1, "max_connections": 1000})
 def _(t):
     s = socket.socket()
     s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
@@ -336,7 +352,7 @@ def new_pair(t):
                    check=True, capture_output=True)
 
 
-@case("SIGHUP loads a new certificate: open connections go on, new ones see it", w2={"insecure_ws": False})
+@case("SIGHUP loads a new certificate: open connections go on, new ones see it (threat W9)", w2={"insecure_ws": False})
 def _(t):
     old = t.ws(tls=tls())
     first = certificate(old)
@@ -387,7 +403,7 @@ def _(t):
             f.write(good)
 
 
-@case("a TLS handshake that does not end is cut off; TLS 1.1 is refused", w2={"insecure_ws": False, "handshake_s": 1})
+@case("a TLS handshake that does not end is cut off; TLS 1.1 is refused (threat W9)", w2={"insecure_ws": False, "handshake_s": 1})
 def _(t):
     silent = Ws(head=b"", wait=False)
     c = tls()

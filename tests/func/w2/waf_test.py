@@ -130,7 +130,7 @@ def _(t):
 
 # ---- refusals -----------------------------------------------------------------------------------------
 
-@case("a wrong name, a wrong password and a locked user look the same", **web())
+@case("a wrong name, a wrong password and a locked user look the same (threat W8)", **web())
 def _(t):
     add(t)
     add(t, "eve")
@@ -218,7 +218,7 @@ def _(t):
     until(lambda: b.refresh(k["refresh_token"]).status == 200, "after a second it is served again")
 
 
-@case("no redirect to where nobody vouches for", **web())
+@case("no redirect to where nobody vouches for (threat W8)", **web())
 def _(t):
     b = Browser(t)
     for over in ({"redirect_uri": "https://evil.example/"}, {"redirect_uri": PAGE + "x"}, {"redirect_uri": PAGE + "?a"},
@@ -249,7 +249,7 @@ def _(t):
     check("a" not in b.cookies and "%0D%0A" in a["Location"], a["Location"])
 
 
-@case("a form from elsewhere is refused: token, origin, cookie", **web())
+@case("a form from elsewhere is refused: token, origin, cookie (threat W8)", **web())
 def _(t):
     add(t)
     b = Browser(t)
@@ -284,7 +284,7 @@ def _(t):
     check(metric(t, "waf_grants") == 0)
 
 
-@case("guessing is slowed down per name, and per source", **web())
+@case("guessing is slowed down per name, and per source (threat W8)", **web())
 def _(t):
     add(t)
     b = Browser(t)
@@ -377,7 +377,7 @@ def _(t):
 
 # ---- the web as such ----------------------------------------------------------------------------------
 
-@case("pages carry the headers that browsers need to defend themselves", **web())
+@case("pages carry the headers that browsers need to defend themselves (threat W8)", **web())
 def _(t):
     add(t)
     b = Browser(t)
@@ -399,7 +399,7 @@ def _(t):
     check(re.fullmatch(r"__Host-w2gw=\w{43}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=43200", a["Set-Cookie"]), a["Set-Cookie"])
 
 
-@case("what users type comes back as text, never as markup", **web())
+@case("what users type comes back as text, never as markup (threats W8, P11)", **web())
 def _(t):
     b = Browser(t)
     for evil in ('"><script>alert(1)</script>', "'`<img src=x onerror=alert(1)>", "\x1b[31m\x00".replace("\x00", "")):
@@ -412,7 +412,7 @@ def _(t):
     check("\x1b" not in t.log())
 
 
-@case("hostile requests: traversal, methods, ten thousand headers, a megabyte of body", **web())
+@case("hostile requests: traversal, methods, ten thousand headers, a megabyte of body (threats W6, W8)", **web())
 def _(t):
     b = Browser(t)
     for path in ("/../../etc/passwd", "/..%2f..%2fetc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "/.well-known/../oauth/token",
