@@ -115,6 +115,8 @@ class Rig:
                        'uri="sip:home1.example", response="r"',
                        contact=f'<sip:{user}@{host};transport=ws>;+sip.instance="<urn:uuid:{user}>";reg-id=1'))
         r = self.core.get("REGISTER")
+        while r.header("Call-ID") != "reg" + user:      # what was there before may still be repeated
+            r = self.core.get("REGISTER")
         w.path = r.header("Path")
         self.core.send(response(r, 200, "OK", f"Contact: <sip:{user}@{host};transport=ws>;expires=3600\n"
                                 + ("Service-Route: <sip:orig@home1.example;lr>\n" if service_route else "")

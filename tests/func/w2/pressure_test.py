@@ -256,7 +256,7 @@ def _(t):
 
 
 @case("who comes back before its Retry-After is read later; who has a call, or waits, is read at once",
-      overload={"transactions": 10, "retry_after_s": 30, "hold_ms": 10000}, mw={"t1_ms": 10000})
+      overload={"transactions": 10, "retry_after_s": 30, "hold_ms": 5000}, mw={"t1_ms": 10000})
 def _(t):
     w, calm, hasty = t.register(), t.register(user="bob"), t.register(user="carol")
     to = call_out(t, w)
