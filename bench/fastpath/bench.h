@@ -44,6 +44,8 @@ static inline enum gen_side bench_in(const struct bench *b)
 
 /* t1.c, t3.c */
 int bench_t1(struct bench *b);
+/** A member of a JSON object: cycles a packet of the worker. */
+void bench_print_stages(const struct bench *b);
 int bench_t3(struct bench *b);
 
 #endif

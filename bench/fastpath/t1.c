@@ -103,7 +103,7 @@ static double engine_alone(struct bench *b)
 	return median(v, rounds);
 }
 
-static void print_stages(struct bench *b)
+void bench_print_stages(const struct bench *b)
 {
 	static const char *const names[DP_STAGES] = { "rx", "parse", "admit", "crypto", "headers", "tx" };
 	struct dp_worker_stats s;
@@ -142,7 +142,7 @@ int bench_t1(struct bench *b)
 		b->c.gen.srtp->name, b->c.device, b->c.gen.suite, bench_in(b) == GEN_CORE ? "protect" : "unprotect", b->c.gen.kind,
 		b->c.gen.rtp_bytes, b->c.gen.calls, b->c.gen.burst, sent, got, wrong, cycles, (double)b->gen.hz / cycles, engine, b->bytes_a_call);
 	if (b->c.count_stages)
-		print_stages(b);
+		bench_print_stages(b);
 	printf("}\n");
 	free(v);
 	return wrong || (b->c.gen.kind == GEN_GOOD && got != sent);

@@ -34,6 +34,9 @@ int bench_t3(struct bench *b)
 	dp_worker_stats_read(b->gate.fast, 0, &s);
 	printf("{\"mode\":\"t3\",\"device\":\"%s\",", b->c.device);
 	gen_print(&b->gen, &r);
-	printf(",\"longest_turn_us\":%.1f}\n", (double)dp_longest_of(&s).tsc * 1e6 / (double)b->gen.hz);
+	printf(",\"longest_turn_us\":%.1f", (double)dp_longest_of(&s).tsc * 1e6 / (double)b->gen.hz);
+	if (b->c.count_stages)
+		bench_print_stages(b);
+	printf("}\n");
 	return r.wrong != 0;
 }

@@ -39,6 +39,16 @@ void gen_put_headers(struct gen *g, enum gen_side side, const struct gen_leg *le
 		udp->dgram_cksum = 0xffff;
 }
 
+/* Room for the headers is where the frame begins once they are there: where a NIC puts it. */
+static int alloc(struct gen *g, struct rte_mbuf **m, unsigned n)
+{
+	int r = rte_pktmbuf_alloc_bulk(g->pool, m, n);
+
+	for (unsigned k = 0; r == 0 && k < n; k++)
+		m[k]->data_off = RTE_PKTMBUF_HEADROOM + GEN_HEADERS;
+	return r;
+}
+
 static void seal(struct gen *g, struct rte_mbuf **m, struct dp_srtp_session **s, unsigned n)
 {
 	enum dp_drop why[DP_BURST];
@@ -102,7 +112,7 @@ static enum gw_err make(struct gen *g, enum gen_side side, struct rte_mbuf **m, 
 	uint32_t i = g->next[side];
 	unsigned at = 0;
 
-	if (rte_pktmbuf_alloc_bulk(g->pool, m, n))
+	if (alloc(g, m, n))
 		return GW_ENOMEM;
 	for (unsigned k = 0; k < n; k++, i = call_after(g, i)) {
 		uint16_t seq, bytes;
@@ -160,7 +170,7 @@ enum gw_err gen_make_junk(struct gen *g, struct rte_mbuf **m, unsigned n)
 {
 	static const uint8_t first_byte[] = { 0x00, 0x16, 0x80 };	/* STUN, DTLS, RTP (whose tag is not one) */
 
-	if (rte_pktmbuf_alloc_bulk(g->pool, m, n))
+	if (alloc(g, m, n))
 		return GW_ENOMEM;
 	for (unsigned k = 0; k < n; k++) {
 		uint16_t seq = g->call[0].made[GEN_ACCESS]++;
@@ -178,7 +188,7 @@ enum gw_err gen_make_spray(struct gen *g, struct rte_mbuf **m, unsigned n)
 {
 	static const uint8_t check[20] = { 0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42 };
 
-	if (rte_pktmbuf_alloc_bulk(g->pool, m, n))
+	if (alloc(g, m, n))
 		return GW_ENOMEM;
 	for (unsigned k = 0; k < n; k++) {
 		struct gen_leg leg = g->call[g->next_spray].leg[GEN_ACCESS];

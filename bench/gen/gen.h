@@ -95,7 +95,8 @@ struct gen_result {
 	uint64_t junk_sent, checks_sent, checks_answered;
 	uint64_t turns, waits;           /* waits: the window was full, so the gateway is the slower one */
 	uint64_t stalls, blind;          /* the generator itself was away; samples not taken because of it */
-	double pps, jitter_us;
+	double pps, median_pps;          /* of all the time; of slices of 20 ms the median */
+	double jitter_us;
 	double p50_us, p99_us, p999_us;  /* medians over slices of 20 ms */
 	double raw_p999_us, max_us;      /* over everything */
 	uint32_t slices;

@@ -28,6 +28,8 @@ struct run {
 	struct gen *g;
 	struct gen_result *r;
 	struct gen_samples samples;
+	double rates[GEN_SLICES_MAX];   /* packets a second that came back in each slice */
+	uint32_t n_rates;
 	uint64_t *stamps;            /* [call][side][stamp_mask + 1] */
 	uint32_t stamp_mask;
 	uint64_t start, last_turn, last_back;
@@ -311,6 +313,13 @@ static enum gw_err prepare(struct run *run)
 	return err ? err : gen_samples_new(&run->samples);
 }
 
+static int ascending(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
 static void summarize(struct run *run)
 {
 	const struct gen *g = run->g;
@@ -325,6 +334,8 @@ static void summarize(struct run *run)
 			}
 	run->r->jitter_us = n ? jitter / n * us : 0;
 	run->r->slices = run->samples.n_slices;
+	qsort(run->rates, run->n_rates, sizeof(*run->rates), ascending);
+	run->r->median_pps = run->n_rates ? run->rates[run->n_rates / 2] : 0;
 	run->r->p50_us = gen_samples_sliced(&run->samples, 0.5) * us;
 	run->r->p99_us = gen_samples_sliced(&run->samples, 0.99) * us;
 	run->r->p999_us = gen_samples_sliced(&run->samples, 0.999) * us;
@@ -346,9 +357,13 @@ static void run_clock(struct run *run)
 	measured = rte_rdtsc();
 	end = measured + in_tsc(run, g->c.seconds);
 	while (rte_rdtsc() < end && !run->is_over) {
-		for (slice = rte_rdtsc() + in_tsc(run, SLICE_S); rte_rdtsc() < slice && !run->is_over;)
+		uint64_t from = rte_rdtsc(), before = run->r->back;
+
+		for (slice = from + in_tsc(run, SLICE_S); rte_rdtsc() < slice && !run->is_over;)
 			turn(run);
 		gen_samples_cut(&run->samples);
+		if (run->n_rates < GEN_SLICES_MAX)
+			run->rates[run->n_rates++] = (double)(run->r->back - before) * (double)g->hz / (double)(rte_rdtsc() - from);
 	}
 	run->r->pps = (double)(run->r->back - back) * (double)g->hz / (double)(rte_rdtsc() - measured);
 	run->is_counting = false;
@@ -386,10 +401,10 @@ void gen_print(const struct gen *g, const struct gen_result *r)
 	       "\"burst\":%u,\"offered_pps\":%.0f,", g->c.srtp->name, g->c.suite,
 		!g->c.sends[GEN_ACCESS] ? "protect" : !g->c.sends[GEN_CORE] ? "unprotect" : "both", kinds[g->c.kind],
 		g->c.rtp_bytes, g->c.calls, g->c.burst, g->c.pps);
-	printf("\"pps\":%.0f,\"sent\":%" PRIu64 ",\"refused\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"gaps\":%" PRIu64
+	printf("\"pps\":%.0f,\"median_pps\":%.0f,\"sent\":%" PRIu64 ",\"refused\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"gaps\":%" PRIu64
 	       ",\"reordered\":%" PRIu64 ",\"looked_at\":%" PRIu64 ",\"wrong\":%" PRIu64 ",\"others\":%" PRIu64 ","
 	       "\"service_sent\":%" PRIu64 ",\"junk_sent\":%" PRIu64 ",\"checks_sent\":%" PRIu64 ",\"checks_answered\":%" PRIu64 ",",
-		r->pps, r->sent, r->refused, r->sent - r->back, r->gaps, r->reordered, r->looked_at, r->wrong, r->others,
+		r->pps, r->median_pps, r->sent, r->refused, r->sent - r->back, r->gaps, r->reordered, r->looked_at, r->wrong, r->others,
 		r->service_sent, r->junk_sent, r->checks_sent, r->checks_answered);
 	printf("\"generator_waits\":%.3f,\"stalls\":%" PRIu64 ",\"blind\":%" PRIu64 ",\"slices\":%u,\"p50_us\":%.2f,"
 	       "\"p99_us\":%.2f,\"p999_us\":%.2f,\"raw_p999_us\":%.2f,\"max_us\":%.2f,\"jitter_us\":%.3f",

@@ -85,6 +85,7 @@ enum gw_err dp_fast_new(struct dp_fast **out, const struct dp_fast_conf *conf)
 		return GW_ENOMEM;
 	f->conf = *conf;
 	f->hz = rte_get_tsc_hz();
+	f->frame_off = (uint32_t)(sizeof(struct rte_mbuf) + (conf->pool ? rte_pktmbuf_priv_size(conf->pool) : 0) + RTE_PKTMBUF_HEADROOM);
 	for (f->window_shift = 20; (UINT64_C(1) << f->window_shift) < f->hz / 10;)
 		f->window_shift++;
 	f->flows_per_worker = conf->max_flows / conf->workers + 1;
@@ -143,6 +144,10 @@ void dp_fast_stop(struct dp_fast *f)
 		drain(f->workers[i].again);
 		for (uint16_t k = 0; k < f->conf.workers; k++)
 			drain(f->workers[i].handover[k]);
+		for (uint16_t d = 0; d < f->conf.n_ethdevs; d++) {
+			rte_pktmbuf_free_bulk(f->workers[i].ahead[d].m, f->workers[i].ahead[d].n);
+			f->workers[i].ahead[d].n = 0;
+		}
 	}
 }
 

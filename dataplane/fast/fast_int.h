@@ -114,6 +114,13 @@ struct dp_tx_queue {
 	uint16_t n;
 };
 
+/* Read from a device already, for the next turn. */
+struct dp_ahead {
+	struct rte_mbuf *m[DP_BURST];
+	uint64_t tsc;              /* when */
+	uint16_t n;
+};
+
 struct dp_worker {
 	struct dp_fast *fast;
 	uint16_t id;
@@ -129,10 +136,11 @@ struct dp_worker {
 	struct dp_nexthop nexthops[DP_NEXTHOPS_MAX];
 	struct dp_budget budget[DP_PUNT_CLASSES][2]; /* [class][is_known] */
 	struct dp_tx_queue txq[DP_PORTS_MAX];
+	struct dp_ahead ahead[DP_PORTS_MAX];
 	struct dp_worker_stats stats;
 	uint64_t stage_from;                 /* when the stage now running began */
 	uint64_t turn_stage[DP_STAGES];      /* cycles of this turn, with count_stages */
-	uint64_t oldest_rx_tsc;              /* of what other workers handed over in this turn */
+	uint64_t oldest_rx_tsc;              /* of what this turn takes: handed over by other workers, or read ahead */
 	uint64_t window_from;                /* longest_loop_* holds since then */
 	uint16_t laddr_last;                 /* a guess that mostly holds */
 	uint32_t idle;
@@ -148,6 +156,7 @@ struct dp_fast {
 	struct rte_ether_addr mac[RTE_MAX_ETHPORTS];
 	unsigned lcores[DP_WORKERS_MAX];
 	uint32_t flows_per_worker;
+	uint32_t frame_off;                  /* from an mbuf to where a device puts a frame */
 	uint64_t hz;
 	unsigned window_shift;               /* 2^shift cycles are about 0.1 s */
 	struct dp_worker *workers;           /* [conf.workers] */
@@ -164,6 +173,12 @@ static inline void dp_drop(struct dp_worker *w, struct rte_mbuf *m, enum dp_drop
 {
 	w->stats.drops[why]++;
 	rte_pktmbuf_free(m);
+}
+
+/* Of a line that will be written: what another core wrote comes here for good, not once to be read and once more. */
+static inline void dp_prefetch_write(const void *p)
+{
+	asm volatile("prefetchw %0" : : "m"(*(const char *)p));
 }
 
 /* The cycles since the last call belong to this stage. */

@@ -5,6 +5,8 @@
  */
 #include "tests/unit/fast/rig.h"
 
+#include "proto/base/be.h"
+
 #include "dataplane/fast/cksum.h"
 
 /* By each way to add this CPU has; the largest datagram is all ones, so that nothing may overflow. */
@@ -210,6 +212,41 @@ static void handed_over_to_the_owner(void **state)
 	dp_srtp_burst.session_free(seal[1]);
 }
 
+/* While a burst is worked on, the next one is read: it leaves in its turn, and is freed where there is none any more. */
+static void what_is_read_ahead_keeps_its_order_and_is_not_lost(void **state)
+{
+	struct dp_fast *f = gateway(1);
+	struct dp_srtp_session *seal = session(1, true);
+	struct dp_flow_spec s = core_flow(30000, seal);
+	struct dp_worker_stats w;
+	dp_flow_id id = 0;
+	uint16_t seq = 0;
+
+	(void)state;
+	set(f, &id, &s);
+	for (unsigned i = 0; i < 2 * DP_BURST + 5; i++)
+		give(1, framed(rtp((uint16_t)i, RTP_BYTES), 1, &core_peer, core_us, 30000));
+	for (unsigned turn = 1; turn <= 4; turn++) {
+		dp_worker_poll(f, 0);
+		dp_worker_stats_read(f, 0, &w);
+		assert_int_equal(w.rx_packets, turn < 3 ? turn * DP_BURST : 2 * DP_BURST + 5);
+		assert_int_equal(w.tx_packets, w.rx_packets);
+	}
+	for (struct rte_mbuf *m; (m = take(0)) != NULL; seq++) {
+		assert_int_equal(gw_be16(rte_pktmbuf_mtod_offset(m, const uint8_t *, HEADERS + 2)), seq);
+		rte_pktmbuf_free(m);
+	}
+	assert_int_equal(seq, 2 * DP_BURST + 5);
+	for (unsigned i = 0; i < 2 * DP_BURST; i++)
+		give(1, framed(rtp((uint16_t)(200 + i), RTP_BYTES), 1, &core_peer, core_us, 30000));
+	dp_worker_poll(f, 0);
+	for (struct rte_mbuf *m; (m = take(0)) != NULL;)
+		rte_pktmbuf_free(m);
+	dp_fast_stop(f);	/* rig_close() counts */
+	dp_fast_free(f);
+	dp_srtp_burst.session_free(seal);
+}
+
 static void ipv6_and_a_next_hop_that_moves(void **state)
 {
 	struct dp_fast *f = gateway(1);
@@ -332,6 +369,7 @@ int main(void)
 		cmocka_unit_test(what_must_not_pass),
 		cmocka_unit_test(keys_change_between_bursts),
 		cmocka_unit_test(handed_over_to_the_owner),
+		cmocka_unit_test(what_is_read_ahead_keeps_its_order_and_is_not_lost),
 		cmocka_unit_test(ipv6_and_a_next_hop_that_moves),
 		cmocka_unit_test(punted_with_what_is_known),
 		cmocka_unit_test(the_nic_is_asked_for_the_sum_where_it_makes_them),
