@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "proto/base/be.h"
 #include "proto/h248/text.h"
 #include "proto/iq/iq.h"
+#include "tests/func/oracle/messages.h"
 
 #define MAX_FILE (1u << 20)
 
@@ -24,20 +24,6 @@ static double seconds(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static bool take(struct gw_sv *from, struct gw_sv *out)
-{
-	size_t n;
-
-	if (from->len < 4)
-		return false;
-	n = gw_be32(from->p);
-	if (n > from->len - 4)
-		return false;
-	*out = gw_sv_sub(*from, 4, 4 + n);
-	*from = gw_sv_sub(*from, 4 + n, from->len);
-	return true;
 }
 
 /* The memory of a message is part of what it costs. */
@@ -86,7 +72,7 @@ int main(int argc, char **argv)
 	for (unsigned long i = 0; i < rounds; i++) {
 		struct gw_sv rest = all, m;
 
-		for (; take(&rest, &m); n++)
+		for (; take_message(&rest, &m); n++)
 			if (as_tree(m, out, sizeof(out)) || as_iq(m, out, sizeof(out))) {
 				fprintf(stderr, "w2gw-bench-iq-codec: not read: %.*s\n", GW_SV_FMT(m));
 				return 1;

@@ -254,8 +254,9 @@ static void commit_remote(struct dp_stream *s, struct dp_stream_plan *sp)
 static void commit_local(struct dp_stream *s, struct dp_stream_plan *sp)
 {
 	const struct sdp_line *l = &sp->local.lines[0];
+	bool is_agnostic = l->media->n_fmts == 1 && gw_sv_eq(l->media->fmts[0], GW_SV("-"));	/* F-52 */
 
-	s->pt_mask[0] = s->pt_mask[1] = 0;
+	s->pt_mask[0] = s->pt_mask[1] = is_agnostic ? UINT64_MAX : 0;
 	for (unsigned i = 0; i < l->n_codecs; i++)
 		s->pt_mask[l->codecs[i].pt >> 6] |= 1ull << (l->codecs[i].pt & 63);
 	s->clock_hz = l->n_codecs ? l->codecs[0].clock_hz : 0;

@@ -106,6 +106,12 @@ static enum gw_err read_end(const struct dp_ctx *c, struct dp_plan *p, struct dp
 	return GW_OK;
 }
 
+/* F-44: no bearer is TCP. */
+static bool is_rtp_over_udp(const struct sdp_line *l)
+{
+	return gw_sv_starts(l->media->proto, GW_SV("RTP/")) || gw_sv_starts(l->media->proto, GW_SV("UDP/TLS/RTP/"));
+}
+
 /* Access or core side: the protocol tells, and all streams of a termination have the same. */
 static enum gw_err read_side(const struct dp_ctx *c, struct dp_plan *p, struct dp_stream_plan *sp, bool *is_known)
 {
@@ -118,8 +124,8 @@ static enum gw_err read_side(const struct dp_ctx *c, struct dp_plan *p, struct d
 		return GW_OK;
 	if (sp->is_end)
 		return read_end(c, p, sp, l, is_known);
-	if (!l->is_rtp && !l->is_data)
-		return dp_plan_refuse(p, 515, "only RTP media and data channels are supported");
+	if (!is_rtp_over_udp(l) && !l->is_data)
+		return dp_plan_refuse(p, 515, "only RTP media over UDP and data channels are supported");
 	if (l->is_data != sp->is_data)
 		return dp_plan_refuse(p, 473, "media protocol cannot change");
 	if (l->is_secure && !gw_sv_starts(l->media->proto, GW_SV("UDP/TLS/")))

@@ -186,7 +186,7 @@ def play(path):
         f.flush()
         p = subprocess.Popen([AGW, "-c", f.name], stderr=subprocess.DEVNULL)
         try:
-            s.settimeout(30)        # several start at once
+            s.settimeout(90)        # several start at once
             d, peer = s.recvfrom(65535)
             s.settimeout(10)
             tid = re.search(r"T(?:ransaction)?=(\d+)", d.decode())[1]

@@ -65,9 +65,13 @@ iq: {json.dumps(conf)}
             return json.loads(s.recv(1 << 20))[f"/w2gw/{what.split(',')[0]}"]
 
     def wait_for(self, what, key, value, timeout=10):
+        """value: a number, or what tells whether it is one that was waited for."""
+        is_it = value if callable(value) else value.__eq__
+
         def found():
             try:
-                return (self.ask(what) or {}).get(key) == value     # busy with another question: nothing
+                answer = self.ask(what)
+                return bool(answer) and is_it(answer.get(key))      # busy with another question: nothing
             except OSError:
                 return False                                        # it starts, or restarts
         until(found, f"{key} == {value} of eimsagw", timeout)

@@ -6,9 +6,13 @@ oracle.py EMIT [MADE [MUTATED]]:
            pretty, is read by us and means the same. No exception.
   made     the same for legal messages made by chance from the whole grammar,
   mutated  and for messages with something changed: both read them, or both refuse.
+  tshark   what the gateway says in the golden dialogues is dissected without a complaint.
 A difference is explained when it is gone once the message is without what docs/decisions/012-h248-against-megaco.md lists, or, where
 megaco reads and we refuse, when it is a mistake of the list below. The counts are printed; one that is not explained is a failure."""
 import collections, glob, os, re, shutil, struct, subprocess, sys, tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from lab.capture import Capture
 
 EMIT, HERE = sys.argv[1], os.path.dirname(os.path.abspath(__file__))
 GOLDEN = os.path.join(HERE, "../../golden/iq")
@@ -57,25 +61,40 @@ def compare(d, name):
     return wrong
 
 
-def golden(path):
-    """The messages of the dialogues we do not refuse ourselves, with something for each mask."""
+def golden(ends=("<<", ">>")):
+    """The messages of the dialogues, of both ends or one (<<: the gateway), with something for each mask."""
     out = []
     for name in sorted(glob.glob(f"{GOLDEN}/*.expect")):
-        for m in re.split(r"^(?:<<|>>) ", re.sub(r"^#.*\n", "", open(name).read(), flags=re.M), flags=re.M):
+        parts = re.split(r"^(<<|>>) ", re.sub(r"^#.*\n", "", open(name).read(), flags=re.M), flags=re.M)
+        for end, m in zip(parts[1::2], parts[2::2]):
             m = re.sub(r"<(?:ctx|term|port|tids|ms)(\d*)>", lambda x: x[1] or "7", m)
             m = re.sub(r"<fp\d*>", ":".join(["4A"] * 32), re.sub(r"<(?:ufrag\d*|pwd)>", "abcdABCD0123456789abcdef", m))
             m = m[re.search(r"^(?:!/|MEGACO/)|$", m, re.M).start():].strip().replace("<tab>", "\t").replace("<tid>", "9")
-            if m and "<" not in re.sub(r"<mgc", "", m):
+            if end in ends and m and "<" not in re.sub(r"<mgc", "", m):
                 out.append(m.encode())
-    with open(path, "wb") as f:
-        for m in out:
-            f.write(struct.pack(">I", len(m)) + m)
-    return len(out)
+    return out
+
+
+def dissected(d):
+    """What tshark says against the gateway's messages; it wants braces behind Events and Signals, which may be empty (Annex B)."""
+    messages = golden(["<<"])
+    with open(f"{d}/pcap", "wb") as f:
+        f.write(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 101))     # LINKTYPE_RAW
+        for m in messages:
+            udp = struct.pack("!HHHH", 2944, 2945, 8 + len(m), 0) + m
+            ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0, *[b"\x7f\0\0\1"] * 2)
+            f.write(struct.pack("<IIII", 0, 0, *[len(ip + udp)] * 2) + ip + udp)
+    n, bad = Capture(f"{d}/pcap", None).h248_complaints(2944)
+    wrong = [b for b in bad if "No Descriptor detectable" not in b or
+             not re.search(rb"[{,](E|SG|Events|Signals)\s*[,}]", messages[int(b.split()[0]) - 1])]
+    print(f"tshark: {n} messages of the gateway, {len(bad)} complaints, {len(wrong)} not explained")
+    return [("tshark", b) for b in wrong] if n == len(messages) else [("tshark", f"{n} of {len(messages)}")]
 
 
 with tempfile.TemporaryDirectory() as d:
-    golden(f"{d}/Iq")
-    wrong = compare(d, "Iq")
+    with open(f"{d}/Iq", "wb") as f:
+        f.writelines(struct.pack(">I", len(m)) + m for m in golden())
+    wrong = compare(d, "Iq") + dissected(d)
     for kind, n in (("made", MADE), ("mutated", MUTATED)):
         subprocess.run([EMIT, kind, str(n), f"{d}/{kind}"], check=True)
         wrong += compare(d, kind)

@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "proto/base/be.h"
 #include "tests/func/oracle/beyond.h"
+#include "tests/func/oracle/messages.h"
 #include "tests/unit/h248/generate.h"
 
 #define MAX_FILE (400u << 20)
@@ -35,20 +35,6 @@ static struct gw_sv load(const char *path)
 	n = fread(p, 1, MAX_FILE, f);
 	fclose(f);
 	return gw_sv(p, n);
-}
-
-static bool take(struct gw_sv *from, struct gw_sv *out)
-{
-	size_t n;
-
-	if (from->len < 4)
-		return false;
-	n = gw_be32(from->p);
-	if (n > from->len - 4)
-		return false;
-	*out = gw_sv_sub(*from, 4, 4 + n);
-	*from = gw_sv_sub(*from, 4 + n, from->len);
-	return true;
 }
 
 static int emit(unsigned long n, FILE *f, bool is_mutated)
@@ -207,7 +193,7 @@ static bool next_answer(struct gw_sv *back, struct answer *out)
 		return false;
 	out->verdict = (unsigned char)back->p[0];
 	*back = gw_sv_sub(*back, 1, back->len);
-	return out->verdict != 1 || (take(back, &out->again[0]) && take(back, &out->again[1]));
+	return out->verdict != 1 || (take_message(back, &out->again[0]) && take_message(back, &out->again[1]));
 }
 
 static enum outcome compared(struct gw_sv text, const struct answer *theirs, struct gw_diag *d)
@@ -259,7 +245,7 @@ static int judge(struct gw_sv in, struct gw_sv back, FILE *again)
 	struct answer theirs;
 	struct gw_sv m;
 
-	while (take(&in, &m)) {
+	while (take_message(&in, &m)) {
 		struct gw_diag d = { 0, "" };
 		enum outcome o;
 

@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """
-net_pcap mode: latching, re-latching and policing as a controller orders them (F-14 to F-23). The recorded leg of
-exchange_test.py is played up to its keys; its SRTP packets then show, one by one, where the gateway sends to, while
-the core's peer moves and strangers try to take its place (threat M1) or to be heard (threat M2).
+net_pcap mode: RTCP whatever Mode is (F-30), media without a format (F-52), latching, re-latching and policing as a
+controller orders them (F-14 to F-23). The recorded leg of exchange_test.py is played up to its keys; its SRTP packets
+then show, one by one, where the gateway sends to, while the core's peer moves and strangers try to take its place
+(threat M1) or to be heard (threat M2).
 
 latch_test.py EIMSAGW SHIM
 """
@@ -29,14 +30,14 @@ class Leg:
     def __init__(self, gateway, wire, frames, script):
         self.gateway, self.wire, self.mac, self.seq = gateway, wire, frames[0][:6], 1
         self.context = re.search(r"C=(\d+)\{", script["reply"])[1]
-        self.core = re.findall(r"ip/1/\w+/\d+", script["reply"])[1]
+        self.access, self.core = re.findall(r"ip/1/\w+/\d+", script["reply"])
         later = [f for f in frames[script["first_srtp"] - 1:] if f[6:12] == x.mac(x.PEER_MAC)]
         self.sealed = later[:5]     # those that verify, each once
 
-    def order(self, local_control="", signal=""):
+    def order(self, local_control="", signal="", term=None):
         body = f"M{{ST=1{{O{{{local_control}}}}}}}" if local_control else ""
         body += ("," if body and signal else "") + signal
-        answer = self.gateway.request(f"C={self.context}{{MF={self.core}{{{body}}}}}")
+        answer = self.gateway.request(f"C={self.context}{{MF={term or self.core}{{{body}}}}}")
         if "ER=" in answer:
             raise x.Failed(f"refused on Iq: {answer}")
         x.wait_turns(self.gateway)
@@ -60,6 +61,13 @@ class Leg:
         self.wire.send(x.udp_frame(self.mac, src, (x.CORE_US, x.CORE_PORT), packet, 7))
         frame = self.wire.receive(0.3)
         return frame is not None and x.payload_of(frame)[8:12] == struct.pack("!I", 0x77)
+
+    def hears_report(self):
+        """Does RTCP of the core's peer reach the browser?"""
+        report = struct.pack("!BBHI", 0x80, 201, 1, 0x77)
+        self.wire.send(x.udp_frame(self.mac, (x.CORE_PEER, x.CORE_PEER_PORT + 1), (x.CORE_US, x.CORE_PORT + 1), report, 7))
+        frame = self.wire.receive(x.PATIENCE_S)
+        return frame is not None and x.payload_of(frame)[:8] == report
 
     def knows_the_way(self, to):
         """The service core has heard of it, and asked for its MAC address."""
@@ -99,6 +107,24 @@ def latching(leg):
     expect("without latch and filter a stranger is heard", leg.hears(STRANGER))     # the positive control
 
 
+def reports(leg):
+    """F-30: RTCP belongs to the session whatever Mode says of media."""
+    for access, core in (("IN", "IN"), ("SR", "SR")):
+        leg.order(f"MO={access}", term=leg.access)
+        leg.order(f"MO={core}")
+        expect(f"RTCP passes with Mode {access} and {core}", leg.hears_report())
+        expect(f"media with Mode {access} and {core}", leg.hears(DESCRIBED) == (access == "SR"))
+
+
+def formats(leg):
+    """F-52: a hyphen for the format is any format."""
+    for format_, passes in (("0", False), ("-", True), ("0", False)):
+        answer = leg.gateway.request(f"C={leg.context}{{MF={leg.core}{{M{{ST=1{{L{{\nv=0\nc=IN IP4 $\nm=audio $ RTP/AVP {format_}\n}}}}}}}}}}")
+        expect(f"RTP/AVP {format_} in the reply: {answer}", f" RTP/AVP {format_}\r\n" in answer)
+        x.wait_turns(leg.gateway)
+        expect(f"payload type 96 with format {format_}", leg.hears(DESCRIBED, pt=96) == passes)
+
+
 def policing(leg):
     """A rate so low that no token comes back meanwhile."""
     leg.order(f"gm/saf=ON,tman/pol=ON,tman/sdr=1,tman/mbs={BURST * IP_BYTES}")
@@ -128,6 +154,8 @@ def main():
             x.exchange(gateway, wire, frames[:script["first_srtp"] - 1], script)
             x.wait_keys(gateway)
             leg = Leg(gateway, wire, frames, script)
+            reports(leg)
+            formats(leg)
             latching(leg)
             policing(leg)
             print("latched, moved once, policed; nothing went to a stranger")
