@@ -11,18 +11,19 @@ WORKER_CPU, OTHER_CPU = 0, 1
 MIXES = {"mix": {"protect": ((172, 0.81), (1200, 0.18)), "unprotect": ((172, 0.80), (1200, 0.18))},
          "video": {"protect": ((1200, 0.95),), "unprotect": ((1200, 0.95),)}}
 FIRST = ["nice", "-n", "-20"]   # before everything else that runs on the machine
+ALONE = ["chrt", "-f", "10"]    # nothing else runs there, but for the 5 % of a second the kernel keeps: for medians of short times
 
 
 class BenchError(Exception):
     """A program did not run, or what came out was wrong."""
 
 
-def w2gw(binary, mode, memory_mb, *, check=True, **options):
-    """One run; options are the long names below. @return its JSON object"""
+def w2gw(binary, mode, memory_mb, *, check=True, first=None, **options):
+    """One run; options are the long names below, first: FIRST or ALONE. @return its JSON object"""
     flags = {"engine": "-e", "device": "-D", "suite": "-s", "direction": "-d", "size": "-z", "sessions": "-n", "burst": "-b",
              "rounds": "-r", "seconds": "-t", "pps": "-R", "junk": "-J", "traffic": "-k", "ahead": "-A", "spray": "-Y", "check_ms": "-S"}
     cpus = (WORKER_CPU, OTHER_CPU) if mode == "t1" else (OTHER_CPU, WORKER_CPU)   # t1: where the worker is in T3, and T0 too
-    argv = [*FIRST, binary, "--lcores", f"0@{cpus[0]},1@{cpus[1]}", "--no-pci", "--no-telemetry", "-m", str(memory_mb),
+    argv = [*(first or FIRST), binary, "--lcores", f"0@{cpus[0]},1@{cpus[1]}", "--no-pci", "--no-telemetry", "-m", str(memory_mb),
             "--file-prefix", f"w2gwbench{os.getpid()}", "--huge-unlink=always", "--log-level=3", "--", "-m", mode]
     argv += [flag for option, flag in (("stages", "-c"), ("policed", "-P")) if options.pop(option, False)]
     for key, value in options.items():
