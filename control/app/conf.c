@@ -193,7 +193,7 @@ static void read_mw(struct conf *c, struct cp_conf *d)
 	d->mw.visited_network_id = conf_text(c, m, "visited_network_id", d->mw.home_domain, &quotable_form);
 	d->mw.orig_ioi = conf_text(c, m, "orig_ioi", d->mw.home_domain, &token_form);
 	d->mw.udp_max_bytes = conf_uint(c, m, "udp_max_bytes", 1, 65535, 1300);
-	d->mw.t1_ms = conf_uint(c, m, "t1_ms", 50, 10000, 500);
+	d->mw.t1_ms = conf_uint(c, m, "t1_ms", 20, 10000, 500);
 	d->mw.min_se_s = conf_uint(c, m, "min_se_s", 1, 86400, 90);
 	d->mw.timer_c_s = conf_uint(c, m, "timer_c_s", 10, 3600, 180);
 	d->mw.pass_headers = conf_texts(c, m, "pass_headers", &d->mw.n_pass_headers, &token_form);
