@@ -79,8 +79,7 @@ static bool stray(struct cp_uas *u, struct sip_msg *m, const struct cp_call *for
 		return true;
 	}
 	if (fork_of && m->method != SIP_INVITE) {	/* a caller puts an end to what it does not want, or a callee is not there yet */
-		if (to == CP_SIDE_MW)
-			cp_rel_renumber(fork_of, m);
+		cp_rel_renumber(fork_of, m, to);
 		cp_alg_edit_body(m);
 		return false;
 	}
@@ -125,8 +124,7 @@ bool cp_alg_request(struct cp_alg *a, struct cp_uas *u, struct sip_msg *m, struc
 	}
 	if (!c)
 		return stray(u, m, fork_of, to);
-	if (to == CP_SIDE_MW)
-		cp_rel_renumber(c, m);
+	cp_rel_renumber(c, m, to);
 	if (m->method == SIP_BYE)
 		return bye(c, u, m, to);
 	h = to == CP_SIDE_MW ? &c->w2 : &c->core;
@@ -156,8 +154,8 @@ bool cp_alg_ack(struct sip_msg *m, struct cp_binding *b, enum cp_side to)
 {
 	struct cp_call *fork_of = NULL, *c = find(m, b, cp_other(to), &fork_of);
 
-	if (c && to == CP_SIDE_MW)
-		cp_rel_renumber(c, m);
+	if (c)
+		cp_rel_renumber(c, m, to);
 	return c && c->ex.is_delayed && c->ex.sender == cp_other(to) && c->ex.cseq == m->cseq.number &&
 		cp_call_delayed_ack(c, m);
 }

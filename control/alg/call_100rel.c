@@ -34,20 +34,20 @@ static void set_number(struct sip_msg *m, uint32_t number)
 		sip_msg_set(m, SIP_HDR_CSEQ, gw_buf_sv(&b));
 }
 
-void cp_rel_renumber(const struct cp_call *c, struct sip_msg *m)
+void cp_rel_renumber(const struct cp_call *c, struct sip_msg *m, enum cp_side to)
 {
+	uint32_t shift = to == CP_SIDE_MW ? c->cseq_shift : c->cseq_shift_w2;
+	uint32_t first = c->origin == to ? 0 : c->cseq_first;	/* its number, and that of its ACK, stay */
 	struct sip_rack rack;
 
-	if (c->cseq_shift == 0)
+	if (shift == 0)
 		return;
-	if (m->cseq.number > c->cseq_first)	/* not the ACK of the first INVITE */
-		set_number(m, m->cseq.number + c->cseq_shift);
-	if (m->method != SIP_PRACK || sip_rack_parse(sip_msg_value(m, SIP_HDR_RACK), &rack) ||
-		rack.cseq.number <= c->cseq_first)
+	if (m->cseq.number > first)
+		set_number(m, m->cseq.number + shift);
+	if (m->method != SIP_PRACK || sip_rack_parse(sip_msg_value(m, SIP_HDR_RACK), &rack) || rack.cseq.number <= first)
 		return;
 	sip_msg_del(m, SIP_HDR_RACK);
-	sip_msg_addf(m, SIP_HDR_RACK, "%u %u %.*s", rack.rseq, rack.cseq.number + c->cseq_shift,
-		GW_SV_FMT(rack.cseq.method_name));
+	sip_msg_addf(m, SIP_HDR_RACK, "%u %u %.*s", rack.rseq, rack.cseq.number + shift, GW_SV_FMT(rack.cseq.method_name));
 }
 
 /* ---- the INVITE -------------------------------------------------------------------------------------------- */

@@ -53,9 +53,9 @@ struct sip_msg *cp_rel_final(const struct cp_call *c);
 void cp_rel_end(struct cp_call *c);
 
 /**
- * A request of the WIC within the dialog, on its way to the core: our own requests have used some of its CSeq numbers
+ * A request within the dialog on its way to this side: our own requests have used some of its sender's CSeq numbers
  * (W2-ST-05). The answer gets its own number back from its server transaction.
  */
-void cp_rel_renumber(const struct cp_call *c, struct sip_msg *m);
+void cp_rel_renumber(const struct cp_call *c, struct sip_msg *m, enum cp_side to);
 
 #endif

@@ -122,6 +122,7 @@ void cp_call_relay(struct cp_call *c, struct sip_msg *m, struct gw_sv descriptio
 	if (is_final && is_invite && m->status < 300)
 		answered(c);
 	if (is_final && m->status < 300 && c->is_answered) {
+		cp_loss_agreed(c);
 		cp_call_record_codecs(c);
 		cp_call_refreshed(c, m);
 	}
@@ -152,7 +153,10 @@ void cp_call_relay_waiting(struct cp_call *c)
 {
 	struct sip_msg *m = c->waiting;
 
-	if (m && m->is_request && m->method != SIP_ACK) {	/* early: its transaction may have gone meanwhile */
+	if (c->ex.is_own) {
+		cp_call_save(c);
+		cp_loss_go_on(c, true);
+	} else if (m && m->is_request && m->method != SIP_ACK) {	/* early: its transaction may have gone meanwhile */
 		cp_early_go(c);
 	} else if (m && c->ex.is_delayed) {
 		cp_call_delayed_go(c, m);
@@ -183,7 +187,10 @@ static void configure(struct cp_call *c, struct sip_msg *m)
 {
 	enum gw_err err;
 
-	cp_call_keep(c, m);
+	if (c->ex.is_own)	/* nobody waits for it */
+		cp_call_ack(c, m);
+	else
+		cp_call_keep(c, m);
 	err = cp_media_configure(c, cp_call_gate(c, m->status, m->to_tag), STEP_MODIFY);
 	if (c->far_node && err == GW_OK) {
 		cp_call_relay_waiting(c);
@@ -214,6 +221,8 @@ static void late_2xx(struct cp_call *c, struct sip_msg *m)
 
 	if (is_invite && !gw_sv_eq(tag, m->to_tag)) {	/* W2-SIP-38 */
 		cp_call_hang_up(c, m, "SIP;cause=200;text=\"Call completed elsewhere\"");
+	} else if (c->ex.is_own) {
+		cp_call_ack(c, m);
 	} else if (c->ex.is_delayed) {
 		cp_call_delayed_again(c, m);
 	} else if (is_same_answer(c, m)) {
@@ -226,6 +235,12 @@ static void late_2xx(struct cp_call *c, struct sip_msg *m)
 	}
 }
 
+/* The exchange has its answer, or nobody waits for it any more. */
+static bool is_over(const struct cp_call *c)
+{
+	return c->ex.is_own ? c->ex.is_applied : !c->ex.u || c->ex.u->is_final;
+}
+
 void cp_call_refuse_answer(struct cp_call *c, struct sip_msg *m, const char *why)
 {
 	bool is_invite = m->cseq.method == SIP_INVITE;
@@ -236,6 +251,12 @@ void cp_call_refuse_answer(struct cp_call *c, struct sip_msg *m, const char *why
 	GW_LOG_NOTICE(c->alg->s->log, "call.answer_refused", "call=%s why=\"%s\"", c->call_id, why);
 	if (m->status < 200) {
 		cp_call_relay(c, m, GW_SV_NONE);
+		return;
+	}
+	if (c->ex.is_own) {
+		cp_call_ack(c, m);
+		cp_call_detach(c, "");
+		cp_loss_go_on(c, false);
 		return;
 	}
 	if (c->is_answered && c->ex.is_delayed) {	/* an offer without an answer: nobody knows what holds now */
@@ -261,6 +282,7 @@ static void refused(struct cp_call *c, struct sip_msg *m, unsigned status)
 {
 	struct cp_uas *u = c->ex.u;
 	bool is_reoffer = c->is_answered;	/* W2-SIP-34: the session goes on */
+	bool is_own = c->ex.is_own;
 
 	cp_call_detach(c, "SIP;cause=487");
 	if (u && m) {
@@ -276,6 +298,8 @@ static void refused(struct cp_call *c, struct sip_msg *m, unsigned status)
 	}
 	c->ex.is_delayed = false;
 	cp_call_drop_waiting(c);
+	if (is_own)
+		cp_loss_go_on(c, false);
 }
 
 void cp_call_on_response(void *user, struct cp_uac *uac, struct sip_msg *m, unsigned status)
@@ -296,7 +320,11 @@ void cp_call_on_response(void *user, struct cp_uac *uac, struct sip_msg *m, unsi
 		return;
 	if (!c->is_answered)
 		f = cp_call_fork(c, m->to_tag);
-	if (status >= 200 && (!c->ex.u || c->ex.u->is_final || (c->waiting && c->waiting->status >= 200))) {
+	if (f && status == 199)		/* W2-SIP-38 */
+		f->has_ended = true;
+	if (c->ex.is_own && status < 200)	/* nobody rings */
+		return;
+	if (status >= 200 && (is_over(c) || (c->waiting && c->waiting->status >= 200))) {
 		late_2xx(c, m);
 		return;
 	}
@@ -311,7 +339,9 @@ void cp_call_on_response(void *user, struct cp_uac *uac, struct sip_msg *m, unsi
 	}
 	if (status < 200)
 		cp_call_early_media(c, m, m->to_tag);
-	if (c->ex.is_delayed) {
+	if (c->ex.is_own && !cp_has_sdp(m)) {
+		cp_call_refuse_answer(c, m, "2xx without an answer");
+	} else if (c->ex.is_delayed) {
 		if (status >= 200)
 			cp_call_delayed_offer(c, m);
 		else

@@ -68,20 +68,35 @@ void cp_call_learn_ioi(struct cp_call *c, const struct sip_msg *m)
 	c->far_ioi = gw_sv_dup(p.value);
 }
 
+/* Room for one more: a new place, or that of one that has ended. */
+static struct cp_fork *fork_place(struct cp_call *c)
+{
+	if (c->n_forks < CP_FORKS_MAX)
+		return &c->forks[c->n_forks++];
+	for (unsigned i = 0; i < c->n_forks; i++)
+		if (c->forks[i].has_ended && !(c->rel.rseq && c->rel.fork == i)) {
+			free(c->forks[i].tag);
+			free(c->forks[i].answer);
+			return &c->forks[i];
+		}
+	return NULL;
+}
+
 struct cp_fork *cp_call_fork(struct cp_call *c, struct gw_sv tag)
 {
 	struct cp_fork *f;
+	char *copy;
 
 	for (unsigned i = 0; i < c->n_forks; i++)
 		if (gw_sv_eq(gw_sv_cstr(c->forks[i].tag), tag))
 			return &c->forks[i];
-	if (tag.len == 0 || c->n_forks == CP_FORKS_MAX)
+	copy = tag.len ? gw_sv_dup(tag) : NULL;
+	f = copy ? fork_place(c) : NULL;
+	if (!f) {
+		free(copy);
 		return NULL;
-	f = &c->forks[c->n_forks];
-	*f = (struct cp_fork){ .tag = gw_sv_dup(tag), .early = CP_GATE_UNSAID };
-	if (!f->tag)
-		return NULL;
-	c->n_forks++;
+	}
+	*f = (struct cp_fork){ .tag = copy, .early = CP_GATE_UNSAID };
 	return f;
 }
 

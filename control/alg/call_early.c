@@ -62,6 +62,7 @@ static bool take(struct cp_call *c, struct cp_fork *f, struct gw_sv text, enum c
 	static struct sdp_model offer, answer;	/* one control thread */
 	struct sdp_stream *old = c->ex.streams, before[SDP_MAX_MEDIA];
 	bool is_first = sender == c->ex.offerer, is_ok;
+	struct gw_sv said = c->ex.offer_said;
 	char *answer_text = gw_sv_dup(gw_sv_cstr(c->ex.answer_text ? c->ex.answer_text : ""));
 
 	*why = "not what the other side has agreed to";
@@ -76,6 +77,7 @@ static bool take(struct cp_call *c, struct cp_fork *f, struct gw_sv text, enum c
 	}
 	if (!is_ok) {
 		c->ex.offer = offer;
+		c->ex.offer_said = said;
 		c->ex.answer = answer;
 		c->ex.streams = old;
 		memcpy(old, before, offer.n_lines * sizeof(before[0]));

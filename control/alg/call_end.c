@@ -267,27 +267,41 @@ void cp_call_end(struct cp_call *c, const char *why)
 	CP_GAUGE_ADD(calls, -1);
 }
 
+bool cp_call_own_request(const struct cp_call *c, enum cp_side to, enum sip_method method, struct sip_msg *m, struct gw_arena *arena)
+{
+	const struct cp_half *mine = to == CP_SIDE_W2 ? &c->core : &c->w2;
+	const struct cp_half *theirs = to == CP_SIDE_W2 ? &c->w2 : &c->core;
+
+	if (!theirs->target || !theirs->identity || !mine->identity ||
+		(to == CP_SIDE_W2 && (!c->b || !cp_binding_may_return(c->b))))
+		return false;
+	sip_msg_request(m, arena, method, gw_sv_cstr(theirs->target));
+	for (unsigned i = 0; to == CP_SIDE_MW && i < theirs->n_routes; i++)
+		sip_msg_add(m, SIP_HDR_ROUTE, gw_sv_cstr(theirs->routes[i]));
+	sip_msg_add(m, SIP_HDR_MAX_FORWARDS, GW_SV("70"));
+	sip_msg_add(m, SIP_HDR_FROM, gw_sv_cstr(mine->identity));
+	sip_msg_add(m, SIP_HDR_TO, gw_sv_cstr(theirs->identity));
+	sip_msg_add(m, SIP_HDR_CALL_ID, gw_sv_cstr(c->call_id));
+	sip_msg_addf(m, SIP_HDR_CSEQ, "%u %.*s", mine->cseq + 1, GW_SV_FMT(m->method_name));
+	m->cseq.number = mine->cseq + 1;
+	m->from_tag = gw_sv_cstr(mine->tag);
+	m->to_tag = gw_sv_cstr(theirs->tag);
+	m->call_id = gw_sv_cstr(c->call_id);
+	return true;
+}
+
 /* A BYE of our own towards one side, in the name of the cp_other (W2-SIP-70). */
 void cp_call_send_bye(struct cp_call *c, enum cp_side to, struct gw_sv reason)
 {
-	struct cp_half *mine = to == CP_SIDE_W2 ? &c->core : &c->w2;
-	struct cp_half *theirs = to == CP_SIDE_W2 ? &c->w2 : &c->core;
 	struct gw_arena a = GW_ARENA_INIT(1u << 18);
 	struct cp_sip *s = c->alg->s;
 	struct cp_peer peer;
 	struct sip_msg m;
 
-	if (!theirs->target || !theirs->identity || !mine->identity ||
-		(to == CP_SIDE_W2 && (!c->b || !cp_binding_may_return(c->b))))
+	if (!cp_call_own_request(c, to, SIP_BYE, &m, &a)) {
+		gw_arena_reset(&a);
 		return;
-	sip_msg_request(&m, &a, SIP_BYE, gw_sv_cstr(theirs->target));
-	for (unsigned i = 0; to == CP_SIDE_MW && i < theirs->n_routes; i++)
-		sip_msg_add(&m, SIP_HDR_ROUTE, gw_sv_cstr(theirs->routes[i]));
-	sip_msg_add(&m, SIP_HDR_MAX_FORWARDS, GW_SV("70"));
-	sip_msg_add(&m, SIP_HDR_FROM, gw_sv_cstr(mine->identity));
-	sip_msg_add(&m, SIP_HDR_TO, gw_sv_cstr(theirs->identity));
-	sip_msg_add(&m, SIP_HDR_CALL_ID, gw_sv_cstr(c->call_id));
-	sip_msg_addf(&m, SIP_HDR_CSEQ, "%u BYE", mine->cseq + 1);
+	}
 	if (reason.len)
 		sip_msg_add(&m, SIP_HDR_REASON, reason);
 	if (to == CP_SIDE_W2)

@@ -207,16 +207,12 @@ static struct cp_call *find_far(struct cp_alg *a, struct gw_sv node, struct gw_s
 
 static void event(struct cp_call *c, struct gw_sv what)
 {
-	struct cp_sip *s = c->alg->s;
-
 	if (gw_sv_eq(what, GW_SV("failed"))) {
 		cp_call_release(c, 503, "media lost at another node");
 	} else if (gw_sv_eq(what, GW_SV("consent"))) {
-		if (!gw_timer_armed(&c->grace))
-			(void)gw_timer_arm(&s->loop->timers, &c->grace,
-				cp_loop_now(s->loop) + s->conf->media.consent_grace_s * 1000ull);
+		cp_loss_begin(c);
 	} else {
-		gw_timer_stop(&s->loop->timers, &c->grace);
+		cp_loss_over(c);
 		c->ice_ok = true;
 		c->dtls_up |= gw_sv_eq(what, GW_SV("up"));
 		cp_call_save(c);

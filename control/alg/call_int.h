@@ -20,7 +20,7 @@
 enum cp_call_state { CALL_RESERVING, CALL_INVITING, CALL_UP };
 
 /* Steps of Iq requests: what the reply is for. */
-enum cp_iq_step { STEP_NONE, STEP_ADD, STEP_MODIFY, STEP_GATE, STEP_SUBTRACT, STEP_SUBTRACT_AGAIN };
+enum cp_iq_step { STEP_NONE, STEP_ADD, STEP_MODIFY, STEP_GATE, STEP_RESTART, STEP_SUBTRACT, STEP_SUBTRACT_AGAIN };
 
 /* Gate by direction of the call: forward is caller to callee. UNSAID: nobody has authorised or forbidden. */
 enum cp_gate { CP_GATE_NONE = 0, CP_GATE_FORWARD = 1, CP_GATE_BACKWARD = 2, CP_GATE_BOTH = 3, CP_GATE_UNSAID = 4 };
@@ -29,6 +29,7 @@ enum cp_gate { CP_GATE_NONE = 0, CP_GATE_FORWARD = 1, CP_GATE_BACKWARD = 2, CP_G
 struct cp_fork {
 	char *tag;
 	enum cp_gate early;          /* W2-EM-02: authorised for this dialog */
+	bool has_ended;              /* 199 (RFC 6228): its place may be another's */
 	bool has_bye;                /* ended by us; its 2xx is only acknowledged from now on */
 	uint32_t rseq;               /* of its last reliable response that ended here; 0: none yet */
 	char *answer;                /* the callee's description in a reliable response: it counts, whatever the 2xx has; or NULL */
@@ -62,6 +63,8 @@ struct cp_exchange {
 	enum cp_side sender;         /* of the INVITE or UPDATE */
 	enum cp_side offerer;        /* the side the offer came from: the other one when it is delayed */
 	uint32_t cseq;               /* of the INVITE or UPDATE */
+	bool is_own;                 /* asked by nobody: call_loss.c */
+	struct gw_sv offer_said;     /* the offer as it came */
 	bool is_delayed;             /* no offer in the INVITE: one in the 2xx, the answer in the ACK (W2-SIP-25) */
 	struct gw_sv offer_text;     /* delayed: what the sender was offered; empty: nothing yet */
 	struct cp_uas *u;            /* INVITE or UPDATE being served */
@@ -80,8 +83,9 @@ struct cp_call {
 	struct gw_list of_binding;
 	char *call_id;
 	struct cp_half w2, core;
-	uint32_t cseq_first;         /* of the first INVITE of a WIC */
+	uint32_t cseq_first;         /* of the first INVITE */
 	uint32_t cseq_shift;         /* what is behind it has numbers higher by this at the core: we sent as many requests */
+	uint32_t cseq_shift_w2;      /* the same of the core's requests to the WIC */
 	struct cp_rel rel;
 	struct cp_uas *early_u;      /* UPDATE or PRACK with an offer that is answered here, or NULL */
 	char icid[64];
@@ -106,6 +110,8 @@ struct cp_call {
 	struct sip_msg *waiting;     /* INVITE, response or ACK kept until the gateway has done its part */
 	struct gw_arena waiting_arena;
 	struct gw_timer ice_timer, grace;
+	struct cp_loss *loss;        /* consent was lost, and is waited for; or NULL */
+	uint64_t lost_ms;            /* when that was, the last time; 0: never */
 	struct gw_timer session;     /* RFC 4028: armed while both sides refresh the session */
 	uint64_t start_ms, ring_ms, answer_ms, ice_ms, dtls_ms;   /* 0: not yet */
 	char *called;                /* URI; NULL: before a restart */
@@ -133,6 +139,12 @@ struct cp_alg {
 static inline enum cp_side cp_other(enum cp_side s)
 {
 	return s == CP_SIDE_W2 ? CP_SIDE_MW : CP_SIDE_W2;
+}
+
+/* An offer is under way. */
+static inline bool cp_call_is_busy(const struct cp_call *c)
+{
+	return (c->ex.u && !c->ex.u->is_final) || c->waiting || (c->ex.is_delayed && !c->ex.is_applied);
 }
 
 static inline bool cp_has_sdp(const struct sip_msg *m)
@@ -177,6 +189,8 @@ void cp_call_fail_reoffer(struct cp_call *c, unsigned status, const char *text);
 void cp_call_release(struct cp_call *c, unsigned cause, const char *text);
 /** A BYE of our own towards one side, in the name of the other (W2-SIP-72); a WIC that is away gets it when back. */
 void cp_call_send_bye(struct cp_call *c, enum cp_side to, struct gw_sv reason);
+/** A request of our own towards one side, in the name of the other: URI, routes, identities, CSeq. false: it cannot be made */
+bool cp_call_own_request(const struct cp_call *c, enum cp_side to, enum sip_method method, struct sip_msg *m, struct gw_arena *arena);
 /** An ACK of the other side goes on: m, all headers done. */
 void cp_call_send_ack(struct cp_call *c, struct sip_msg *m, enum cp_side to);
 /**
@@ -259,6 +273,23 @@ bool cp_early_offer(struct cp_call *c, struct cp_uas *u, struct sip_msg *m, enum
 void cp_early_go(struct cp_call *c);
 void cp_early_end(struct cp_call *c);
 
+/* call_loss.c */
+/** Consent is lost: the grace begins. */
+void cp_loss_begin(struct cp_call *c);
+/** There is connectivity. */
+void cp_loss_over(struct cp_call *c);
+/** Has a re-offer of this side to wait for one of ours? */
+bool cp_loss_blocks(const struct cp_call *c, enum cp_side sender);
+/** A re-offer takes the place of ours. */
+void cp_loss_superseded(struct cp_call *c);
+/** The two sides have agreed on something: nobody is held by us any more. */
+void cp_loss_agreed(struct cp_call *c);
+/** The gateway has other ICE credentials, or not. */
+void cp_loss_restarted(struct cp_call *c, bool is_ok);
+/** Our offer was answered, or refused. */
+void cp_loss_go_on(struct cp_call *c, bool is_ok);
+void cp_loss_free(struct cp_call *c);
+
 /* call_refresh.c */
 /** A 2xx to INVITE or UPDATE of an answered call: how long it may last without another (W2-SIP-39). */
 void cp_call_refreshed(struct cp_call *c, const struct sip_msg *ok);
@@ -325,6 +356,8 @@ void cp_media_configured(struct cp_call *c, const struct iq_txn *reply);
  * node's: nothing is sent. GW_OK: the gateway knows all but the directions already; GW_EUNSUPP: it would have to be told.
  */
 enum gw_err cp_media_configure(struct cp_call *c, enum cp_gate gate, unsigned step);
+/** Other ICE credentials of ours, in every line; they come with the reply, and are the lines' by cp_media_configured. */
+enum gw_err cp_media_restart_ice(struct cp_call *c, unsigned step);
 /** The line with this index, made when new; NULL: no memory, or too many. */
 struct cp_media_line *cp_call_line(struct cp_call *c, unsigned index);
 /** Index of the first m-line that crosses; -1: none. */

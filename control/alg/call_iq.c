@@ -124,6 +124,14 @@ static void on_iq_reply(void *user, const struct cp_iq_ref *ref, const struct iq
 		}
 		return;
 	}
+	if (ref->step == STEP_RESTART) {
+		bool is_ok = reply && error_of(reply) == 0;
+
+		if (is_ok)
+			cp_media_configured(c, reply);
+		cp_loss_restarted(c, is_ok);
+		return;
+	}
 	if (!reply || error_of(reply) || reply->actions[0].n_cmds < 2) {
 		CP_COUNT(iq_errors);
 		cp_call_release(c, 503, "media gateway refused the answer");
@@ -224,7 +232,7 @@ static bool on_iq_notify(void *user, unsigned gateway, uint32_t context, struct 
 			cp_call_release(c, 503, "no connectivity");
 			break;
 		}
-		gw_timer_stop(&a->s->loop->timers, &c->grace);
+		cp_loss_over(c);
 		if (is_main(c, ev))
 			ice_connected(c);
 		break;
@@ -249,9 +257,7 @@ static bool on_iq_notify(void *user, unsigned gateway, uint32_t context, struct 
 		break;
 	case IQ_EV_CONSENT:
 	case IQ_EV_X_CONSENT:	/* W2-ICE-12: the client may come back within the grace */
-		if (!gw_timer_armed(&c->grace))
-			(void)gw_timer_arm(&a->s->loop->timers, &c->grace,
-				cp_loop_now(a->s->loop) + a->s->conf->media.consent_grace_s * 1000ull);
+		cp_loss_begin(c);
 		break;
 	default:		/* heartbeats: the call is alive, that is the answer (F-24) */
 		break;

@@ -312,6 +312,34 @@ static enum gw_err restart_ice(struct cp_call *c, unsigned i, const struct sdp_l
 		sdp_stream_is_relayed(s) ? data_setup(c, s, CP_SIDE_W2) : sdp_setup_reverse(l->wic_setup), &b), &b, &access->local);
 }
 
+enum gw_err cp_media_restart_ice(struct cp_call *c, unsigned step)
+{
+	struct iq_stream streams[CP_LINES_MAX];
+	struct iq_cmd cmd = { .kind = IQ_MODIFY, .term = iq_term(gw_sv_cstr(c->term_access)), .streams = streams };
+	struct iq_action a = { .context = c->context, .priority = -1, .cmds = &cmd, .n_cmds = 1 };
+
+	for (unsigned k = 0; k < c->n_lines; k++) {
+		unsigned i = c->lines[k].index;
+		const struct sdp_stream *s = &c->ex.streams[i];
+		struct iq_stream *access = &streams[cmd.n_streams];
+		char text[CP_SDP_BYTES];
+		struct gw_buf b = gw_buf(text, sizeof(text));
+		enum gw_err err;
+
+		if (i >= c->ex.offer.n_lines || !s->is_active)
+			continue;
+		*access = iq_stream((uint16_t)(i + 1));
+		access->has_local = true;
+		err = keep(c, sdp_iq_access_local(s, GW_SV("UDP/TLS/RTP/SAVPF"), c->b && c->b->peer.addr.family == 6,
+			sdp_setup_reverse(c->lines[k].wic_setup), &b), &b, &access->local);
+		if (err)
+			return err;
+		cmd.n_streams++;
+	}
+	CP_TRACE_IQ(CP_TRACE_OUT, c->call_id, cp_call_user(c), "Modify");
+	return cmd.n_streams ? cp_iq_request(c->alg->iq, c->gateway, &a, c->id, step) : GW_ESTATE;
+}
+
 /* Both streams of one line as the exchange has left it; a line that no longer crosses is silent. */
 static enum gw_err configure_line(struct cp_call *c, unsigned i, enum cp_gate gate, struct iq_stream *access,
 	struct iq_stream *core)

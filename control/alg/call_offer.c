@@ -150,6 +150,7 @@ void cp_call_free(struct cp_call *c)
 	free(c->far_gateway);
 	free(c->called);
 	free(c->codecs);
+	cp_loss_free(c);
 	cp_media_forget(c);
 	free(c);
 }
@@ -210,8 +211,7 @@ void cp_call_new(struct cp_alg *a, struct cp_uas *u, struct sip_msg *m, struct c
 	cp_half_identity(to == CP_SIDE_MW ? &c->w2 : &c->core, m, SIP_HDR_FROM);
 	cp_half_target(to == CP_SIDE_MW ? &c->w2 : &c->core, m);
 	(to == CP_SIDE_MW ? &c->w2 : &c->core)->cseq = m->cseq.number;
-	if (to == CP_SIDE_MW)
-		c->cseq_first = m->cseq.number;
+	c->cseq_first = m->cseq.number;
 	if (to == CP_SIDE_W2) {
 		cp_half_routes(c, m, false);
 		cp_call_learn_ioi(c, m);
@@ -264,10 +264,15 @@ void cp_call_reoffer(struct cp_call *c, struct cp_uas *u, struct sip_msg *m, enu
 		(void)cp_early_offer(c, u, m, to);
 		return;
 	}
-	if ((c->ex.u && !c->ex.u->is_final) || c->waiting || (c->ex.is_delayed && !c->ex.is_applied)) {
+	if (cp_loss_blocks(c, cp_other(to))) {
+		cp_sip_refuse(u, 491, NULL);
+		return;
+	}
+	if (cp_call_is_busy(c)) {
 		cp_sip_refuse(u, c->ex.sender == to ? 491 : 500, NULL);	/* W2-SIP-33: whose turn it was */
 		return;
 	}
+	cp_loss_superseded(c);
 	if (c->far_node && !cp_has_sdp(m)) {	/* what the other side would offer may be anything */
 		cp_sip_refuse(u, 488, CP_FAR_MEDIA);
 		return;

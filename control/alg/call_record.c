@@ -81,6 +81,7 @@ static json_t *record_of(const struct cp_call *c, const char *why)
 	json_object_set_new(r, "answer", moment(c, c->answer_ms));
 	json_object_set_new(r, "ice", moment(c, c->ice_ms));
 	json_object_set_new(r, "dtls", moment(c, c->dtls_ms));
+	json_object_set_new(r, "lost", moment(c, c->lost_ms));
 	json_object_set_new(r, "end", moment(c, now));
 	json_object_set_new(r, "setup_ms", json_integer(c->answer_ms ? (json_int_t)(c->answer_ms - c->start_ms) : 0));
 	json_object_set_new(r, "talk_ms", json_integer(c->answer_ms ? (json_int_t)(now - c->answer_ms) : 0));

@@ -110,6 +110,7 @@ enum gw_err cp_sdp_offer(struct cp_call *c, struct gw_sv text, enum cp_side from
 	for (unsigned i = 0; from == CP_SIDE_W2 && i < c->ex.offer.n_lines; i++)	/* actpass once more: as it is */
 		if (sdp_stream_is_relayed(&c->ex.streams[i]) && c->ex.offer.lines[i].setup == SDP_SETUP_ACTPASS && wic_setup(c, i))
 			c->ex.streams[i].setup = wic_setup(c, i);
+	c->ex.offer_said = copy;
 	return GW_OK;
 }
 

@@ -20,7 +20,7 @@
 enum tag { TAG_ID = 1, TAG_ORIGIN, TAG_BINDING, TAG_CALL_ID, TAG_ICID, TAG_GATEWAY, TAG_CONTEXT, TAG_TERM_ACCESS,
 	TAG_TERM_CORE, TAG_LOCAL_ACCESS, TAG_LOCAL_CORE, TAG_ICE_LITE, TAG_ICE_OK, TAG_DTLS_UP, TAG_START_S,
 	TAG_ANSWER_S, TAG_WATCHED, TAG_FAR_IOI, TAG_LINE, TAG_NODE, TAG_SESSION_END_S, TAG_WIC_SETUP,
-	TAG_EMERGENCY, TAG_TOLD_HASH, TAG_CSEQ_FIRST, TAG_CSEQ_SHIFT, TAG_WIC_ICE, TAG_LOCAL_CHANNEL,
+	TAG_EMERGENCY, TAG_TOLD_HASH, TAG_CSEQ_FIRST, TAG_CSEQ_SHIFT, TAG_WIC_ICE, TAG_LOCAL_CHANNEL, TAG_CSEQ_SHIFT_W2,
 	TAG_O_W2 = 30, TAG_O_CORE = 40, TAG_W2 = 50, TAG_CORE = 60 };
 enum half_tag { HALF_TARGET, HALF_IDENTITY, HALF_TAG, HALF_ROUTE, HALF_CSEQ };
 enum origin_tag { ORIGIN_ID, ORIGIN_VERSION, ORIGIN_HASH };
@@ -91,9 +91,10 @@ static void put_call(struct gw_buf *b, const struct cp_call *c)
 	if (gw_timer_armed(&c->session))
 		cp_record_put_u64(b, TAG_SESSION_END_S,
 			cp_loop_wall_s() + (c->session.due_ms - cp_loop_now(c->alg->s->loop)) / 1000);
-	if (c->cseq_shift) {
+	if (c->cseq_shift || c->cseq_shift_w2) {
 		cp_record_put_u64(b, TAG_CSEQ_FIRST, c->cseq_first);
 		cp_record_put_u64(b, TAG_CSEQ_SHIFT, c->cseq_shift);
+		cp_record_put_u64(b, TAG_CSEQ_SHIFT_W2, c->cseq_shift_w2);
 	}
 	put_origin(b, TAG_O_W2, &c->o_w2);
 	put_origin(b, TAG_O_CORE, &c->o_core);
@@ -237,6 +238,8 @@ static void read_number(struct cp_call *c, unsigned tag, uint64_t n)
 		c->cseq_first = (uint32_t)n;
 	else if (tag == TAG_CSEQ_SHIFT)
 		c->cseq_shift = (uint32_t)n;
+	else if (tag == TAG_CSEQ_SHIFT_W2)
+		c->cseq_shift_w2 = (uint32_t)n;
 	else if (tag == TAG_EMERGENCY)
 		c->is_emergency = n != 0;
 	else if (tag == TAG_START_S)

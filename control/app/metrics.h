@@ -98,6 +98,8 @@
 	X(call_sdp_refused, "offers or answers refused (488)")                                    \
 	X(call_body_refused, "INVITE, UPDATE, PRACK refused for a body nobody reads into (415)")  \
 	X(call_late_answer_dropped, "answers dropped that came after the one that counts")        \
+	X(call_media_lost, "calls whose WIC has stopped answering the gateway (W2-ICE-12)")       \
+	X(call_media_recovered, "of these: connectivity was there again within the grace")        \
 	X(call_data_lost, "associations of data channels that ended in a call with other media, which went on") \
 	X(call_session_expired, "calls released because neither side refreshed them in time (RFC 4028)") \
 	X(call_early_answered, "offers answered here before the call was: UPDATE, PRACK (RFC 3311)") \

@@ -277,6 +277,52 @@ def _(t):
     check(t.metrics()["calls"] == 2, "a call ended")
 
 
+@case("an old core holds by c=0.0.0.0: the WIC reads sendonly, the gateway stops one way; an offer refused on the way moves nothing (W2-SIP-32, -34)")
+def _(t):
+    w = t.register()
+    call_in(t, w, "c1")
+    for n, sdp, wic_says, core_reads, modes_are in (
+            (2, CORE_SDP.replace("c=IN IP4 127.0.0.1", "c=IN IP4 0.0.0.0"), "recvonly", "recvonly", ["RC", "SO"]),
+            (3, CORE_SDP + "a=inactive\n", None, None, None), (4, CORE_SDP, "sendrecv", "sendrecv", ["SR", "SR"])):
+        t.mg.seen.clear()
+        t.core.send(core_in_dialog(t, w, "INVITE", "c1", n, body=sdp))
+        i = w.get("INVITE")
+        wants = {2: "sendonly", 3: "inactive", 4: "sendrecv"}[n]
+        check(f"a={wants}" in i.body and "m=audio 40000" in i.body and "c=IN IP4 127.0.0.1" in i.body, i.body)
+        if wic_says:
+            wic_200(w, i, body=WIC_SDP % "active" + f"a={wic_says}\n")
+            check(f"a={core_reads}" in t.core.get(200).body, "the core's answer")
+            check(modes(t) == {"1": modes_are}, modes(t))
+            t.core.send(core_in_dialog(t, w, "ACK", "c1", n))
+        else:
+            w.send(response(i, 488, "Not Acceptable Here"))
+            t.core.get(488)
+            check(not [x for x in t.mg.seen if x[0] == "mod"], "the gateway was told of what nobody agreed to")
+            t.core.send(core_in_dialog(t, w, "ACK", "c1", n))
+        w.get("ACK")
+
+
+@case("a line that was taken out comes again in its place, and is a stream again (RFC 3264 8.1, W2-SDP-03)", media=VIDEO)
+def _(t):
+    w = t.register()
+    core_200(t, t.invite(w, "c1"))
+    w.get(200)
+    for n, video, streams in ((2, WIC_VIDEO, {"1": ["SR", "SR"], "2": ["SR", "SR"]}), (3, "m=video 0 UDP/TLS/RTP/SAVPF 96\n", {"1": ["SR", "SR"], "2": ["IN", "IN"]}),
+                              (4, WIC_VIDEO, {"1": ["SR", "SR"], "2": ["SR", "SR"]})):
+        sdp = WIC_SDP % "actpass" + (video % "actpass" if "%s" in video else video)
+        t.mg.seen.clear()
+        w.send(in_dialog("INVITE", "c1", n, body=sdp))
+        i = t.core_get("INVITE", "c1", n)
+        is_there = video == WIC_VIDEO
+        check(("m=video 30002" in i.body) == is_there and ("m=video 0 " in i.body) != is_there, i.body)
+        core_200(t, i, body=CORE_SDP + (CORE_VIDEO if is_there else "m=video 0 RTP/AVPF 98\n"))
+        check(("m=video 0 " in w.get(200).body) != is_there, "the answer")
+        check(modes(t) == streams, modes(t))
+        w.send(in_dialog("ACK", "c1", n))
+        t.core.get("ACK")
+    check(t.metrics()["iq_contexts"] == 1, "contexts")
+
+
 # ---- data channels ------------------------------------------------------------------------------------
 
 WIC_DATA = """m=application 9 UDP/DTLS/SCTP webrtc-datachannel
