@@ -129,12 +129,13 @@ static enum gw_err make_control(struct gateway *g)
 		.realms = g->realms, .n_realms = c->n_realms, .max_contexts = c->max_contexts,
 		.consent_timeout_ms = c->consent_timeout_ms, .is_ice_full = c->is_ice_full, .tsc_hz = rte_get_tsc_hz(),
 		.replay_window = (uint16_t)c->replay_window, .max_ssrc = (uint8_t)c->max_ssrc };
-	const struct dp_sctp_limits sctp = { .associations = c->msrp_associations, .streams = DP_CHANNEL_STREAMS, .mtu = c->dtls.mtu - DTLS_BYTES,
+	const struct dp_sctp_limits sctp = { .associations = c->channel_associations, .streams = DP_CHANNEL_STREAMS, .mtu = c->dtls.mtu - DTLS_BYTES,
 		.send_bytes = 256u << 10, .receive_bytes = 256u << 10, .message_max = DP_MSRP_MESSAGE_MAX };
 	enum gw_err err;
 
-	if (c->msrp_address.family && ((err = dp_sctp_init(&sctp)) || (err = dp_msrp_set_new(&g->msrp))))
+	if ((c->channel_associations && (err = dp_sctp_init(&sctp))) || (c->msrp_address.family && (err = dp_msrp_set_new(&g->msrp))))
 		return err;
+	x.has_sctp = c->channel_associations != 0;
 	x.msrp = g->msrp;
 	x.msrp_address = c->msrp_address;
 	q.log = &g->log;

@@ -302,8 +302,11 @@ static void read_rest(struct conf *c, struct dp_conf *d)
 
 		if (a && gw_addr_parse_ip(a->value, &d->msrp_address))
 			conf_error(c, a, "must be an address, not \"%.*s\"", GW_SV_FMT(a->value));
-		d->msrp_associations = conf_uint(c, m, "max_associations", 1, 65534, 1000);
 	}
+	m = conf_map(c, c->root, "channels", false);
+	d->channel_associations = conf_uint(c, m, "max_associations", 0, 65534, 1000);
+	if (d->channel_associations == 0 && d->msrp_address.family)
+		conf_error(c, conf_scalar(c, m, "max_associations", false), "leaves no association for msrp.address");
 	m = conf_map(c, c->root, "consent", false);
 	d->consent_timeout_ms = conf_uint(c, m, "timeout_s", 5, 30, 30) * 1000;
 	m = conf_map(c, c->root, "srtp", false);

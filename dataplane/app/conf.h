@@ -33,8 +33,8 @@ struct dp_conf {
 	bool adaptive_idle, count_stages;
 	struct gw_addr metrics;                /* family 0: none */
 	unsigned max_contexts;
-	struct gw_addr msrp_address;           /* for TCP to the core; family 0: no data channel ends here */
-	unsigned msrp_associations;            /* SCTP associations that end here */
+	struct gw_addr msrp_address;           /* for TCP to the core; family 0: no channel of MSRP ends here */
+	unsigned channel_associations;         /* SCTP associations that end here; 0: none does */
 	unsigned max_data_associations;        /* DTLS associations of data lines on the workers */
 	char **port_names;
 	unsigned n_ports;

@@ -172,7 +172,7 @@ static void everything_row(struct rte_tel_data *r, struct dp_ctx *c, struct dp_s
 
 	rte_tel_data_add_dict_string(r, "realm", s->term->realm->name);
 	rte_tel_data_add_dict_string(r, "side", s->term->is_access ? "access" : "core");
-	rte_tel_data_add_dict_string(r, "media", s->end ? "msrp" : s->access && s->access->data ? "data" : "rtp");
+	rte_tel_data_add_dict_string(r, "media", s->text || (s->end && s->end->is_text) ? "text" : s->end ? "msrp" : s->access && s->access->data ? "data" : "rtp");
 	rte_tel_data_add_dict_string(r, "mode", mode_name(s));
 	put_addr(r, "local", &local);
 	put_addr(r, "remote", &remote);

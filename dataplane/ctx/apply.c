@@ -48,7 +48,7 @@ static enum gw_err make_streams(struct dp_ctx *c, struct dp_plan *p, uint64_t no
 	for (unsigned i = 0; i < p->cmd->n_streams; i++) {
 		struct dp_stream_plan *sp = &p->streams[i];
 		struct dp_stream_want w = { p->realm, sp->addr_index, sp->s->id, p->is_access,
-			is_client(sp), sp->is_data, sp->is_end, sp->sctp_stream };
+			is_client(sp), sp->is_data, sp->is_end, sp->is_text, sp->sctp_stream };
 		const char *text;
 
 		if (sp->is_new && dp_stream_new(c, p->term, &w, now_ms, &sp->stream, &text))
@@ -92,6 +92,10 @@ static enum gw_err choose_path(struct dp_ctx *c, struct dp_plan *p, const struct
 	for (unsigned i = 0; i < PATH_SESSION_CHARS; i++)	/* token characters of RFC 4975 9 */
 		session[i] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[session[i] & 31];
 	session[PATH_SESSION_CHARS] = '\0';
+	ch->is_channel = !s->end->msrp;
+	ch->sctp_stream = s->end->sctp_stream;
+	if (s->end->is_text)
+		return GW_OK;
 	if (s->end->msrp)
 		ch->addr = a;
 	else
@@ -100,8 +104,6 @@ static enum gw_err choose_path(struct dp_ctx *c, struct dp_plan *p, const struct
 	gw_addr_put(&b, &a);
 	gw_buf_printf(&b, "/%s;%s", session, s->end->msrp ? "tcp" : "dc");
 	ch->path = gw_arena_sv(p->arena, gw_buf_sv(&b));
-	ch->is_channel = !s->end->msrp;
-	ch->sctp_stream = s->end->sctp_stream;
 	return ch->path.len ? GW_OK : dp_plan_refuse(p, 510, "no memory");
 }
 
@@ -299,8 +301,8 @@ static void commit_stream(struct dp_ctx *c, struct dp_stream_plan *sp, uint64_t 
 		sp->kept = NULL;
 	}
 	dp_publish(c, s, now_ms);
-	if (s->end)
-		dp_channel_update(c, s);
+	if (s->end || s->text)
+		dp_channel_update(c, s, now_ms);
 	if (!s->access)
 		return;
 	if (dp_dtls_state(s->access->dtls) != before)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Add and Modify read into a plan: Media with its streams, Events, Signals. Nothing is changed here. */
 #include "dataplane/ctx/plan.h"
+#include "proto/sdp/text.h"
 
 enum gw_err dp_plan_refuse(struct dp_plan *p, unsigned code, const char *text)
 {
@@ -82,21 +83,32 @@ static bool is_of_access(const struct sdp_line *l)
 	return l->is_data ? l->ice_ufrag.len != 0 : l->is_secure;
 }
 
+/* A channel of T.140, or its partner in the core. */
+static bool is_text(const struct sdp_line *l)
+{
+	struct sdp_text text;
+	struct sdp_dcmap map;
+
+	if (l->is_channel)
+		return sdp_dcmaps(l->media, &map, 1) == 1 && gw_sv_ieq(map.subprotocol, GW_SV("t140"));
+	return l->is_text && sdp_text_read(l->codecs, l->n_codecs, &text) == GW_OK;
+}
+
 /* E-7: a channel in the access termination, MSRP in the core's. */
 static enum gw_err read_end(const struct dp_ctx *c, struct dp_plan *p, struct dp_stream_plan *sp, const struct sdp_line *l, bool *is_known)
 {
 	struct sdp_dcmap map;
 
-	if (!c->c.msrp)
-		return dp_plan_refuse(p, 515, "no data channel ends here");
+	if (!c->c.has_sctp || (!sp->is_text && !c->c.msrp))
+		return dp_plan_refuse(p, 515, "no such data channel ends here");
 	if (sp->stream ? (l->is_channel ? sp->stream->end->msrp != NULL : !l->is_msrp || !sp->stream->end->msrp) :
 			 *is_known && p->is_access != l->is_channel)
 		return dp_plan_refuse(p, 473, "media protocol cannot change");
 	if (sp->is_new && l->is_channel) {
 		if (sdp_dcmaps(l->media, &map, 1) != 1 || map.stream >= DP_CHANNEL_STREAMS)
 			return dp_plan_refuse(p, 449, "one channel a stream, of a stream of SCTP below 64");
-		if (!gw_sv_ieq(map.subprotocol, GW_SV("msrp")) || map.is_unordered || map.reliability != SDP_DC_RELIABLE)
-			return dp_plan_refuse(p, 449, "only reliable, ordered channels of MSRP end here");
+		if ((!gw_sv_ieq(map.subprotocol, GW_SV("msrp")) && !sp->is_text) || map.is_unordered || map.reliability != SDP_DC_RELIABLE)
+			return dp_plan_refuse(p, 449, "only reliable, ordered channels of MSRP or T.140 end here");
 		sp->sctp_stream = map.stream;
 	}
 	if (l->is_msrp && l->media->proto.len != 8)	/* TCP/TLS/MSRP: W2-DC-14 */
@@ -120,14 +132,17 @@ static enum gw_err read_side(const struct dp_ctx *c, struct dp_plan *p, struct d
 
 	sp->is_end = sp->stream ? sp->stream->end != NULL : l && (l->is_channel || l->is_msrp);
 	sp->is_data = sp->stream ? dp_stream_is_data(sp->stream) : l && l->is_data && !sp->is_end;
+	sp->is_text = sp->stream ? dp_stream_is_text(sp->stream) : l && (l->is_text || is_text(l));
 	if (!l)
 		return GW_OK;
 	if (sp->is_end)
 		return read_end(c, p, sp, l, is_known);
 	if (!is_rtp_over_udp(l) && !l->is_data)
 		return dp_plan_refuse(p, 515, "only RTP media over UDP and data channels are supported");
-	if (l->is_data != sp->is_data)
+	if (l->is_text != sp->is_text || l->is_data != sp->is_data)
 		return dp_plan_refuse(p, 473, "media protocol cannot change");
+	if (l->is_text && (l->is_secure || !is_text(l)))
+		return dp_plan_refuse(p, 449, "text is RTP/AVP with t140/1000");
 	if (l->is_secure && !gw_sv_starts(l->media->proto, GW_SV("UDP/TLS/")))
 		return dp_plan_refuse(p, 449, "SDES is not supported");
 	if (*is_known && sp->is_data && !sp->is_new)
@@ -146,7 +161,8 @@ static enum gw_err read_partner(const struct dp_context *cx, struct dp_plan *p, 
 	for (unsigned i = 0; sp->is_new && !sp->is_released && i < cx->n_terms; i++) {
 		const struct dp_stream *other = cx->terms[i]->is_access == p->is_access ? NULL : dp_term_stream(cx->terms[i], sp->s->id);
 
-		if (other && (dp_stream_is_data(other) != sp->is_data || (other->end != NULL) != sp->is_end))
+		if (other && (dp_stream_is_data(other) != sp->is_data || dp_stream_is_text(other) != sp->is_text ||
+			(!sp->is_text && (other->end != NULL) != sp->is_end)))
 			return dp_plan_refuse(p, 473, "streams of these kinds cannot be joined");
 	}
 	return GW_OK;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Terminated data channels (E-7, F-68 to F-71): SCTP of a data line ends here, and each channel is a stream of its own,
- * joined with the stream of the same ID in the core termination, which is MSRP over TCP (W2-DC-10 to -15).
+ * joined with the stream of the same ID in the core termination, which is MSRP over TCP (W2-DC-10 to -15), or text over RTP
+ * (W2-DC-16, text.c).
  *
  * A data line becomes an association when its termination has channels; without, its packets are relayed (data.c).
  */
@@ -12,7 +13,6 @@
 #include "proto/msrp/uri.h"
 #include "proto/sdp/iq_sdp.h"
 
-#define TEXTS_BYTES (1u << 18)	/* of the descriptions, while a session is begun */
 #define LOG_OF(s) (s)->term->ctx->id, dp_term_id((s)->term, (char[DP_TERM_ID_BYTES]){ 0 }), (s)->id
 
 static struct dp_stream *line_of(const struct dp_term *t)
@@ -50,7 +50,31 @@ static bool is_over(const struct dp_stream *channel)
 {
 	const struct dp_stream *core = dp_stream_peer(channel);
 
-	return core && dp_msrp_is_ended(core->end->msrp);
+	return core && core->end && dp_msrp_is_ended(core->end->msrp);
+}
+
+/* Nothing goes through it any more. */
+static void stop(struct dp_stream *core)
+{
+	if (core->text)
+		dp_text_stop(core);
+	else
+		dp_msrp_stop(core->end->msrp);
+}
+
+static struct gw_sv subprotocol_of(const struct dp_stream *channel)
+{
+	return channel->end->is_text ? GW_SV("t140") : GW_SV("msrp");
+}
+
+/* What comes while it may not pass is media as any other: it does not hold up the other channels of the association. */
+static bool text_message(struct dp_ctx *c, struct dp_stream *s, struct dp_stream *core, struct gw_sv text)
+{
+	if (!core || !may_pass(s, core)) {
+		c->ctr[ctx_text_gated]++;
+		return true;
+	}
+	return dp_text_message(core, text);
 }
 
 static void dcep(struct dp_stream *line, uint16_t stream, struct gw_sv message)
@@ -61,11 +85,12 @@ static void dcep(struct dp_stream *line, uint16_t stream, struct gw_sv message)
 	char ack[8];
 	struct gw_buf b = gw_buf(ack, sizeof(ack));
 	enum gw_err err = dcep_parse(message, &type, &ch);
+	const struct dp_stream *s = channel_of(line->term, stream);
 
 	if (!err && type == DCEP_ACK)
 		return;
 	/* W2-DC-18: what SDP did not agree on is refused, and that channel only (S3); so is one that leads nowhere any more */
-	if (err || !channel_of(line->term, stream) || is_over(channel_of(line->term, stream)) || !gw_sv_ieq(ch.protocol, GW_SV("msrp")) || dcep_print_ack(&b) ||
+	if (err || !s || is_over(s) || !gw_sv_ieq(ch.protocol, subprotocol_of(s)) || dcep_print_ack(&b) ||
 		dp_sctp_send(sctp, &(struct dp_sctp_send){ .stream = stream, .ppid = DCEP_PPID_CONTROL }, gw_buf_sv(&b))) {
 		dp_stream_tables(line)->ctr[ctx_channel_refused]++;
 		(void)!dp_sctp_reset(sctp, stream);
@@ -92,11 +117,13 @@ static bool sctp_message(void *user, uint16_t stream, uint32_t ppid, struct gw_s
 		return true;
 	}
 	s = channel_of(line->term, stream);
-	if (!s || (ppid != DCEP_PPID_BINARY && ppid != DCEP_PPID_STRING)) {
+	if (!s || (ppid != DCEP_PPID_STRING && (ppid != DCEP_PPID_BINARY || s->end->is_text))) {
 		dp_stream_tables(line)->ctr[ctx_channel_stray]++;
 		return true;
 	}
 	core = dp_stream_peer(s);
+	if (s->end->is_text)
+		return text_message(dp_stream_tables(line), s, core, message);
 	return core && may_pass(s, core) && dp_msrp_message(core->end->msrp, message);
 }
 
@@ -113,7 +140,7 @@ static void sctp_event(void *user, enum dp_sctp_event ev)
 		if (!s->end || !dp_stream_peer(s))
 			continue;
 		if (ev != DP_SCTP_UP)	/* nothing is known any more of what was under way */
-			dp_msrp_stop(dp_stream_peer(s)->end->msrp);
+			stop(dp_stream_peer(s));
 		else if (is_over(s))	/* the connection was quicker to fail: the client sees its channel close (F-71) */
 			(void)!dp_sctp_reset(line->access->data->sctp, s->end->sctp_stream);
 	}
@@ -126,23 +153,28 @@ static void sctp_reset(void *user, uint16_t stream)
 
 	(void)!dp_sctp_reset(line->access->data->sctp, stream);
 	if (core)
-		dp_msrp_stop(core->end->msrp);
+		stop(core);
 }
 
 static const struct dp_sctp_ops sctp_ops = { sctp_packet, sctp_event, sctp_message, sctp_reset };
 
 /* ---- to the channel --------------------------------------------------------------------------------- */
 
-static enum gw_err to_channel(void *user, struct gw_sv message)
+enum gw_err dp_channel_send(struct dp_stream *core, uint32_t ppid, struct gw_sv message)
 {
-	struct dp_stream *core = user, *s = dp_stream_peer(core);
+	struct dp_stream *s = dp_stream_peer(core);
 	struct dp_sctp *sctp = s ? sctp_of(s) : NULL;
 	enum gw_err err;
 
 	if (!sctp || !may_pass(core, s))
 		return GW_EAGAIN;
-	err = dp_sctp_send(sctp, &(struct dp_sctp_send){ .stream = s->end->sctp_stream, .ppid = DCEP_PPID_BINARY }, message);
+	err = dp_sctp_send(sctp, &(struct dp_sctp_send){ .stream = s->end->sctp_stream, .ppid = ppid }, message);
 	return err == GW_ESTATE ? GW_EAGAIN : err;	/* the handshake of SCTP still goes on */
+}
+
+static enum gw_err to_channel(void *user, struct gw_sv message)
+{
+	return dp_channel_send(user, DCEP_PPID_BINARY, message);
 }
 
 static void tcp_event(void *user, enum dp_msrp_event ev)
@@ -164,17 +196,12 @@ static const struct dp_msrp_ops msrp_ops = { to_channel, tcp_event };
 
 /* ---- descriptions ------------------------------------------------------------------------------------- */
 
-struct texts {
-	struct sdp_model local, remote;
-};
-
 static bool read_text(struct gw_sv text, struct gw_arena *arena, struct sdp_model *m)
 {
 	return text.len && sdp_model_read(m, arena, text, SDP_IQ, NULL) == GW_OK && m->n_lines == 1;
 }
 
-/* Both descriptions of a stream; false: something has not been said yet. */
-static bool read_kept(const struct dp_stream *s, struct gw_arena *arena, struct texts *t)
+bool dp_channel_read(const struct dp_stream *s, struct gw_arena *arena, struct dp_channel_texts *t)
 {
 	struct dp_sdp_pair pair;
 
@@ -188,11 +215,11 @@ static struct gw_sv path_of(const struct sdp_model *m, const struct dp_end *e)
 }
 
 /* GW_EAGAIN: something has not been said yet. */
-static enum gw_err read_side(const struct dp_stream *s, struct gw_arena *arena, struct texts *t, struct msrp_side_conf *out)
+static enum gw_err read_side(const struct dp_stream *s, struct gw_arena *arena, struct dp_channel_texts *t, struct msrp_side_conf *out)
 {
 	struct msrp_uri own;
 
-	if (!read_kept(s, arena, t))
+	if (!dp_channel_read(s, arena, t))
 		return GW_EAGAIN;
 	if (msrp_path_last(path_of(&t->local, s->end), &own))
 		return GW_EAGAIN;
@@ -201,20 +228,19 @@ static enum gw_err read_side(const struct dp_stream *s, struct gw_arena *arena, 
 	return out->peer_path.len ? GW_OK : GW_EAGAIN;
 }
 
-/* W2-DC-15: what a message to the client may have. */
-static size_t channel_max(const struct dp_stream *channel, struct gw_arena *arena)
+size_t dp_channel_max(const struct dp_stream *channel, struct gw_arena *arena)
 {
 	const struct dp_stream *line = line_of(channel->term);
-	struct texts t;
+	struct dp_channel_texts t;
 
-	return line && read_kept(line, arena, &t) ? t.remote.lines[0].sctp.max_message : SDP_MAX_MESSAGE_DEFAULT;
+	return line && dp_channel_read(line, arena, &t) ? t.remote.lines[0].sctp.max_message : SDP_MAX_MESSAGE_DEFAULT;
 }
 
 static void begin(struct dp_ctx *c, struct dp_stream *channel, struct dp_stream *core)
 {
-	struct gw_arena arena = GW_ARENA_INIT(TEXTS_BYTES);
+	struct gw_arena arena = GW_ARENA_INIT(DP_CHANNEL_TEXTS_BYTES);
 	struct dp_msrp_start how = { .peer = core->remote };
-	struct texts access_texts, core_texts;
+	struct dp_channel_texts access_texts, core_texts;
 	enum gw_err err = read_side(channel, &arena, &access_texts, &how.side[MSRP_CHANNEL]);
 
 	if (!err)
@@ -224,7 +250,7 @@ static void begin(struct dp_ctx *c, struct dp_stream *channel, struct dp_stream 
 		how.is_active = core_texts.local.lines[0].setup == SDP_SETUP_ACTIVE;
 		if (core_texts.local.lines[0].setup == SDP_SETUP_ACTPASS)
 			how.is_active = core_texts.remote.lines[0].setup != SDP_SETUP_ACTIVE;	/* RFC 4975 8.4: the offerer, if nobody says */
-		how.channel_max = channel_max(channel, &arena);
+		how.channel_max = dp_channel_max(channel, &arena);
 		dp_ctx_random_bytes(&how.nonce, sizeof(how.nonce));
 		err = dp_msrp_start(core->end->msrp, &how);
 		if (err) {
@@ -246,6 +272,7 @@ enum gw_err dp_channel_open(struct dp_ctx *c, struct dp_stream *s, const struct 
 	if (!e)
 		return GW_ENOMEM;
 	e->sctp_stream = w->sctp_stream;
+	e->is_text = w->is_text;
 	if (!w->is_access)
 		err = dp_msrp_new(&e->msrp, c->c.msrp, &c->c.msrp_address, &msrp_ops, s);
 	if (err)
@@ -277,32 +304,34 @@ static bool has_channels(const struct dp_term *t)
 
 void dp_channel_line_up(struct dp_ctx *c, struct dp_stream *line)
 {
-	struct gw_arena arena = GW_ARENA_INIT(TEXTS_BYTES);
+	struct gw_arena arena = GW_ARENA_INIT(DP_CHANNEL_TEXTS_BYTES);
 	struct dp_data *d = line->access->data;
-	struct texts t;
+	struct dp_channel_texts t;
 	enum gw_err err = GW_EAGAIN;
 
 	if (!d->is_up || d->sctp || !line->term->is_access || !has_channels(line->term))
 		return;
-	if (read_kept(line, &arena, &t))
+	if (dp_channel_read(line, &arena, &t))
 		err = dp_sctp_new(&d->sctp, t.local.lines[0].sctp.port, t.remote.lines[0].sctp.port, &sctp_ops, line);
 	gw_arena_reset(&arena);
 	if (err)
 		GW_LOG_WARN(c->c.log, "sctp.failed", "ctx=%u term=%s stream=%u error=%s", LOG_OF(line), gw_err_name(err));
 }
 
-void dp_channel_update(struct dp_ctx *c, struct dp_stream *s)
+void dp_channel_update(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 {
 	struct dp_stream *peer = dp_stream_peer(s), *core = s->term->is_access ? peer : s, *channel = s->term->is_access ? s : peer;
 	struct dp_stream *line = channel ? line_of(channel->term) : NULL;
 
 	if (line)
 		dp_channel_line_up(c, line);
-	if (core && channel && !dp_msrp_is_started(core->end->msrp))
+	if (core && channel && core->text)
+		dp_text_update(c, channel, core, now_ms);
+	else if (core && channel && !dp_msrp_is_started(core->end->msrp))
 		begin(c, channel, core);
 }
 
 unsigned dp_ctx_run(struct dp_ctx *c, uint64_t now_ms)
 {
-	return c->c.msrp ? dp_sctp_run(now_ms) + dp_msrp_poll(c->c.msrp) : 0;
+	return (c->c.has_sctp ? dp_sctp_run(now_ms) : 0) + (c->c.msrp ? dp_msrp_poll(c->c.msrp) : 0);
 }

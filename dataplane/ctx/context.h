@@ -16,6 +16,7 @@
 #include "dataplane/slow/neigh.h"
 #include "dataplane/slow/sctp.h"
 #include "dataplane/slow/srtcp.h"
+#include "dataplane/slow/t140_leg.h"
 #include "proto/base/list.h"
 #include "proto/base/map.h"
 #include "proto/base/timers.h"
@@ -64,7 +65,8 @@ struct dp_ctx_conf {
 	const struct gw_log *log;
 	const struct dp_srtp_ops *srtp;
 	const struct dp_record_ops *records;   /* of data lines; NULL: the service core's OpenSSL carries them */
-	struct dp_msrp_set *msrp;        /* NULL: no data channel ends here */
+	bool has_sctp;                   /* dp_sctp_init was done; false: no data channel ends here */
+	struct dp_msrp_set *msrp;        /* NULL: none of MSRP does */
 	struct gw_addr msrp_address;     /* the host's own, for TCP to the core */
 	const struct dp_laddr *laddrs;
 	struct dp_realm *realms;
@@ -102,6 +104,8 @@ struct dp_ctx_conf {
 	X(ctx_channel_refused, "channels refused that a client opened without an agreement in SDP") \
 	X(ctx_channel_stray, "messages of data channels dropped: of no channel, or of a kind that is not used") \
 	X(ctx_msrp_failed, "MSRP connections to the core that failed or could not be begun")     \
+	X(ctx_text_bad, "packets of real-time text that were malformed (RFC 4103)")               \
+	X(ctx_text_gated, "messages of real-time text dropped: the gate of the channel or of the core is closed") \
 	X(ctx_cmd_late, "commands that waited because a worker's ring was full")                  \
 	X(ctx_cmd_lost, "of these, commands lost for want of memory")                             \
 	X(ctx_punt_stray, "punted packets of terminations that are gone")
@@ -171,8 +175,11 @@ struct dp_access {
 /** What a stream without a port of its own is (F-70): a channel of the data line beside it, or the TCP leg that is its partner. */
 struct dp_end {
 	struct dp_msrp *msrp;            /* core side; NULL: a channel */
+	bool is_text;                    /* a channel of real-time text; its partner is an RTP stream with dp_stream.text */
 	uint16_t sctp_stream;            /* of a channel */
 };
+
+struct dp_text;
 
 /**
  * One media stream of a termination. After it is closed it keeps its slot, and its port, until its worker has let go
@@ -183,6 +190,7 @@ struct dp_stream {
 	struct dp_stream *next;          /* of the same termination */
 	struct dp_access *access;        /* NULL: core side, RTP; or no port of its own */
 	struct dp_end *end;              /* NULL: not of a terminated data channel */
+	struct dp_text *text;            /* core side, RTP: its packets end here, its peer is a channel; NULL: not of text */
 	struct dp_port_pool *ports;
 	uint32_t generation, clock_hz;
 	uint64_t pt_mask[2];

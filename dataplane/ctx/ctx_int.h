@@ -4,6 +4,7 @@
 #define DP_CTX_INT_H
 
 #include "dataplane/ctx/context.h"
+#include "proto/sdp/model.h"
 
 #define DP_FLOWS_PER_PAIR 2	/* joined streams: access, core */
 
@@ -70,6 +71,7 @@ struct dp_stream_want {
 	bool is_access, is_client;       /* DTLS client */
 	bool is_data;                    /* a data line */
 	bool is_end;                     /* a terminated channel, or its TCP leg: no port, no flow */
+	bool is_text;                    /* a channel of real-time text, or the core's m=text */
 	uint16_t sctp_stream;            /* of a channel */
 };
 /**
@@ -100,6 +102,8 @@ void dp_publish_drop_backlog(struct dp_ctx *c);
 /* media.c: ICE, DTLS, SRTCP of an access stream. */
 /** Where it is reached from this stream's port. false: no way known, counted. */
 bool dp_media_path(struct dp_ctx *c, const struct dp_stream *s, const struct gw_addr *remote, uint64_t now_ms, struct dp_path *p);
+/** A datagram by that path; without a buffer it is lost, counted. */
+void dp_media_send(struct dp_ctx *c, const struct dp_path *path, struct gw_sv bytes);
 /** The session is made when the fingerprint is asked for, so that it holds that certificate. */
 enum gw_err dp_media_open(struct dp_ctx *c, struct dp_stream *s, bool is_client);
 void dp_media_try_start(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);
@@ -150,9 +154,40 @@ static inline bool dp_stream_is_data(const struct dp_stream *s)
 enum gw_err dp_channel_open(struct dp_ctx *c, struct dp_stream *s, const struct dp_stream_want *w) GW_NODISCARD;
 void dp_channel_close(struct dp_stream *s);
 /** Something of it was described anew: perhaps it can begin now. */
-void dp_channel_update(struct dp_ctx *c, struct dp_stream *s);
+void dp_channel_update(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);
 /** The data line's handshake is done, or a channel has joined it. */
 void dp_channel_line_up(struct dp_ctx *c, struct dp_stream *line);
+
+/** Both descriptions of a stream. */
+struct dp_channel_texts {
+	struct sdp_model local, remote;
+};
+#define DP_CHANNEL_TEXTS_BYTES (1u << 18)	/* of an arena for two streams' */
+/** false: something has not been said yet. */
+bool dp_channel_read(const struct dp_stream *s, struct gw_arena *arena, struct dp_channel_texts *t);
+/** W2-DC-15: what a message to the client may have. */
+size_t dp_channel_max(const struct dp_stream *channel, struct gw_arena *arena);
+/** A message from the core's partner to its channel. GW_EAGAIN: not now. */
+enum gw_err dp_channel_send(struct dp_stream *core, uint32_t ppid, struct gw_sv message) GW_NODISCARD;
+
+/* text.c: the partner of a channel of real-time text. */
+enum gw_err dp_text_open(struct dp_stream *core) GW_NODISCARD;
+/** The channel has ended. */
+void dp_text_stop(struct dp_stream *core);
+void dp_text_close(struct dp_stream *core);
+/** Either of them was described anew. */
+void dp_text_update(struct dp_ctx *c, struct dp_stream *channel, struct dp_stream *core, uint64_t now_ms);
+/** RTP of the core, which the worker has let pass. */
+void dp_text_input(struct dp_ctx *c, struct dp_stream *core, struct gw_sv packet, uint64_t now_ms);
+/** Of the channel. @return false: it has to come again */
+bool dp_text_message(struct dp_stream *core, struct gw_sv text);
+/** Of either of them. */
+void dp_text_add_stats(const struct dp_stream *s, struct dp_flow_stats *in, struct dp_flow_stats *out);
+
+static inline bool dp_stream_is_text(const struct dp_stream *s)
+{
+	return s->text || (s->end && s->end->is_text);
+}
 
 /* events.c: what the controller asked to be told. */
 /** A reference to the list of these. *out is NULL if there are none. GW_ENOMEM. */

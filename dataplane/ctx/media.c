@@ -16,7 +16,7 @@ static void notify(struct dp_ctx *c, struct dp_stream *s, enum iq_name event, co
 	c->c.ops.notify(c->c.ops.user, s->term, s, event, &p, value ? 1 : 0);
 }
 
-static void send_udp(struct dp_ctx *c, const struct dp_path *path, struct gw_sv bytes)
+void dp_media_send(struct dp_ctx *c, const struct dp_path *path, struct gw_sv bytes)
 {
 	struct rte_mbuf *m = rte_pktmbuf_alloc(c->c.pool);
 	char *p = m ? rte_pktmbuf_append(m, (uint16_t)bytes.len) : NULL;
@@ -48,7 +48,7 @@ static void dtls_send(void *user, struct gw_sv datagram)
 	struct dp_stream *s = user;
 
 	if (s->access->dtls_path.remote.family && s->access->ice.consent != DP_ICE_CONSENT_LOST)	/* F-65, threat M13 */
-		send_udp(dp_stream_tables(s), &s->access->dtls_path, datagram);
+		dp_media_send(dp_stream_tables(s), &s->access->dtls_path, datagram);
 }
 
 #define HEARD_EVERY_MS 1000u	/* so often it is looked whether the peer uses the new keys */
@@ -407,7 +407,7 @@ static void on_ice_timer(struct gw_timer *timer, uint64_t now_ms)
 	while (dp_ice_poll(ice, c->c.ice, now_ms, &out, &to)) {
 		if (!dp_media_path(c, s, &to, now_ms, &path))
 			continue;	/* as if it were lost on its way */
-		send_udp(c, &path, gw_buf_sv(&out));
+		dp_media_send(c, &path, gw_buf_sv(&out));
 		c->ctr[ctx_ice_sent]++;
 	}
 	dp_media_arm_ice(c, s, now_ms);
@@ -428,7 +428,7 @@ static void input_stun(struct dp_ctx *c, struct dp_stream *s, const struct dp_pu
 		return;
 	}
 	if (reply.len && dp_media_path(c, s, &i->src, now_ms, &path))
-		send_udp(c, &path, gw_buf_sv(&reply));
+		dp_media_send(c, &path, gw_buf_sv(&reply));
 	on_ice(c, s, ev, &i->src, now_ms);
 	dp_media_arm_ice(c, s, now_ms);
 }
@@ -466,10 +466,11 @@ static bool rtcp_to_core(struct dp_ctx *c, struct dp_stream *s, const struct dp_
 static bool rtcp_to_access(struct dp_ctx *c, struct dp_stream *s, struct rte_mbuf *m, uint64_t now_ms)
 {
 	struct dp_stream *access = dp_stream_peer(s);
-	const struct dp_ice_pair *pair = access ? dp_ice_selected(&access->access->ice) : NULL;
+	const struct dp_ice_pair *pair = access && access->access ? dp_ice_selected(&access->access->ice) : NULL;
 	size_t len = m->data_len;
 	struct dp_path path;
 
+	/* of text it ends here, unanswered: its SDP says so (RFC 3556) */
 	if (!pair || !access->access->srtcp || access->access->ice.consent != DP_ICE_CONSENT_VALID || s->ctl.rsb == 0)
 		return false;
 	if (!rtcp_is_valid(rte_pktmbuf_mtod(m, const uint8_t *), len) ||
@@ -492,7 +493,8 @@ void dp_ctx_input(struct dp_ctx *c, struct rte_mbuf *m, uint64_t now_ms)
 	struct gw_sv d = gw_sv(rte_pktmbuf_mtod(m, const char *), m->data_len);
 	bool sent = false;	/* or given on */
 
-	if (!s || !s->term || (!s->access && i.cls != DP_PUNT_RTCP) || (i.cls == DP_PUNT_STUN && !s->term->is_access)) {
+	if (!s || !s->term || (!s->access && i.cls != DP_PUNT_RTCP && i.cls != DP_PUNT_TEXT) || (i.cls == DP_PUNT_TEXT && !s->text) ||
+		(i.cls == DP_PUNT_STUN && !s->term->is_access)) {
 		c->ctr[ctx_punt_stray]++;
 		rte_pktmbuf_free(m);
 		return;
@@ -512,6 +514,9 @@ void dp_ctx_input(struct dp_ctx *c, struct rte_mbuf *m, uint64_t now_ms)
 		sent = s->access ? rtcp_to_core(c, s, &i, m, now_ms) :
 				      rtcp_to_access(c, s, m, now_ms);
 		c->ctr[sent ? ctx_rtcp_relayed : ctx_rtcp_dropped]++;
+		break;
+	case DP_PUNT_TEXT:
+		dp_text_input(c, s, d, now_ms);
 		break;
 	case DP_PUNT_L2:
 	case DP_PUNT_CLASSES:

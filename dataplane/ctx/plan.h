@@ -21,6 +21,7 @@ struct dp_stream_plan {
 	bool has_local, has_remote, clears_remote;
 	bool is_data;                    /* a data line (W2-DC-02) */
 	bool is_end;                     /* a channel that ends here, or its TCP leg (F-70) */
+	bool is_text;                    /* real-time text: a channel, or the core's m=text (W2-DC-16) */
 	uint16_t sctp_stream;            /* of a channel */
 	bool is_released;                /* port 0 in Local: its transport goes (S-7) */
 	bool has_addr;                   /* new: addr_index is chosen */

@@ -199,6 +199,12 @@ static void core_spec(struct dp_ctx *c, struct dp_stream *s, struct dp_flow_spec
 		f->reverse = access->flow;
 	f->is_open = dp_mode_receives(s->ctl.mode);
 	f->open_until_tsc = UINT64_MAX;
+	if (s->text) {	/* the service core's: consent is the association's, which carries it on */
+		f->kind = DP_FLOW_CORE_TEXT;
+		f->out_is_open = access && dp_mode_sends(access->ctl.mode);
+		f->out_until_tsc = UINT64_MAX;
+		return;
+	}
 	f->out_until_tsc = consent_tsc(c, access ? access->access : NULL, now_ms);
 	if (access) {
 		f->out_is_open = dp_mode_sends(access->ctl.mode);

@@ -135,12 +135,16 @@ enum gw_err dp_stream_new(struct dp_ctx *c, struct dp_term *t, const struct dp_s
 	*text = "no memory for a data line";
 	if (w->is_data && dp_data_open(s))
 		goto out;
+	*text = "no memory for text";
+	if (w->is_text && dp_text_open(s))
+		goto out;
 	*text = "no flow left";
 	if (dp_publish_open(c, s, now_ms))
 		goto out;
 	*out = s;
 	return GW_OK;
 out:
+	dp_text_close(s);
 	if (s->access)
 		dp_media_close(c, s);
 	unlink_stream(s);
@@ -156,6 +160,7 @@ void dp_stream_close(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 	if (peer && s->has_flow && (peer->sent || (peer->sent = calloc(1, sizeof(*peer->sent)))))
 		(void)!dp_flow_stats_read(c->c.fast, s->flow, peer->sent);
 	waits = dp_publish_close(c, s, now_ms);
+	dp_text_close(s);
 	dp_channel_close(s);
 	if (s->access)
 		dp_media_close(c, s);

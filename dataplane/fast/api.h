@@ -76,6 +76,7 @@ typedef uint64_t dp_flow_id; /* a number, not a struct */
 enum dp_flow_kind {
 	DP_FLOW_ACCESS,    /* ICE + DTLS-SRTP: STUN, DTLS, RTCP are punted, RTP is unprotected and sent on */
 	DP_FLOW_CORE_RTP,  /* RTP/AVP: RTP is protected and sent on; RTCP, mixed in or on spec.rtcp's port, is punted */
+	DP_FLOW_CORE_TEXT, /* RTP/AVP whose text ends on the service core (RFC 4103): RTP is punted too, once it may pass */
 	DP_FLOW_DATA,      /* ICE and a data line: STUN and DTLS are punted, but application records whose keys are here */
 	DP_FLOW_CORE_DATA, /* the same without ICE: there is no STUN, and DTLS comes from the source allowed only */
 };
@@ -254,6 +255,7 @@ unsigned dp_event_poll(struct dp_fast *f, struct dp_event *ev, unsigned n);
 
 enum dp_punt_class {
 	DP_PUNT_STUN, DP_PUNT_DTLS, DP_PUNT_RTCP,
+	DP_PUNT_TEXT,      /* RTP of a DP_FLOW_CORE_TEXT: source, gate, payload type and rate were looked at */
 	DP_PUNT_L2,        /* ARP, IPv6 ND, ICMP, ICMPv6: the whole frame */
 	DP_PUNT_CLASSES
 };

@@ -39,7 +39,7 @@ static enum dp_drop admit(struct dp_worker *w, struct dp_flow *fl, struct dp_pkt
 		return DP_DROP_SOURCE;
 	if (unlikely(tsc >= fl->until_tsc))
 		return dp_rest_of(w, fl)->is_open ? DP_DROP_CONSENT : DP_DROP_GATE;
-	if (unlikely(!fl->srtp))
+	if (unlikely(!fl->srtp && fl->kind != DP_FLOW_CORE_TEXT))
 		return DP_DROP_NO_KEYS;
 	if (unlikely(!rtp_parse(rte_pktmbuf_mtod_offset(p->m, const uint8_t *, p->payload_off), p->payload_len,
 		    &p->rtp)))
@@ -109,6 +109,24 @@ void dp_to_service(struct dp_worker *w, struct dp_pkt *p, enum rtp_class cls, ui
 		dp_refuse(w, p, why);
 }
 
+/* Text is for the service core: a few packets a second, and it pays for what it takes before. */
+static void text_to_service(struct dp_worker *w, struct dp_pkt *p, uint64_t tsc)
+{
+	struct dp_flow *fl = p->flow;
+
+	if (fl->is_policed && !dp_policer_take(dp_policer_of(w, fl), dp_pkt_ip_bytes(p), tsc)) {
+		dp_refuse(w, p, DP_DROP_RATE);
+		return;
+	}
+	if (!dp_flow_allow(w->fast, fl, DP_ALLOW_RTCP, tsc)) {
+		dp_refuse(w, p, DP_DROP_FLOW_BUDGET);
+		return;
+	}
+	dp_flow_account(fl, &p->rtp, p->payload_len, tsc);
+	p->is_known = dp_is_from(&fl->source, p);
+	dp_punt(w, p, DP_PUNT_TEXT, tsc);
+}
+
 /* true: the packet is media and goes on */
 static bool dispatch(struct dp_worker *w, struct dp_pkt *p, uint64_t tsc)
 {
@@ -133,6 +151,10 @@ static bool dispatch(struct dp_worker *w, struct dp_pkt *p, uint64_t tsc)
 		if (why == DP_DROP_AUTH_BUDGET)
 			(void)dp_flow_allow(w->fast, fl, DP_ALLOW_BAD_TAG, tsc);	/* a new window gives anew */
 		dp_refuse(w, p, why);
+		return false;
+	}
+	if (unlikely(fl->kind == DP_FLOW_CORE_TEXT)) {
+		text_to_service(w, p, tsc);
 		return false;
 	}
 	dp_pkt_strip(p);

@@ -301,6 +301,7 @@ static void read_line(const struct sdp_model *mo, struct sdp_line *l, enum sdp_m
 	l->is_audio = gw_sv_eq(m->kind, GW_SV("audio"));
 	l->is_video = gw_sv_eq(m->kind, GW_SV("video"));
 	l->is_rtp = gw_sv_find(m->proto, GW_SV("RTP/")) < m->proto.len;
+	l->is_text = l->is_rtp && gw_sv_eq(m->kind, GW_SV("text"));
 	l->is_data = sdp_is_data(m);
 	l->is_channel = mode == SDP_IQ && l->is_data && sdp_attr_find(s, m, GW_SV("dcmap"));
 	l->is_msrp = sdp_is_msrp(m);

@@ -36,6 +36,7 @@ struct sdp_fingerprint {
 struct sdp_line {
 	const struct sdp_media *media;
 	bool is_audio, is_video, is_rtp;
+	bool is_text;                /* m=text of RTP (RFC 4103) */
 	bool is_data;                /* data channels: UDP/DTLS/SCTP (W2-DC-02) */
 	bool is_channel;             /* Iq: one of them, beside its data line (F-70) */
 	bool is_msrp;                /* m=message over TCP, or TLS (RFC 4975 8) */

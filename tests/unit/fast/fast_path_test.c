@@ -314,6 +314,60 @@ static void punted_with_what_is_known(void **state)
 	dp_fast_free(f);
 }
 
+static void text_ends_on_the_service_core_once_it_may_pass(void **state)
+{
+	struct dp_fast *f = gateway(1);
+	struct dp_flow_spec s = core_flow(30000, NULL);
+	struct gw_addr stranger = core_peer;
+	struct dp_flow_stats stats;
+	struct rte_mbuf *m;
+	dp_flow_id id = 0;
+	uint16_t seq = 1;
+
+	(void)state;
+	stranger.b[3] = 77;
+	s.kind = DP_FLOW_CORE_TEXT;
+	s.cookie = 7;
+	s.rtcp.local_port = 30001;
+	s.rtcp.source = core_peer;
+	s.police.sdr = 3000;
+	s.police.mbs = 1500;
+	set(f, &id, &s);
+	give(1, framed(rtp(seq++, 60), 1, &core_peer, core_us, 30000));
+	poll_all(f);
+	assert_int_equal(dp_punt_poll(f, &m, 1), 1);
+	assert_int_equal(dp_punt_info(m)->cls, DP_PUNT_TEXT);
+	assert_int_equal(dp_punt_info(m)->cookie, 7);
+	assert_int_equal(m->data_len, 60);
+	assert_int_equal(rte_pktmbuf_mtod(m, uint8_t *)[0], 0x80);
+	rte_pktmbuf_free(m);
+	give(1, framed(rtp(seq++, 60), 1, &stranger, core_us, 30000));
+	poll_all(f);
+	assert_int_equal(drops(f, DP_DROP_SOURCE), 1);
+	m = rtp(seq++, 60);
+	rte_pktmbuf_mtod(m, uint8_t *)[1] = 1;
+	give(1, framed(m, 1, &core_peer, core_us, 30000));
+	poll_all(f);
+	assert_int_equal(drops(f, DP_DROP_PAYLOAD_TYPE), 1);
+	for (unsigned i = 0; i < 2; i++)
+		give(1, framed(rtp(seq++, 1000), 1, &core_peer, core_us, 30000));
+	poll_all(f);
+	assert_int_equal(drops(f, DP_DROP_RATE), 1);
+	s.is_open = false;
+	set(f, &id, &s);
+	give(1, framed(rtp(seq++, 60), 1, &core_peer, core_us, 30000));
+	poll_all(f);
+	assert_int_equal(drops(f, DP_DROP_GATE), 1);
+	assert_int_equal(punts(f, 7), 1);
+	assert_null(take(0));
+	assert_null(take(1));
+	assert_int_equal(dp_flow_stats_read(f, id, &stats), GW_OK);
+	assert_int_equal(stats.rx_packets, 2);
+	assert_int_equal(stats.rx_bytes, 1060);
+	assert_int_equal(stats.drops, 4);
+	dp_fast_free(f);
+}
+
 static void the_nic_is_asked_for_the_sum_where_it_makes_them(void **state)
 {
 	static const bool sums[2] = { true, false };
@@ -372,6 +426,7 @@ int main(void)
 		cmocka_unit_test(what_is_read_ahead_keeps_its_order_and_is_not_lost),
 		cmocka_unit_test(ipv6_and_a_next_hop_that_moves),
 		cmocka_unit_test(punted_with_what_is_known),
+		cmocka_unit_test(text_ends_on_the_service_core_once_it_may_pass),
 		cmocka_unit_test(the_nic_is_asked_for_the_sum_where_it_makes_them),
 		cmocka_unit_test(nothing_was_allocated),
 	};
