@@ -73,7 +73,7 @@ static enum sdp_setup data_setup(const struct cp_call *c, const struct sdp_strea
 	return said_by_w2 == (to == CP_SIDE_W2) ? sdp_setup_reverse(s->setup) : s->setup;
 }
 
-/* The channel of a line of MSRP beside its association (E-7); the stream on the core's side has its ID. */
+/* The channel of a line that ends here, beside its association (E-7); the stream on the core's side has its ID. */
 static enum gw_err reserve_channel(struct cp_call *c, unsigned i, struct iq_stream *channel, struct iq_stream *core)
 {
 	const struct sdp_stream *s = &c->ex.streams[i];
@@ -195,7 +195,7 @@ enum gw_err cp_media_reserve(struct cp_call *c)
 	for (unsigned i = 0; i < c->ex.offer.n_lines; i++) {
 		struct iq_stream *core = core_stream(sc, n, i);
 
-		if (core && c->ex.streams[i].is_msrp && (err = reserve_channel(c, i, &sa[n + n_channels++], core)))
+		if (core && sdp_stream_ends(&c->ex.streams[i]) && (err = reserve_channel(c, i, &sa[n + n_channels++], core)))
 			return err;
 	}
 	for (unsigned i = 0; i < c->n_lines; i++)
@@ -383,7 +383,7 @@ static bool is_channel_line(const struct cp_call *c, unsigned index)
 }
 
 /* After its line: the channel follows, and the stream on the core's side is the channel's partner. */
-static enum gw_err configure_channel(struct cp_call *c, unsigned i, const struct iq_stream *line, struct iq_stream *channel,
+static enum gw_err configure_channel(struct cp_call *c, unsigned i, struct iq_stream *line, struct iq_stream *channel,
 	struct iq_stream *core)
 {
 	const struct sdp_model *w2 = c->ex.offerer == CP_SIDE_W2 ? &c->ex.offer : &c->ex.answer;
@@ -393,6 +393,8 @@ static enum gw_err configure_channel(struct cp_call *c, unsigned i, const struct
 	*channel = iq_stream((uint16_t)(i + CP_CHANNEL_STREAM));
 	core->id = channel->id;
 	channel->mode = line->mode;
+	if (c->ex.streams[i].is_text && line->mode != IQ_MODE_INACTIVE)
+		line->mode = IQ_MODE_SEND_RECEIVE;	/* the direction is the text's: SCTP needs both */
 	if (!c->ex.streams[i].is_active)
 		return GW_OK;
 	channel->has_remote = true;

@@ -210,7 +210,7 @@ void cp_call_record_codecs(struct cp_call *c)
 		const struct sdp_stream *s = &c->ex.streams[i];
 
 		if (s->is_active && s->is_data)
-			gw_buf_printf(&b, "%sdata", b.len ? " " : "");
+			gw_buf_printf(&b, "%s%s", b.len ? " " : "", s->is_text ? "text" : "data");
 		else if (s->is_active && s->n_codecs)
 			gw_buf_printf(&b, "%s%s/%.*s", b.len ? " " : "", s->is_video ? "video" : "audio",
 				GW_SV_FMT(s->codecs[0].name));

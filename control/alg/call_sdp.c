@@ -9,7 +9,7 @@ static struct sdp_policy policy(const struct cp_conf *c)
 	struct sdp_policy p = { .opus_to_core = c->media.opus_to_core,
 		.accept_bundle = c->media.bundle == CP_BUNDLE_ACCEPT,
 		.relay_data = c->media.data == CP_DATA_RELAY,
-		.ends_msrp = c->media.data == CP_DATA_MSRP, .dtls_passive = c->media.dtls_role == CP_DTLS_PASSIVE };
+		.ends_msrp = c->media.data & CP_DATA_MSRP, .ends_text = c->media.data & CP_DATA_T140, .dtls_passive = c->media.dtls_role == CP_DTLS_PASSIVE };
 
 	for (unsigned i = 0; i < c->media.n_codecs && p.n_codecs < 16; i++)
 		p.codecs[p.n_codecs++] = gw_sv_cstr(c->media.codecs[i]);

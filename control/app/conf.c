@@ -276,11 +276,35 @@ static void read_emergency(struct conf *c, struct cp_conf *d)
 	d->emergency.reason = conf_text(c, m, "reason", "Emergency calls are not served here", &xml_form);
 }
 
+/* none, or relay; or the subprotocols whose channels end at the gateway, one or a list of them. */
+static unsigned read_data(struct conf *c, struct conf_node *m)
+{
+	static const char *const words[] = { "none", "relay", "msrp", "t140", NULL };
+	static const unsigned bits[] = { CP_DATA_NONE, CP_DATA_RELAY, CP_DATA_MSRP, CP_DATA_T140 };
+	struct conf_node *n = m ? m->child : NULL;
+	unsigned all = CP_DATA_NONE;
+
+	while (n && !gw_sv_eq(n->key, GW_SV("data")))
+		n = n->next;
+	if (!n || n->kind != CONF_LIST)
+		return bits[conf_enum(c, m, "data", words, 0)];
+	n->is_used = true;
+	for (struct conf_node *e = n->child; e; e = e->next) {
+		e->is_used = true;
+		if (gw_sv_eq(e->value, GW_SV("msrp")))
+			all |= CP_DATA_MSRP;
+		else if (gw_sv_eq(e->value, GW_SV("t140")))
+			all |= CP_DATA_T140;
+		else
+			conf_error(c, e, "must be msrp or t140");
+	}
+	return all;
+}
+
 static void read_rest(struct conf *c, struct cp_conf *d)
 {
 	static const char *const bundle[] = { "strict", "accept", NULL };
 	static const char *const role[] = { "active", "passive", NULL };
-	static const char *const data[] = { "none", "relay", "msrp", NULL };
 	static const char *const early[] = { "open", "closed", NULL };
 	static const char *const ice[] = { "lite", "full", NULL };
 	static const char *const levels[] = { "debug", "info", "notice", "warn", "error", NULL };
@@ -297,7 +321,7 @@ static void read_rest(struct conf *c, struct cp_conf *d)
 		d->media.n_codecs = 4;
 	}
 	d->media.video = conf_texts(c, m, "video", &d->media.n_video, &video_form);
-	d->media.data = (enum cp_data)conf_enum(c, m, "data", data, CP_DATA_NONE);
+	d->media.data = read_data(c, m);
 	d->media.opus_to_core = conf_bool(c, m, "opus_to_core", false);
 	d->media.dscp = conf_uint(c, m, "dscp", 0, 63, 46);
 	d->media.early_media = (enum cp_early_media)conf_enum(c, m, "early_media", early, CP_EARLY_OPEN);

@@ -90,7 +90,8 @@ struct cp_conf_node {
 enum cp_foreign { CP_FOREIGN_OVERWRITE, CP_FOREIGN_REFUSE }; /* what a WIC claims and is not its own */
 enum cp_anonymous { CP_ANONYMOUS_REFUSE, CP_ANONYMOUS_ALLOW }; /* emergency calls without registration, W2-EMG-04 */
 enum cp_bundle { CP_BUNDLE_STRICT, CP_BUNDLE_ACCEPT };       /* W2-BUN-01, W2-BUN-03 */
-enum cp_data { CP_DATA_NONE, CP_DATA_RELAY, CP_DATA_MSRP };                /* data lines: refused, W2-DC-19, W2-DC-11 */
+/* Data lines: refused; W2-DC-19; or bits: whose channels end at the gateway (W2-DC-11, -16). */
+enum cp_data { CP_DATA_NONE = 0, CP_DATA_RELAY = 1, CP_DATA_MSRP = 2, CP_DATA_T140 = 4 };
 enum cp_dtls_role { CP_DTLS_ACTIVE, CP_DTLS_PASSIVE };       /* answer to actpass, W2-SEC-05 */
 enum cp_state_backend { CP_STATE_SQLITE, CP_STATE_REDIS, CP_STATE_NONE };
 enum cp_early_media { CP_EARLY_OPEN, CP_EARLY_CLOSED };      /* without P-Early-Media, W2-EM-02 */
@@ -198,7 +199,7 @@ struct cp_conf {
 		unsigned n_codecs;
 		char **video;                    /* the same of video lines; none: they are refused */
 		unsigned n_video;
-		enum cp_data data;
+		unsigned data;                   /* enum cp_data bits */
 		bool opus_to_core;
 		unsigned dscp;                   /* 46 */
 		enum cp_early_media early_media;

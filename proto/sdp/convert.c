@@ -2,6 +2,8 @@
 /* Which streams and codecs cross the gateway: choices on offers and answers. */
 #include "proto/sdp/convert.h"
 
+#include "proto/sdp/text.h"
+
 const char *sdp_refusal_text(enum sdp_refusal r)
 {
 	static const char *const text[] = {
@@ -151,31 +153,72 @@ static struct sdp_codec with_feedback(const struct sdp_codec *c, const struct sd
 	return out;
 }
 
-/* The first channel of MSRP as RFC 8873 4 wants it; others are left out of the answer (W2-DC-06, -18). */
-static enum sdp_refusal choose_msrp(const struct sdp_line *l, struct sdp_stream *s)
+/* MSRP as RFC 8873 4 wants it, or text as RFC 8865 4 does. */
+static bool take_channel(const struct sdp_line *l, const struct sdp_dcmap *d, const struct sdp_policy *policy, struct sdp_stream *s)
+{
+	if (policy->ends_msrp && gw_sv_ieq(d->subprotocol, GW_SV("msrp")) && !d->is_unordered && d->reliability == SDP_DC_RELIABLE &&
+		sdp_dcsa_find(l->media, d->stream, GW_SV("path")).len) {
+		s->is_msrp = true;
+	} else if (policy->ends_text && sdp_text_is_channel(d)) {
+		s->is_text = true;
+		s->n_codecs = sdp_text_codecs(sdp_text_params(l->media, d->stream), s->codecs);
+		s->dir = sdp_text_dir(l->media, d->stream);
+	} else {
+		return false;
+	}
+	s->channel = *d;
+	return true;
+}
+
+/* The first channel that can; others are left out of the answer (W2-DC-06, -18). */
+static enum sdp_refusal choose_channel(const struct sdp_line *l, const struct sdp_policy *policy, struct sdp_stream *s)
 {
 	struct sdp_dcmap d[SDP_MAX_CHANNELS];
 	unsigned n = sdp_dcmaps(l->media, d, SDP_MAX_CHANNELS);
 
 	for (unsigned i = 0; i < n; i++)
-		if (gw_sv_ieq(d[i].subprotocol, GW_SV("msrp")) && !d[i].is_unordered && d[i].reliability == SDP_DC_RELIABLE &&
-			sdp_dcsa_find(l->media, d[i].stream, GW_SV("path")).len) {
-			s->channel = d[i];
+		if (take_channel(l, &d[i], policy, s))
 			return SDP_OK;
-		}
 	return SDP_NO_MEDIA;
 }
 
-/* A data line of W2, or m=message of the core, which will be a channel. */
-static enum sdp_refusal choose_end(const struct sdp_line *l, enum sdp_side from, struct sdp_stream *s)
+/* m=text of the core: t140, and the red that repeats it. */
+static enum sdp_refusal choose_text(const struct sdp_line *l, struct sdp_stream *s)
 {
-	s->channel = (struct sdp_dcmap){ .stream = 0, .subprotocol = GW_SV("msrp"), .label = GW_SV("msrp"), .priority = 256 };
-	if (from == SDP_W2 && choose_msrp(l, s))
-		return SDP_NO_MEDIA;
-	s->is_data = s->is_msrp = s->is_active = true;
+	memcpy(s->codecs, l->codecs, l->n_codecs * sizeof(s->codecs[0]));
+	s->n_codecs = l->n_codecs;
+	s->dir = dir_of(l, SDP_CORE);
+	s->is_text = true;
+	return sdp_text_keep(s->codecs, &s->n_codecs) ? SDP_OK : SDP_NO_CODEC;
+}
+
+/* A data line of W2, or m=message or m=text of the core, which will be a channel. */
+static enum sdp_refusal choose_end(const struct sdp_line *l, enum sdp_side from, const struct sdp_policy *policy, struct sdp_stream *s)
+{
+	struct gw_sv name = l->is_text ? GW_SV("t140") : GW_SV("msrp");
+	enum sdp_refusal r = SDP_OK;
+
+	s->channel = (struct sdp_dcmap){ .stream = 0, .subprotocol = name, .label = name, .priority = 256 };
+	if (from == SDP_W2)
+		r = choose_channel(l, policy, s);
+	else if (l->is_text)
+		r = choose_text(l, s);
+	else
+		s->is_msrp = true;
+	if (r)
+		return r;
+	s->is_data = s->is_active = true;
 	s->said = l->media;
 	s->sctp = from == SDP_W2 ? l->sctp : (struct sdp_sctp){ .port = 5000, .max_message = SDP_MAX_MESSAGE_DEFAULT };
 	return SDP_OK;
+}
+
+/* Is it a line of channels that end at the gateway, or the core's form of one? */
+static bool ends_here(const struct sdp_line *l, enum sdp_side from, const struct sdp_policy *policy)
+{
+	if (from == SDP_W2)
+		return l->is_data && (policy->ends_msrp || policy->ends_text);
+	return (l->is_msrp && policy->ends_msrp) || (l->is_text && policy->ends_text);
 }
 
 static enum sdp_refusal choose_line(const struct sdp_line *l, enum sdp_side from,
@@ -185,8 +228,8 @@ static enum sdp_refusal choose_line(const struct sdp_line *l, enum sdp_side from
 
 	if (r)
 		return r;
-	if (l->is_msrp || (l->is_data && policy->ends_msrp))
-		return choose_end(l, from, s);
+	if (ends_here(l, from, policy))
+		return choose_end(l, from, policy, s);
 	s->is_video = l->is_video;
 	s->is_data = l->is_data;
 	if (l->is_data) {	/* it has no direction, and is not held (RFC 8841 8) */
@@ -214,7 +257,7 @@ static enum sdp_refusal choose_line(const struct sdp_line *l, enum sdp_side from
 /* NULL: nothing for the gateway; else is there such a line already? */
 static bool *place_of(const struct sdp_line *l, enum sdp_side from, const struct sdp_policy *policy, bool have[3])
 {
-	if (policy->ends_msrp && (from == SDP_W2 ? l->is_data : l->is_msrp))
+	if (ends_here(l, from, policy))
 		return &have[2];
 	if (l->is_data)
 		return policy->relay_data ? &have[2] : NULL;
@@ -263,13 +306,53 @@ static enum sdp_refusal narrow_end(const struct sdp_line *l, enum sdp_side from,
 	return l->is_data && i < n && sdp_dcsa_find(l->media, d[i].stream, GW_SV("path")).len ? SDP_OK : SDP_NO_MEDIA;
 }
 
+/* A codec counts under the number it was offered with; the answerer's order is the order to send in. */
+static void narrow_codecs(const struct sdp_line *l, const struct sdp_stream *s, struct sdp_stream *n)
+{
+	n->n_codecs = 0;
+	for (unsigned i = 0; i < l->n_codecs; i++)
+		for (unsigned k = 0; k < s->n_codecs; k++)
+			if (s->codecs[k].pt == l->codecs[i].pt &&
+				sdp_codec_same(&s->codecs[k], &l->codecs[i])) {
+				n->codecs[n->n_codecs] = with_feedback(&l->codecs[i], l);
+				n->codecs[n->n_codecs++].fb &= s->codecs[k].fb;
+			}
+}
+
+/* An answer of text: of W2 the channel, of the core its line. */
+static enum sdp_refusal narrow_text(const struct sdp_line *l, enum sdp_side from, struct sdp_stream *s)
+{
+	struct sdp_dcmap d[SDP_MAX_CHANNELS];
+	unsigned n_d = sdp_dcmaps(l->media, d, SDP_MAX_CHANNELS), i = 0;
+	struct sdp_stream n = *s;
+
+	n.said = l->media;
+	if (from == SDP_CORE) {
+		narrow_codecs(l, s, &n);
+		n.dir = dir_of(l, from);
+		if (!l->is_text || !sdp_text_keep(n.codecs, &n.n_codecs))
+			return SDP_NO_CODEC;
+		*s = n;
+		return SDP_OK;
+	}
+	while (i < n_d && d[i].stream != s->channel.stream)
+		i++;
+	if (!l->is_data || i == n_d || !sdp_text_is_channel(&d[i]))
+		return SDP_NO_MEDIA;
+	n.sctp = l->sctp;
+	n.dir = sdp_text_dir(l->media, d[i].stream);
+	sdp_text_set_params(n.codecs, n.n_codecs, sdp_text_params(l->media, d[i].stream));
+	*s = n;
+	return SDP_OK;
+}
+
 static enum sdp_refusal narrow(const struct sdp_line *l, enum sdp_side from, struct sdp_stream *s)
 {
 	enum sdp_refusal r = check(l, from, true);
 	struct sdp_stream n = *s;
 
-	if (!r && s->is_msrp)
-		return narrow_end(l, from, s);
+	if (!r && sdp_stream_ends(s))
+		return s->is_text ? narrow_text(l, from, s) : narrow_end(l, from, s);
 	if (r || s->is_data != l->is_data)
 		return r ? r : SDP_NO_MEDIA;
 	if (s->is_data) {
@@ -284,18 +367,7 @@ static enum sdp_refusal narrow(const struct sdp_line *l, enum sdp_side from, str
 		s->channels = l->media;
 		return SDP_OK;
 	}
-	/*
-	 * Nothing is transcoded and payload types are not rewritten, so an answered codec counts only
-	 * under the number it was offered with. The answerer's order is the order to send in.
-	 */
-	n.n_codecs = 0;
-	for (unsigned i = 0; i < l->n_codecs; i++)
-		for (unsigned k = 0; k < s->n_codecs; k++)
-			if (s->codecs[k].pt == l->codecs[i].pt &&
-				sdp_codec_same(&s->codecs[k], &l->codecs[i])) {
-				n.codecs[n.n_codecs] = with_feedback(&l->codecs[i], l);
-				n.codecs[n.n_codecs++].fb &= s->codecs[k].fb;
-			}
+	narrow_codecs(l, s, &n);	/* nothing is transcoded and payload types are not rewritten */
 	drop_orphans(&n);
 	if (!has_voice(&n))
 		return SDP_NO_CODEC;

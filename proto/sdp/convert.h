@@ -21,6 +21,7 @@ struct sdp_policy {
 	unsigned n_video;
 	bool opus_to_core;           /* may Opus be offered to the core */
 	bool ends_msrp;              /* a channel of MSRP is m=message on the core's side (W2-DC-11); relay_data is false */
+	bool ends_text;              /* one of T.140 is m=text there (W2-DC-16); relay_data is false */
 	bool relay_data;             /* a data line of either side is one on the other (W2-DC-19); else they are refused */
 	bool accept_bundle;          /* W2-BUN-03; false: W2-BUN-01 */
 	bool dtls_passive;           /* role for actpass; default active (W2-SEC-05) */
@@ -62,10 +63,10 @@ struct sdp_stream {
 	enum sdp_setup setup, offered_setup;
 	struct sdp_sctp sctp;        /* data: as the side that spoke last said it; so are the channels */
 	/*
-	 * MSRP: the channel, and the attributes of the side that spoke last: a=dcsa of it on W2, plain ones on the core's. The
+	 * MSRP and text: the channel, and the attributes of the side that spoke last: a=dcsa of it on W2, plain ones on the core's. The
 	 * association is the gateway's own, so setup and sctp are of W2 alone.
 	 */
-	bool is_msrp;                /* with is_data */
+	bool is_msrp, is_text;       /* with is_data; text has codecs and a direction too */
 	struct sdp_dcmap channel;
 	const struct sdp_media *said;
 	const struct sdp_media *channels, *offered;   /* dcmap of it, and of the offer when that is an answer; or NULL */
@@ -74,7 +75,13 @@ struct sdp_stream {
 /** A data line whose SCTP, and with it the roles of DTLS, go from end to end. */
 static inline bool sdp_stream_is_relayed(const struct sdp_stream *s)
 {
-	return s->is_data && !s->is_msrp;
+	return s->is_data && !s->is_msrp && !s->is_text;
+}
+
+/** A data line with a channel that ends at the gateway. */
+static inline bool sdp_stream_ends(const struct sdp_stream *s)
+{
+	return s->is_msrp || s->is_text;
 }
 
 /**

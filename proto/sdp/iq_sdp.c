@@ -2,6 +2,8 @@
 /* Local and Remote texts of Iq. */
 #include "proto/sdp/iq_sdp.h"
 
+#include "proto/sdp/text.h"
+
 /* T-7: '}' would end the octet string; a codec parameter that holds one is left out. */
 static bool fits_iq(struct gw_sv v)
 {
@@ -11,7 +13,7 @@ static bool fits_iq(struct gw_sv v)
 static void put_head(struct gw_buf *b, const struct gw_addr *a, bool is_ipv6, struct gw_sv proto,
 	const struct sdp_stream *s)
 {
-	bool is_tcp = gw_sv_eq(proto, GW_SV("TCP/MSRP"));
+	bool is_tcp = gw_sv_eq(proto, GW_SV("TCP/MSRP")), is_text = s->is_text && gw_sv_starts(proto, GW_SV("RTP/"));
 
 	gw_buf_puts(b, "v=0\r\nc=IN ");
 	gw_buf_puts(b, is_ipv6 ? "IP6 " : "IP4 ");
@@ -19,7 +21,7 @@ static void put_head(struct gw_buf *b, const struct gw_addr *a, bool is_ipv6, st
 		gw_addr_put_ip(b, a);
 	else
 		gw_buf_putc(b, '$');
-	gw_buf_puts(b, is_tcp ? "\r\nm=message " : s->is_data ? "\r\nm=application " : s->is_video ? "\r\nm=video " : "\r\nm=audio ");
+	gw_buf_puts(b, is_tcp ? "\r\nm=message " : is_text ? "\r\nm=text " : s->is_data ? "\r\nm=application " : s->is_video ? "\r\nm=video " : "\r\nm=audio ");
 	if (a)
 		gw_buf_u64(b, a->port);
 	else
@@ -28,7 +30,7 @@ static void put_head(struct gw_buf *b, const struct gw_addr *a, bool is_ipv6, st
 		gw_buf_puts(b, " TCP/MSRP *\r\n");
 		return;
 	}
-	if (s->is_data) {
+	if (s->is_data && !is_text) {
 		gw_buf_printf(b, " UDP/DTLS/SCTP webrtc-datachannel\r\na=sctp-port:%u\r\na=max-message-size:%u\r\n",
 			s->sctp.port, s->sctp.max_message);
 		return;
@@ -104,9 +106,12 @@ enum gw_err sdp_iq_channel(const struct sdp_stream *s, const struct sdp_line *wi
 	struct sdp_dcsa sa;
 	unsigned it = 0;
 
-	gw_buf_printf(b, "v=0\r\nc=IN IP4 -\r\nm=application - UDP/DTLS/SCTP webrtc-datachannel\r\na=dcmap:%u subprotocol=\"msrp\"\r\n",
-		s->channel.stream);
-	while (wic && sdp_dcsa_next(wic->media, &it, &sa))
+	gw_buf_printf(b, "v=0\r\nc=IN IP4 -\r\nm=application - UDP/DTLS/SCTP webrtc-datachannel\r\na=dcmap:%u subprotocol=\"%s\"\r\n",
+		s->channel.stream, s->is_text ? "t140" : "msrp");
+	if (wic && s->is_text)
+		gw_buf_printf(b, "a=dcsa:%u fmtp:t140 cps=%u\r\n", s->channel.stream,
+			sdp_text_cps(sdp_text_params(wic->media, s->channel.stream)));
+	while (wic && s->is_msrp && sdp_dcsa_next(wic->media, &it, &sa))
 		if (sa.stream == s->channel.stream && gw_sv_eq(sa.name, GW_SV("path")) && fits_iq(sa.value))
 			gw_buf_printf(b, "a=dcsa:%u path:%.*s\r\n", sa.stream, GW_SV_FMT(sa.value));
 	return done(b);
@@ -130,23 +135,41 @@ enum gw_err sdp_iq_core_local(const struct sdp_stream *s, bool is_ipv6, enum sdp
 		return done(b);
 	}
 	put_head(b, NULL, is_ipv6, s->is_video ? GW_SV("RTP/AVPF") : GW_SV("RTP/AVP"), s);
-	if (s->is_data) {
+	if (s->is_data && !s->is_text) {
 		gw_buf_puts(b, "a=fingerprint:sha-256 $\r\n");
 		put_setup(b, setup);
 	}
 	return done(b);
 }
 
+/* With the core's own parameters: what it takes is not what the client does. */
+static const struct sdp_stream *text_of_core(const struct sdp_stream *s, const struct sdp_line *core, struct sdp_stream *out)
+{
+	*out = *s;
+	out->n_codecs = 0;
+	for (unsigned i = 0; i < s->n_codecs; i++) {
+		const struct sdp_codec *c = sdp_line_codec(core, &s->codecs[i]);
+
+		if (c)
+			out->codecs[out->n_codecs++] = *c;
+	}
+	return out;
+}
+
 enum gw_err sdp_iq_core_remote(const struct sdp_stream *s, const struct sdp_line *core, enum sdp_setup setup,
 	struct gw_buf *b)
 {
+	struct sdp_stream text;
+
+	if (s->is_text)
+		s = text_of_core(s, core, &text);
 	put_head(b, &core->remote, core->remote.family == 6, core->media->proto, s);
 	if (s->is_msrp) {
 		if (core->setup)
 			put_setup(b, core->setup);
 		if (fits_iq(core->msrp_path))
 			gw_buf_printf(b, "a=path:%.*s\r\n", GW_SV_FMT(core->msrp_path));
-	} else if (s->is_data) {
+	} else if (s->is_data && !s->is_text) {
 		put_fingerprints(b, core);
 		put_setup(b, setup);
 	} else if (core->remote_rtcp.family)

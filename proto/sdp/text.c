@@ -28,18 +28,28 @@ static unsigned red_blocks(const struct sdp_codec *red, uint8_t pt_t140)
 	return n;
 }
 
-uint32_t sdp_text_cps(struct gw_sv params)
+/* The parameter as it is written, and its value; 0: there is none of sense. */
+static uint32_t find_cps(struct gw_sv params, struct gw_sv *as_written)
 {
-	struct gw_sv one, name, value;
+	struct gw_sv name, value;
 	uint32_t cps;
 
 	while (params.len) {
-		gw_sv_cut(params, ';', &one, &params);
-		if (gw_sv_cut(gw_sv_trim(one), '=', &name, &value) && gw_sv_ieq(gw_sv_trim(name), GW_SV("cps")) &&
-			gw_sv_uint_max(gw_sv_trim(value), UINT16_MAX, &cps) == GW_OK && cps)
+		gw_sv_cut(params, ';', as_written, &params);
+		*as_written = gw_sv_trim(*as_written);
+		if (gw_sv_cut(*as_written, '=', &name, &value) && gw_sv_ieq(name, GW_SV("cps")) &&
+			gw_sv_uint_max(value, UINT16_MAX, &cps) == GW_OK && cps)
 			return cps;
 	}
-	return SDP_TEXT_CPS_DEFAULT;
+	return 0;
+}
+
+uint32_t sdp_text_cps(struct gw_sv params)
+{
+	struct gw_sv as_written;
+	uint32_t cps = find_cps(params, &as_written);
+
+	return cps ? cps : SDP_TEXT_CPS_DEFAULT;
 }
 
 enum gw_err sdp_text_read(const struct sdp_codec *codecs, unsigned n, struct sdp_text *out)
@@ -94,9 +104,16 @@ bool sdp_text_is_channel(const struct sdp_dcmap *d)
 
 struct gw_sv sdp_text_params(const struct sdp_media *m, uint16_t stream)
 {
-	struct gw_sv rest = sdp_dcsa_find(m, stream, GW_SV("fmtp")), format;
+	struct gw_sv rest = sdp_dcsa_find(m, stream, GW_SV("fmtp")), format, cps;
 
-	return gw_sv_word(&rest, &format) && gw_sv_ieq(format, GW_SV("t140")) ? gw_sv_trim(rest) : GW_SV_NONE;
+	return gw_sv_word(&rest, &format) && gw_sv_ieq(format, GW_SV("t140")) && find_cps(rest, &cps) ? cps : GW_SV_NONE;
+}
+
+void sdp_text_set_params(struct sdp_codec *codecs, unsigned n, struct gw_sv params)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (is_t140(&codecs[i]))
+			codecs[i].fmtp = params;
 }
 
 static bool dir_named(struct gw_sv name, enum sdp_dir *out)

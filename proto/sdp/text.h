@@ -27,12 +27,14 @@ enum gw_err sdp_text_read(const struct sdp_codec *codecs, unsigned n, struct sdp
 uint32_t sdp_text_cps(struct gw_sv params);
 /** Is it a channel of real-time text as RFC 8865 4.1 wants it: reliable and ordered? */
 bool sdp_text_is_channel(const struct sdp_dcmap *d);
-/** Format parameters of the channel, "cps=20"; empty: none. */
+/** cps of the channel as a format parameter, "cps=20"; empty: none. */
 struct gw_sv sdp_text_params(const struct sdp_media *m, uint16_t stream);
 /** Direction of the channel (RFC 8865 4.2.3). */
 enum sdp_dir sdp_text_dir(const struct sdp_media *m, uint16_t stream);
 /** The codecs of m=text we offer for a channel: red first, for it is preferred (RFC 4103 10.1). @return SDP_TEXT_CODECS */
 unsigned sdp_text_codecs(struct gw_sv params, struct sdp_codec out[SDP_TEXT_CODECS]);
+/** The parameters of t140 among codecs are these. */
+void sdp_text_set_params(struct sdp_codec *codecs, unsigned n, struct gw_sv params);
 /** Of codecs, t140 and the red that repeats it stay. false: nothing is left */
 bool sdp_text_keep(struct sdp_codec *codecs, unsigned *n);
 /**

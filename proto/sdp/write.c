@@ -2,6 +2,8 @@
 /* Writes the description of one leg from the streams chosen and the gateway's data. */
 #include "proto/sdp/convert.h"
 
+#include "proto/sdp/text.h"
+
 #define LEG_MAX_BYTES 16384
 #define VIDEO_KBIT 1500		/* of a camera that has said nothing of its rate */
 #define RTP_OVERHEAD_BYTES 40	/* IPv4 20, UDP 8, RTP 12 (W2-SDP-09) */
@@ -71,9 +73,22 @@ static bool is_msrp_to_core(const struct sdp_write *w, unsigned i)
 	return w->to == SDP_CORE && w->streams[i].is_active && w->streams[i].is_msrp;
 }
 
+static bool is_text_to_core(const struct sdp_write *w, unsigned i)
+{
+	return w->to == SDP_CORE && w->streams[i].is_active && w->streams[i].is_text;
+}
+
+static void put_payload_types(struct gw_buf *b, const struct sdp_stream *s)
+{
+	for (unsigned i = 0; i < s->n_codecs; i++) {
+		gw_buf_putc(b, ' ');
+		gw_buf_u64(b, s->codecs[i].pt);
+	}
+}
+
 static void put_fmts(struct gw_buf *b, const struct sdp_stream *s, const struct sdp_media *like, bool is_draft)
 {
-	if (s->is_active && s->is_data) {	/* not towards the core when it is MSRP */
+	if (s->is_active && s->is_data) {	/* not towards the core when it is MSRP or text */
 		gw_buf_putc(b, ' ');
 		if (is_draft)
 			gw_buf_u64(b, s->sctp.port);
@@ -82,10 +97,7 @@ static void put_fmts(struct gw_buf *b, const struct sdp_stream *s, const struct 
 		return;
 	}
 	if (s->is_active) {
-		for (unsigned i = 0; i < s->n_codecs; i++) {
-			gw_buf_putc(b, ' ');
-			gw_buf_u64(b, s->codecs[i].pt);
-		}
+		put_payload_types(b, s);
 		return;
 	}
 	/* a refused line keeps the formats of the other description (RFC 3264 6) */
@@ -104,6 +116,8 @@ static struct gw_sv proto_of(const struct sdp_write *w, unsigned i)
 	l = &w->peer->lines[i];
 	if (is_msrp_to_core(w, i))
 		return GW_SV("TCP/MSRP");
+	if (is_text_to_core(w, i))
+		return GW_SV("RTP/AVP");
 	if (l->is_data || (w->streams[i].is_active && w->streams[i].is_data))
 		return GW_SV("UDP/DTLS/SCTP");
 	if (!l->is_rtp)
@@ -184,9 +198,11 @@ static void put_data(struct gw_buf *b, const struct sdp_write *w, unsigned i, bo
 	else
 		gw_buf_printf(b, "a=sctp-port:%u\r\n", s->sctp.port);
 	/* of an association that ends here, what we take */
-	gw_buf_printf(b, "a=max-message-size:%u\r\n", s->is_msrp ? SDP_MAX_MESSAGE_DEFAULT : s->sctp.max_message);
+	gw_buf_printf(b, "a=max-message-size:%u\r\n", sdp_stream_ends(s) ? SDP_MAX_MESSAGE_DEFAULT : s->sctp.max_message);
 	if (s->is_msrp)
 		sdp_msrp_put_channel(b, &s->channel, w->locals[i].path, s->said);
+	if (s->is_text)
+		sdp_text_put_channel(b, &s->channel, s->codecs, s->n_codecs, s->dir, s->said);
 	if (s->channels)
 		sdp_dc_put(b, s->channels, s->offered);
 }
@@ -201,6 +217,17 @@ static void put_msrp(struct gw_buf *b, const struct sdp_write *w, unsigned i)
 		gw_buf_printf(b, "a=setup:%.*s\r\na=connection:new\r\n", GW_SV_FMT(sdp_setup_name(w->locals[i].setup)));
 }
 
+/* RFC 4103 10; the gateway says no RTCP of text, and hears none (RFC 3556). */
+static void put_text(struct gw_buf *b, const struct sdp_write *w, unsigned i)
+{
+	const struct sdp_stream *s = &w->streams[i];
+
+	gw_buf_printf(b, "b=AS:%u\r\nb=RS:0\r\nb=RR:0\r\n", SDP_TEXT_KBIT);
+	put_codecs(b, s);
+	sdp_text_put_plain(b, s->channel.stream, s->said);
+	gw_buf_printf(b, "a=%.*s\r\n", GW_SV_FMT(sdp_dir_name(s->dir)));
+}
+
 static void put_line(struct gw_buf *b, const struct sdp_write *w, unsigned i)
 {
 	const struct sdp_media *like = w->is_answer ? w->remote->lines[i].media :
@@ -211,14 +238,16 @@ static void put_line(struct gw_buf *b, const struct sdp_write *w, unsigned i)
 	bool is_draft = w->is_answer && w->remote->lines[i].sctp.is_draft;	/* W2-DC-03 */
 
 	gw_buf_puts(b, "m=");
-	if (s->is_active && s->is_msrp)
-		gw_buf_puts(b, w->to == SDP_CORE ? "message" : "application");
+	if (s->is_active && sdp_stream_ends(s))
+		gw_buf_puts(b, w->to == SDP_W2 ? "application" : s->is_text ? "text" : "message");
 	else
 		gw_buf_put(b, like->kind);
 	gw_buf_printf(b, " %u ", s->is_active ? l->addr.port : 0);
 	gw_buf_put(b, proto_of(w, i));
 	if (is_msrp_to_core(w, i))
 		gw_buf_puts(b, " *");
+	else if (is_text_to_core(w, i))
+		put_payload_types(b, s);
 	else
 		put_fmts(b, s, like, is_draft);
 	gw_buf_puts(b, "\r\n");
@@ -231,6 +260,10 @@ static void put_line(struct gw_buf *b, const struct sdp_write *w, unsigned i)
 	put_addr_line(b, &l->addr);
 	if (is_msrp_to_core(w, i)) {
 		put_msrp(b, w, i);
+		return;
+	}
+	if (is_text_to_core(w, i)) {
+		put_text(b, w, i);
 		return;
 	}
 	if (s->is_data) {

@@ -61,6 +61,7 @@ CASES = [
     (CSCF, 'admin_listen: ""', 'admin_listen: "127.0.0.1"', "admin_listen", "must be address:port"),
     (CSCF, "codecs: [PCMU,", "codecs: [PCMX,", "codecs", "of PCMU, PCMA, G722, opus"),
     (CSCF, "data: none", "data: all", "data", "must be one of"),
+    (CSCF, "data: none", "data: [msrp, relay]", "data", "must be msrp or t140"),
     (CSCF, "video: []", "video: [H265]", "video", "of H264, VP8, VP9, AV1"),
     (CSCF, "host: 10.20.0.1 ", 'host: "10.20.0.1\\r\\nEvil: yes" #', "host", "host name or an address"),
     (CSCF, "host: 10.20.0.1 ", 'host: "[2001:db8::1" #', "host", "host name or an address"),
