@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Faults planted into calls of a real browser and a real phone: "w2gwctl why" has to name each."""
+import contextlib
 import json
 import signal
 import subprocess
 import urllib.request
 
-from .proc import wait_until
+from . import ns
+from .proc import sh, wait_until
 from .scenarios import check
 
 # Descriptions pass window.fault before the browser takes them, or after it made them; window.pc is the connection of the call.
@@ -25,7 +27,11 @@ HOOKS = """(() => {
 
 DIGEST = r"/(a=fingerprint:\S+ )(..)/g, (m, a, b) => a + (b === '00' ? '11' : '00')"
 
-# name, what is planted before the call, the rules that may name it
+TO, FROM = ("OUTPUT", "-o"), ("INPUT", "-i")   # towards the gateway, from it
+RTP = ("-m", "u32", "--u32", "0>>22&0x3C@8>>30=2")
+LARGE = ("-m", "length", "--length", "300:")
+
+# name, what is planted before the call (in the browser, or where UDP is lost), the rules that may name it
 BEFORE = (
     ("checks_with_a_wrong_password", "window.fault = (s) => s.replace(/a=ice-pwd:\\S+/g, 'a=ice-pwd:' + 'x'.repeat(24))",
      ("ice-credentials",)),
@@ -33,7 +39,26 @@ BEFORE = (
      ("ice-no-checks",)),
     ("the_fingerprint_of_another_certificate", f"window.fault = (s) => s.replace({DIGEST})",
      ("dtls-unfinished", "dtls-no-hello", "dtls-failed")),
+    ("both_are_dtls_clients", "window.fault = (s) => s.replace(/a=setup:active/g, 'a=setup:passive')",
+     ("dtls-unfinished", "dtls-failed", "dtls-no-hello")),
+    ("a_firewall_before_the_gateway", (ns.ACCESS, TO, ()), ("ice-no-checks",)),
+    ("a_firewall_before_the_browser", (ns.ACCESS, FROM, ()), ("ice-no-pair", "dtls-unfinished")),
+    ("large_datagrams_are_lost", (ns.ACCESS, TO, LARGE), ("dtls-unfinished",)),
+    ("no_media_of_the_browser", (ns.ACCESS, TO, RTP), ("browser-silent",)),
+    ("no_media_of_the_core", (ns.CORE, TO, RTP), ("core-silent",)),
 )
+
+
+@contextlib.contextmanager
+def lost(link, way, match):
+    """UDP that matches is dropped on this link."""
+    chain, option = way
+    rule = (chain, option, link["name"], "-p", "udp", *match, "-j", "DROP")
+    sh("iptables", "-A", *rule)
+    try:
+        yield
+    finally:
+        sh("iptables", "-D", *rule)
 
 
 def why(lab, who="sip:alice@home1.example"):
@@ -81,8 +106,9 @@ def run(setting):
         bob, browser = lab.phones["bob"], lab.browser()
         browser.do("eval", code=HOOKS)
         for name, plant, rules in BEFORE:
-            with case(name):
-                browser.do("eval", code=f"window.fault = window.faultOut = null; {plant}; 0")
+            in_page = plant if isinstance(plant, str) else ""
+            with case(name), contextlib.nullcontext() if in_page else lost(*plant):
+                browser.do("eval", code=f"window.fault = window.faultOut = null; {in_page}; 0")
                 browser.do("dial", target="bob")
                 browser.in_call("active", 20)
                 named(lab, rules)
