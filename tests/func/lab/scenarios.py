@@ -19,6 +19,7 @@ GROUPS = {
     "video": ("scenario_video", 180, ()),
     "data": ("scenario_data", 180, ()),
     "msrp": ("scenario_msrp", 120, ()),
+    "t140": ("scenario_t140", 120, ()),
     "sipjs": ("scenario_sipjs", 500, ("snippets",)),
     "long": ("scenario_long", 240, ()),
     "matrix": ("scenario_matrix", 300, ()),
