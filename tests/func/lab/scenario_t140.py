@@ -52,6 +52,17 @@ def begin(alice, phone):
     return phone.session
 
 
+def typed_on_the_page(alice, phone):
+    phone.session = None
+    js(alice, "phone.call('carol', { text: true })")
+    alice.wait("s.call.text === 'open'", 20)
+    for value in ("Hal", "Hallo", "Hallo, we", "Hello, world"):     # as the box holds it: letters, and a mistake put right
+        js(alice, f"document.getElementById('rtt-own').value = {value!r}; document.getElementById('rtt-own').dispatchEvent(new Event('input'))")
+    wait_until("the browser's text", lambda: phone.session and phone.session.shown() == "Hello, world", 10)
+    phone.session.type("wrong\b\b\b\b\bright\u2028next")
+    wait_until("the page's text", lambda: js(alice, "document.getElementById('rtt-far').textContent") == "right\nnext", 10)
+
+
 def run(setting):
     case = setting.cases.case
     with setting.lab(data="[msrp, t140]") as lab:
@@ -89,6 +100,9 @@ def run(setting):
             got = js(alice, "rtt.received")[had:]
             check(re.fullmatch(r"before .*\ufffd.* after", got) and got.count("\ufffd") == 1, got)
         with case("the_end_of_the_call_is_the_end_of_the_text"):
+            over(lab, alice)
+        with case("on_the_page_letters_appear_as_they_are_typed"):
+            typed_on_the_page(alice, phone)
             over(lab, alice)
         with case("everything_is_back_at_its_base_line"):
             wait_until("base line", lambda: same(base, lab.base_line()), 10)

@@ -68,6 +68,13 @@ class TextSession:
             self.received += "\ufffd" * (ahead > 0) + block.decode().replace("\ufeff", "")
             self.next_seq = (number + 1) & 0xffff
 
+    def shown(self):
+        """received, as a display would have it: T.140's backspace takes a letter away."""
+        out = ""
+        for c in self.received:
+            out = out[:-1] if c == "\b" else out + c
+        return out
+
     def type(self, text):
         with self.lock:
             self.waiting += text

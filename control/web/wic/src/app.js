@@ -3,7 +3,7 @@
 import { OAuth } from './oauth.js';
 import { Phone } from './phone.js';
 import { Plot } from './plot.js';
-import { breakable, dataState, endOfCall, fileState, refusal, videoTrouble, withoutScheme } from './words.js';
+import { breakable, dataState, endOfCall, fileState, refusal, textState, videoTrouble, withoutScheme } from './words.js';
 
 const $ = (id) => document.getElementById(id);
 const KEYS = [['1', ''], ['2', 'ABC'], ['3', 'DEF'], ['4', 'GHI'], ['5', 'JKL'], ['6', 'MNO'], ['7', 'PQRS'],
@@ -30,6 +30,7 @@ let oauth = null;
 let signInError = '';
 let hasVideo = false;	/* the gateway carries it */
 let hasData = false;
+let hasText = false;
 
 /* ---- account ------------------------------------------------------------------------------------------ */
 
@@ -48,6 +49,7 @@ async function fillAccount() {
 	domain = config.domain;
 	hasVideo = Boolean(config.video && navigator.mediaDevices);
 	hasData = Boolean(config.data);
+	hasText = Boolean(config.text);
 	$('impu').value = saved.impu || '';
 	$('impi').value = saved.impi || '';
 	offered = privateIdentity();
@@ -226,6 +228,13 @@ $('talk-file').addEventListener('change', () => {
 		phone.data.send(file);
 	$('talk-file').value = '';
 });
+$('rtt-open').addEventListener('click', async () => {
+	$('rtt-open').disabled = true;	/* one re-INVITE at a time */
+	await phone.openText();
+	draw();
+	$('rtt-own').focus();
+});
+$('rtt-own').addEventListener('input', () => phone.text.type($('rtt-own').value));
 $('answer').addEventListener('click', () => phone.answer());
 $('decline').addEventListener('click', () => phone.hangup(603));
 $('hangup').addEventListener('click', () => phone.hangup());
@@ -233,7 +242,7 @@ $('mute').addEventListener('click', () => phone.mute(!phone.state().call.muted))
 $('hold').addEventListener('click', () => phone.hold(!phone.state().call.held));
 document.addEventListener('pointerdown', () => phone.wakeAudio());
 document.addEventListener('keydown', (e) => {
-	if (phone.state().call.state === 'active' && !e.target.closest('input') && /^[0-9*#]$/.test(e.key))
+	if (phone.state().call.state === 'active' && !e.target.closest('input, textarea') && /^[0-9*#]$/.test(e.key))
 		phone.dtmf(e.key);
 });
 
@@ -326,6 +335,28 @@ function drawData(call) {
 	drawData.seen = items.length;
 }
 
+function drawText(call) {
+	const { text } = phone;
+	const far = $('rtt-far');
+	const isOpen = call.text === 'open';
+
+	$('rtt').hidden = !(call.state === 'active' && (hasText || call.text !== 'none'));
+	$('rtt-state').textContent = textState(call.text, text.hasGaps);
+	$('rtt-open').hidden = !hasText || ['opening', 'open'].includes(call.text);
+	$('rtt-open').disabled = call.held || call.heldByPeer;
+	$('rtt-box').hidden = !(isOpen || text.own || text.far);
+	$('rtt-own').disabled = !isOpen;
+	if (far.textContent !== text.far) {
+		far.textContent = text.far;
+		far.scrollTop = far.scrollHeight;
+	}
+	if (isOpen && drawText.was !== 'open')
+		$('rtt').open = true;
+	if (call.state === 'starting')
+		$('rtt-own').value = '';
+	drawText.was = call.text;
+}
+
 function drawCall(call) {
 	const incoming = call.direction === 'in' && call.state === 'ringing';
 	const ended = call.state === 'ended';
@@ -373,6 +404,7 @@ function draw() {
 	$('me').replaceChildren(...breakable(phone.account ? withoutScheme(phone.account.impu) : ''));
 	drawPictures(call);
 	drawData(call);
+	drawText(call);
 	if (inCall)
 		drawCall(call);
 }

@@ -7,6 +7,7 @@ import JsSIP from 'jssip';
 
 import { Data } from './data.js';
 import { readStats } from './stats.js';
+import { Text, textChannel } from './text.js';
 import { Listener } from './tone.js';
 import { Video, offersVideo } from './video.js';
 
@@ -35,7 +36,7 @@ function idleCall() {
 		heldByPeer: false, cause: '', code: 0, reason: '', originator: '',
 		ice: '', dtls: '', media: 'none', setupMs: null, mediaMs: null, ringMs: null,
 		startedAt: 0, answeredAt: 0,
-		data: 'none',
+		data: 'none', text: 'none',
 		video: { offered: false, own: false, far: false, trouble: '' },	/* trouble: 'no camera', 'refused' */
 	};
 }
@@ -55,6 +56,7 @@ export class Phone extends EventTarget {
 		this.picture = PICTURE;
 		this.video = new Video(PICTURE);
 		this.data = new Data(() => this.followData());
+		this.text = new Text(() => this.followText());
 	}
 
 	/* ---- what others may ask --------------------------------------------------------------------- */
@@ -204,7 +206,7 @@ export class Phone extends EventTarget {
 	/* ---- calls ----------------------------------------------------------------------------------- */
 
 	/** @return {Promise<boolean>} it is on its way; without a camera as a call of sound only */
-	async call(target, { video = false, data = false, audio = true } = {}) {
+	async call(target, { video = false, data = false, text = false, audio = true } = {}) {
 		if (!this.ua || this.isBusy())
 			return false;
 		this.wakeAudio();
@@ -223,6 +225,8 @@ export class Phone extends EventTarget {
 			this.video.send(this.session.connection);
 			if (data)
 				this.data.open();
+			if (text)
+				this.text.open(this.session.connection);
 		});
 		return true;
 	}
@@ -251,6 +255,7 @@ export class Phone extends EventTarget {
 		this.session = session;
 		this.begin('in', from.uri.toString(), from.display_name || '');
 		this.setVideo({ offered: offersVideo(request.body) });
+		this.textOffered = textChannel(request.body);
 		this.listenToSession(session);
 		this.setCall({ state: 'ringing' });
 	}
@@ -271,6 +276,8 @@ export class Phone extends EventTarget {
 				this.video.send(session.connection);
 			else
 				this.video.refuse(session.connection);
+			if (this.textOffered >= 0)
+				this.text.open(session.connection, this.textOffered);
 		});
 		session.answer({ ...SOUND, mediaConstraints: { audio, video: false } });
 	}
@@ -334,6 +341,31 @@ export class Phone extends EventTarget {
 		return this.renegotiate(session, () => data.refused());
 	}
 
+	/** Text joins the call, by a re-INVITE. @return {Promise<boolean>} it was answered */
+	async openText() {
+		const { session, text } = this;
+
+		if (!session || this.current.state !== 'active' || ['opening', 'open'].includes(text.state) || !session.isReadyToReOffer())
+			return false;
+		text.open(session.connection);
+		return this.renegotiate(session, () => text.refused());
+	}
+
+	followText() {
+		if (this.current.text !== this.text.state)
+			this.setCall({ text: this.text.state });
+		else
+			this.changed();
+	}
+
+	/* Channels are agreed in SDP (RFC 8864), which the browser knows nothing of. */
+	describe(e) {
+		if (e.originator === 'local')
+			e.sdp = this.text.describe(e.sdp);
+		else if (e.type === 'answer')
+			this.text.answered(e.sdp);
+	}
+
 	followData() {
 		if (this.current.data !== this.data.state)
 			this.setCall({ data: this.data.state });
@@ -389,6 +421,8 @@ export class Phone extends EventTarget {
 		this.video = new Video(this.picture);
 		this.data.forget();
 		this.data = new Data(() => this.followData());
+		this.text = new Text(() => this.followText());
+		this.textOffered = -1;
 		this.lastStats = null;
 		this.heard = false;
 		this.changed();
@@ -401,6 +435,7 @@ export class Phone extends EventTarget {
 			this.clock = performance.now();	/* the INVITE leaves now: set-up times start here */
 			this.setCall({ state: 'calling' });
 		});
+		session.on('sdp', (e) => this.describe(e));
 		session.on('peerconnection', (e) => this.listenToConnection(e.peerconnection));
 		session.on('progress', (e) => {
 			if (e.originator === 'remote' && this.current.direction === 'out')
@@ -511,6 +546,7 @@ export class Phone extends EventTarget {
 		this.audio.srcObject = null;
 		this.video.end();
 		this.data.end();
+		this.text.end();
 		this.setCall({
 			state: 'ended', cause: e.cause || '', code: m && m.status_code ? m.status_code : 0, reason,
 			originator: e.originator || '', media: 'none', muted: false, held: false, heldByPeer: false,

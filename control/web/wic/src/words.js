@@ -72,6 +72,14 @@ export function dataState(state) {
 	return DATA[state] || '';
 }
 
+const TEXT = {
+	opening: 'Connecting', open: 'Each letter is sent as you type it', refused: 'The other side takes no text', lost: 'The connection for text was lost',
+};
+
+export function textState(state, hasGaps) {
+	return `${TEXT[state] || ''}${hasGaps ? '. Where \ufffd stands, text was lost on its way' : ''}`;
+}
+
 function bytes(n) {
 	return n < 10000 ? `${n} bytes` : n < 1e7 ? `${Math.round(n / 1000)} kB` : `${Math.round(n / 1e6)} MB`;
 }
