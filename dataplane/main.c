@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include <rte_cycles.h>
 
@@ -29,6 +30,7 @@ struct gateway {
 	uint16_t n_laddrs;
 	struct dp_realm realms[DP_REALMS_MAX];
 	struct dp_route routes[DP_ROUTES_MAX];
+	struct dp_prefix nets[DP_ROUTES_MAX];  /* of the realms, one after the other */
 	struct dp_fast *fast;
 	struct dp_neigh *neigh;
 	struct dp_dtls_ctx *dtls;
@@ -43,6 +45,7 @@ struct gateway {
 };
 
 #define DTLS_BYTES 48u	/* a record of DTLS 1.2 is so much longer at most, and SCTP's packets are counted without */
+#define OTHER_FILES 256u	/* of EAL, its devices, Iq, metrics */
 #define DAY_MS UINT64_C(86400000)
 
 static void on_signal(int sig)
@@ -56,6 +59,24 @@ static void on_signal(int sig)
 static uint32_t random_u32(void)
 {
 	return (uint32_t)rte_rdtsc() * 2654435761u;	/* order of ports only: no secret */
+}
+
+/* Where the peers of MSRP are: what the configuration says, or the realm's own networks and those it has a route to. */
+static void name_peers(struct gateway *g)
+{
+	unsigned n = 0;
+
+	for (unsigned r = 0; r < g->conf->n_realms; r++) {
+		struct dp_realm *x = &g->realms[r];
+
+		x->msrp_peers = g->conf->msrp_peers ? g->conf->msrp_peers : &g->nets[n];
+		x->n_msrp_peers = g->conf->n_msrp_peers;
+		for (unsigned i = 0; !g->conf->msrp_peers && i < g->conf->n_routes; i++)
+			if (g->conf->routes[i].realm == r && g->conf->routes[i].prefix) {	/* not the way to everywhere */
+				g->nets[n++] = (struct dp_prefix){ g->conf->routes[i].net, g->conf->routes[i].prefix };
+				x->n_msrp_peers++;
+			}
+	}
 }
 
 static enum gw_err make_realms(struct gateway *g)
@@ -84,7 +105,27 @@ static enum gw_err make_realms(struct gateway *g)
 
 		g->routes[i] = (struct dp_route){ c->net, c->prefix, c->via, g->realms[c->realm].laddrs[c->addr] };
 	}
+	name_peers(g);
 	return GW_OK;
+}
+
+/* Each MSRP session takes a listener and a connection, and while somebody connects some more. */
+static void raise_files(struct gateway *g)
+{
+	rlim_t want = OTHER_FILES + (rlim_t)g->conf->msrp_sessions * (DP_MSRP_LEG_FILES + 1);
+	struct rlimit l;
+
+	if (!g->conf->msrp_sessions || getrlimit(RLIMIT_NOFILE, &l) || l.rlim_cur >= want)
+		return;
+	l.rlim_cur = want;
+	if (l.rlim_max < want)
+		l.rlim_max = want;	/* root may */
+	if (setrlimit(RLIMIT_NOFILE, &l) == 0)
+		return;
+	(void)!getrlimit(RLIMIT_NOFILE, &l);
+	l.rlim_cur = l.rlim_max;
+	(void)!setrlimit(RLIMIT_NOFILE, &l);
+	GW_LOG_WARN(&g->log, "msrp.few_files", "limit=%llu wanted=%llu", (unsigned long long)l.rlim_max, (unsigned long long)want);
 }
 
 /* Two sessions a context, and half as many again for keys that are being replaced. */
@@ -133,11 +174,13 @@ static enum gw_err make_control(struct gateway *g)
 		.send_bytes = 256u << 10, .receive_bytes = 256u << 10, .message_max = DP_MSRP_MESSAGE_MAX };
 	enum gw_err err;
 
-	if ((c->channel_associations && (err = dp_sctp_init(&sctp))) || (c->msrp_address.family && (err = dp_msrp_set_new(&g->msrp))))
+	if ((c->channel_associations && (err = dp_sctp_init(&sctp))) ||
+		(c->msrp_address.family && (err = dp_msrp_set_new(&g->msrp, c->msrp_sessions))))
 		return err;
 	x.has_sctp = c->channel_associations != 0;
 	x.msrp = g->msrp;
 	x.msrp_address = c->msrp_address;
+	x.channels_per_context = c->channels_per_context;
 	q.log = &g->log;
 	q.timers = &g->timers;
 	if ((err = dp_dtls_ctx_new(&g->dtls, &c->dtls, &g->log)) || (err = dp_ice_msg_new(&g->ice)) ||
@@ -313,6 +356,7 @@ int main(int argc, char **argv)
 	sigaction(SIGTERM, &sa, NULL);
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGHUP, &sa, NULL);
+	raise_files(&g);
 	err = dp_eal_start(&g.conf->eal, &g.log, &g.eal);
 	if (err)
 		return 1;

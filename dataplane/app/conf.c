@@ -10,6 +10,7 @@
 
 #define FILE_MAX_BYTES (1u << 20)
 #define ERRORS_BYTES 16384
+#define MSRP_PEERS_MAX 32
 
 static void read_eal(struct conf *c, struct dp_conf *d)
 {
@@ -284,6 +285,38 @@ static void read_dtls(struct conf *c, struct dp_conf *d)
 	}
 }
 
+static void read_msrp_peers(struct conf *c, struct conf_node *m, struct dp_conf *d)
+{
+	struct conf_node *l = conf_list(c, m, "peers", false);
+
+	if (!l)
+		return;
+	d->msrp_peers = gw_arena_array(c->arena, struct dp_prefix, MSRP_PEERS_MAX);
+	for (struct conf_node *e = l->child; e && d->msrp_peers; e = e->next) {
+		struct dp_prefix *x = &d->msrp_peers[d->n_msrp_peers];
+
+		e->is_used = true;
+		if (d->n_msrp_peers == MSRP_PEERS_MAX)
+			conf_error(c, e, "more than %d networks", MSRP_PEERS_MAX);
+		else if (gw_addr_parse_prefix(e->value, &x->net, &x->prefix))
+			conf_error(c, e, "must be network/prefix, not \"%.*s\"", GW_SV_FMT(e->value));
+		else
+			d->n_msrp_peers++;
+	}
+}
+
+static void read_msrp(struct conf *c, struct dp_conf *d)
+{
+	struct conf_node *m = conf_map(c, c->root, "msrp", false), *a = m ? conf_scalar(c, m, "address", true) : NULL;
+
+	if (!m)
+		return;
+	if (a && gw_addr_parse_ip(a->value, &d->msrp_address))
+		conf_error(c, a, "must be an address, not \"%.*s\"", GW_SV_FMT(a->value));
+	d->msrp_sessions = conf_uint(c, m, "max_sessions", 1, 65534, 2000);
+	read_msrp_peers(c, m, d);
+}
+
 static void read_rest(struct conf *c, struct dp_conf *d)
 {
 	static const char *const idle[] = { "poll", "adaptive", NULL };
@@ -296,15 +329,10 @@ static void read_rest(struct conf *c, struct dp_conf *d)
 	d->max_contexts = conf_uint(c, c->root, "max_contexts", 1, 100000, 1000);
 	d->is_ice_full = conf_enum(c, c->root, "ice", ice, 0);
 	d->max_data_associations = conf_uint(c, c->root, "max_data_associations", 0, 400000, 1000);
-	m = conf_map(c, c->root, "msrp", false);
-	if (m) {
-		struct conf_node *a = conf_scalar(c, m, "address", true);
-
-		if (a && gw_addr_parse_ip(a->value, &d->msrp_address))
-			conf_error(c, a, "must be an address, not \"%.*s\"", GW_SV_FMT(a->value));
-	}
+	read_msrp(c, d);
 	m = conf_map(c, c->root, "channels", false);
 	d->channel_associations = conf_uint(c, m, "max_associations", 0, 65534, 1000);
+	d->channels_per_context = conf_uint(c, m, "max_per_call", 1, DP_STREAMS_PER_TERM - 1, 4);
 	if (d->channel_associations == 0 && d->msrp_address.family)
 		conf_error(c, conf_scalar(c, m, "max_associations", false), "leaves no association for msrp.address");
 	m = conf_map(c, c->root, "consent", false);

@@ -34,7 +34,11 @@ struct dp_conf {
 	struct gw_addr metrics;                /* family 0: none */
 	unsigned max_contexts;
 	struct gw_addr msrp_address;           /* for TCP to the core; family 0: no channel of MSRP ends here */
+	unsigned msrp_sessions;                /* and of these at once, each with its TCP connection */
+	struct dp_prefix *msrp_peers;          /* NULL: the networks of the realm */
+	unsigned n_msrp_peers;
 	unsigned channel_associations;         /* SCTP associations that end here; 0: none does */
+	unsigned channels_per_context;
 	unsigned max_data_associations;        /* DTLS associations of data lines on the workers */
 	char **port_names;
 	unsigned n_ports;

@@ -94,6 +94,15 @@ static bool is_text(const struct sdp_line *l)
 	return l->is_text && sdp_text_read(l->codecs, l->n_codecs, &text) == GW_OK;
 }
 
+/* The records of a data line go from worker to worker: no association can end here any more. */
+static bool has_records(const struct dp_term *t)
+{
+	for (const struct dp_stream *s = t ? t->streams : NULL; s; s = s->next)
+		if (s->records)
+			return true;
+	return false;
+}
+
 /* E-7: a channel in the access termination, MSRP in the core's. */
 static enum gw_err read_end(const struct dp_ctx *c, struct dp_plan *p, struct dp_stream_plan *sp, const struct sdp_line *l, bool *is_known)
 {
@@ -105,6 +114,8 @@ static enum gw_err read_end(const struct dp_ctx *c, struct dp_plan *p, struct dp
 			 *is_known && p->is_access != l->is_channel)
 		return dp_plan_refuse(p, 473, "media protocol cannot change");
 	if (sp->is_new && l->is_channel) {
+		if (has_records(p->term))
+			return dp_plan_refuse(p, 473, "the channels of this line are relayed");
 		if (sdp_dcmaps(l->media, &map, 1) != 1 || map.stream >= DP_CHANNEL_STREAMS)
 			return dp_plan_refuse(p, 449, "one channel a stream, of a stream of SCTP below 64");
 		if ((!gw_sv_ieq(map.subprotocol, GW_SV("msrp")) && !sp->is_text) || map.is_unordered || map.reliability != SDP_DC_RELIABLE)
@@ -281,6 +292,36 @@ static struct dp_realm *realm_of(struct dp_ctx *c, struct gw_sv name)
 	return NULL;
 }
 
+/* What the core's SDP says the host's own TCP stack would connect to: only where MSRP is spoken with us. */
+static bool is_msrp_peer(const struct dp_ctx *c, const struct dp_realm *r, const struct gw_addr *a)
+{
+	if (!gw_addr_is_host(a) || a->port == 0 || gw_addr_ip_eq(a, &c->c.msrp_address))
+		return false;
+	for (unsigned i = 0; i < c->c.n_realms; i++)
+		for (unsigned k = 0; k < c->c.realms[i].n_addrs; k++)
+			if (gw_addr_ip_eq(a, &c->c.laddrs[c->c.realms[i].laddrs[k]].ip))
+				return false;
+	for (unsigned i = 0; i < r->n_msrp_peers; i++)
+		if (gw_addr_in(a, &r->msrp_peers[i].net, r->msrp_peers[i].prefix))
+			return true;
+	return false;
+}
+
+static enum gw_err check_msrp_peers(struct dp_ctx *c, struct dp_plan *p)
+{
+	for (unsigned i = 0; i < p->cmd->n_streams; i++) {
+		const struct dp_stream_plan *sp = &p->streams[i];
+		const struct sdp_line *l = sp->has_remote && sp->is_end && !p->is_access ? &sp->remote.lines[0] : NULL;
+
+		/* 0.0.0.0: nowhere for now (RFC 3264 5.3) */
+		if (l && l->is_msrp && l->remote.family && !gw_addr_is_zero(&l->remote) && !is_msrp_peer(c, p->realm, &l->remote)) {
+			c->ctr[ctx_msrp_no_peer]++;
+			return dp_plan_refuse(p, 449, "no peer of MSRP may be there");
+		}
+	}
+	return GW_OK;
+}
+
 /* F-10, F-11: one realm for all streams, for good; without a name the first is the default. */
 static enum gw_err read_realm(struct dp_ctx *c, struct dp_plan *p)
 {
@@ -305,7 +346,7 @@ static enum gw_err read_realm(struct dp_ctx *c, struct dp_plan *p)
 		if ((p->streams[i].is_new && (err = read_family(c, p, &p->streams[i]))) || (err = read_own_source(c, p, &p->streams[i])))
 			return err;
 	}
-	return GW_OK;
+	return check_msrp_peers(c, p);
 }
 
 /* ---- Events --------------------------------------------------------------------------------------------- */
@@ -358,18 +399,23 @@ static enum gw_err read_events(struct dp_plan *p)
 
 /* ---- all of it ------------------------------------------------------------------------------------------ */
 
-static enum gw_err read_count(struct dp_plan *p)
+static enum gw_err read_count(const struct dp_ctx *c, struct dp_plan *p)
 {
-	unsigned n = p->term ? p->term->n_streams : 0;
+	unsigned n = p->term ? p->term->n_streams : 0, ends = 0;
 
+	for (const struct dp_stream *s = p->term ? p->term->streams : NULL; s; s = s->next)
+		ends += s->end != NULL;
 	for (unsigned i = 0; i < p->cmd->n_streams; i++) {
 		n += p->streams[i].is_new;
+		ends += p->streams[i].is_new && p->streams[i].is_end;
 		for (unsigned k = 0; k < i; k++)
 			if (p->streams[k].s->id == p->streams[i].s->id)
 				return dp_plan_refuse(p, 448, "a stream is there twice");
 	}
 	if (n > DP_STREAMS_PER_TERM)
 		return dp_plan_refuse(p, 510, "16 streams a termination are supported");
+	if (ends > c->c.channels_per_context)
+		return dp_plan_refuse(p, 510, "no more data channels may end here for this context");
 	return n || p->term ? GW_OK : dp_plan_refuse(p, 441, "Add needs a Local descriptor");
 }
 
@@ -402,7 +448,7 @@ enum gw_err dp_plan_read(struct dp_ctx *c, const struct dp_context *cx, struct d
 	}
 	if (p->cmd->n_props)
 		return dp_plan_refuse(p, 445, "TerminationState");
-	if ((err = read_count(p)) || (err = dp_plan_read_signals(p)) || (err = read_events(p)))
+	if ((err = read_count(c, p)) || (err = dp_plan_read_signals(p)) || (err = read_events(p)))
 		return err;
 	choose_ice(c, p);
 	return read_realm(c, p);

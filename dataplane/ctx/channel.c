@@ -127,6 +127,28 @@ static bool sctp_message(void *user, uint16_t stream, uint32_t ppid, struct gw_s
 	return core && may_pass(s, core) && dp_msrp_message(core->end->msrp, message);
 }
 
+/* RFC 4975 7.2: a chunk of MSRP is answered 413 and skipped; anything else of such a size ends its stream (S3). */
+static bool sctp_oversize(void *user, uint16_t stream, uint32_t ppid, struct gw_sv beginning)
+{
+	struct dp_stream *line = user, *s = ppid == DCEP_PPID_CONTROL ? NULL : channel_of(line->term, stream);
+	struct dp_stream *core = s && !s->end->is_text ? dp_stream_peer(s) : NULL;
+
+	if (core && !dp_msrp_oversize(core->end->msrp, beginning))
+		return false;
+	dp_stream_tables(line)->ctr[ctx_channel_oversize]++;
+	if (!core)
+		(void)!dp_sctp_reset(line->access->data->sctp, stream);
+	return true;
+}
+
+/* Whatever the channels of a line were joined with. */
+static void stop_legs(const struct dp_stream *line)
+{
+	for (struct dp_stream *s = line->term->streams; s; s = s->next)
+		if (s->end && dp_stream_peer(s))
+			stop(dp_stream_peer(s));
+}
+
 static void sctp_event(void *user, enum dp_sctp_event ev)
 {
 	static const char *const names[] = { [DP_SCTP_UP] = "sctp.up", [DP_SCTP_RESTARTED] = "sctp.restarted",
@@ -136,14 +158,12 @@ static void sctp_event(void *user, enum dp_sctp_event ev)
 
 	c->ctr[ctx_sctp_up] += ev == DP_SCTP_UP;
 	GW_LOG_INFO(c->c.log, names[ev], "ctx=%u term=%s stream=%u", LOG_OF(line));
-	for (struct dp_stream *s = line->term->streams; s; s = s->next) {
-		if (!s->end || !dp_stream_peer(s))
-			continue;
-		if (ev != DP_SCTP_UP)	/* nothing is known any more of what was under way */
-			stop(dp_stream_peer(s));
-		else if (is_over(s))	/* the connection was quicker to fail: the client sees its channel close (F-71) */
+	if (ev != DP_SCTP_UP)	/* nothing is known any more of what was under way */
+		stop_legs(line);
+	for (struct dp_stream *s = line->term->streams; s && ev != DP_SCTP_CLOSED; s = s->next)
+		/* the connection was quicker to fail, or has ended now: the client sees its channel close (F-71) */
+		if (s->end && (is_over(s) || (ev == DP_SCTP_RESTARTED && dp_stream_peer(s))))
 			(void)!dp_sctp_reset(line->access->data->sctp, s->end->sctp_stream);
-	}
 }
 
 /* The peer has closed its direction: ours follows (RFC 8831 6.7), and so does the connection. */
@@ -156,7 +176,7 @@ static void sctp_reset(void *user, uint16_t stream)
 		stop(core);
 }
 
-static const struct dp_sctp_ops sctp_ops = { sctp_packet, sctp_event, sctp_message, sctp_reset };
+static const struct dp_sctp_ops sctp_ops = { sctp_packet, sctp_event, sctp_message, sctp_oversize, sctp_reset };
 
 /* ---- to the channel --------------------------------------------------------------------------------- */
 
@@ -192,7 +212,15 @@ static void tcp_event(void *user, enum dp_msrp_event ev)
 		(void)!dp_sctp_reset(sctp_of(s), s->end->sctp_stream);
 }
 
-static const struct dp_msrp_ops msrp_ops = { to_channel, tcp_event };
+static void tcp_refused(void *user, enum dp_msrp_refusal why)
+{
+	static const enum dp_ctx_ctr counters[] = { [DP_MSRP_STRANGER] = ctx_msrp_stranger, [DP_MSRP_UNBOUND] = ctx_msrp_unbound,
+		[DP_MSRP_OTHER_SESSION] = ctx_msrp_other_session };
+
+	dp_stream_tables(user)->ctr[counters[why]]++;
+}
+
+static const struct dp_msrp_ops msrp_ops = { to_channel, tcp_event, tcp_refused };
 
 /* ---- descriptions ------------------------------------------------------------------------------------- */
 
@@ -236,28 +264,60 @@ size_t dp_channel_max(const struct dp_stream *channel, struct gw_arena *arena)
 	return line && dp_channel_read(line, arena, &t) ? t.remote.lines[0].sctp.max_message : SDP_MAX_MESSAGE_DEFAULT;
 }
 
+/* F-18, as for media: the address of the description, or the mask and range ordered; only an explicit OFF opens it. */
+static struct dp_msrp_source source_of(const struct dp_stream *core)
+{
+	const struct dp_control *k = &core->ctl;
+	struct dp_msrp_source s = { .net = core->remote, .prefix = core->remote.family == 6 ? 128 : 32 };
+
+	if (k->sam_prefix) {
+		s.net = k->sam;
+		s.prefix = k->sam_prefix;
+	}
+	if (k->saf == 0)
+		s.net.family = 0;
+	if (k->spf == 1) {
+		s.first_port = k->spr_first ? k->spr_first : core->remote.port;
+		s.last_port = k->spr_first ? k->spr_last : core->remote.port;
+	}
+	return s;
+}
+
+/* RFC 4145: who is not said to be active waits. */
+static bool is_active(const struct dp_channel_texts *core)
+{
+	enum sdp_setup ours = core->local.lines[0].setup;
+
+	if (ours == SDP_SETUP_ACTPASS)	/* RFC 4975 8.4: the offerer, if nobody says */
+		return core->remote.lines[0].setup != SDP_SETUP_ACTIVE;
+	return ours == SDP_SETUP_ACTIVE;
+}
+
+/* With what is described now: the first time, and when an answer of another fork or a re-INVITE has changed it. */
 static void begin(struct dp_ctx *c, struct dp_stream *channel, struct dp_stream *core)
 {
 	struct gw_arena arena = GW_ARENA_INIT(DP_CHANNEL_TEXTS_BYTES);
-	struct dp_msrp_start how = { .peer = core->remote };
+	struct dp_msrp_start how = { .source = source_of(core) };
 	struct dp_channel_texts access_texts, core_texts;
-	enum gw_err err = read_side(channel, &arena, &access_texts, &how.side[MSRP_CHANNEL]);
+	unsigned starts = dp_msrp_starts(core->end->msrp);
+	enum gw_err err = gw_addr_is_zero(&core->remote) ? GW_EAGAIN : GW_OK;
 
 	if (!err)
+		err = read_side(channel, &arena, &access_texts, &how.side[MSRP_CHANNEL]);
+	if (!err)
 		err = read_side(core, &arena, &core_texts, &how.side[MSRP_STREAM]);
-	if (!err && core->remote.family) {
-		/* RFC 4145: who is not said to be active waits */
-		how.is_active = core_texts.local.lines[0].setup == SDP_SETUP_ACTIVE;
-		if (core_texts.local.lines[0].setup == SDP_SETUP_ACTPASS)
-			how.is_active = core_texts.remote.lines[0].setup != SDP_SETUP_ACTIVE;	/* RFC 4975 8.4: the offerer, if nobody says */
+	if (!err) {
+		how.is_active = is_active(&core_texts);
+		if (how.is_active)
+			how.peer = core->remote;
 		how.channel_max = dp_channel_max(channel, &arena);
 		dp_ctx_random_bytes(&how.nonce, sizeof(how.nonce));
 		err = dp_msrp_start(core->end->msrp, &how);
-		if (err) {
-			GW_LOG_WARN(c->c.log, "msrp.failed", "ctx=%u term=%s stream=%u error=%s", LOG_OF(core), gw_err_name(err));
-			dp_msrp_stop(core->end->msrp);
-			tcp_event(core, DP_MSRP_FAILED);
-		}
+		c->ctr[ctx_msrp_renewed] += starts && dp_msrp_starts(core->end->msrp) != starts;
+	}
+	if (err && err != GW_EAGAIN) {
+		GW_LOG_WARN(c->c.log, "msrp.failed", "ctx=%u term=%s stream=%u error=%s", LOG_OF(core), gw_err_name(err));
+		tcp_event(core, DP_MSRP_FAILED);
 	}
 	gw_arena_reset(&arena);
 }
@@ -309,13 +369,24 @@ void dp_channel_line_up(struct dp_ctx *c, struct dp_stream *line)
 	struct dp_channel_texts t;
 	enum gw_err err = GW_EAGAIN;
 
-	if (!d->is_up || d->sctp || !line->term->is_access || !has_channels(line->term))
+	if (!d->is_up || d->is_down || d->sctp || !line->term->is_access || !has_channels(line->term))
 		return;
 	if (dp_channel_read(line, &arena, &t))
 		err = dp_sctp_new(&d->sctp, t.local.lines[0].sctp.port, t.remote.lines[0].sctp.port, &sctp_ops, line);
 	gw_arena_reset(&arena);
 	if (err)
 		GW_LOG_WARN(c->c.log, "sctp.failed", "ctx=%u term=%s stream=%u error=%s", LOG_OF(line), gw_err_name(err));
+}
+
+void dp_channel_line_down(struct dp_ctx *c, struct dp_stream *line)
+{
+	if (!dp_stream_is_data(line) || line->access->data->is_down || !has_channels(line->term))
+		return;
+	GW_LOG_INFO(c->c.log, "sctp.down", "ctx=%u term=%s stream=%u", LOG_OF(line));
+	line->access->data->is_down = true;
+	dp_sctp_free(line->access->data->sctp);
+	line->access->data->sctp = NULL;
+	stop_legs(line);
 }
 
 void dp_channel_update(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
@@ -327,11 +398,11 @@ void dp_channel_update(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 		dp_channel_line_up(c, line);
 	if (core && channel && core->text)
 		dp_text_update(c, channel, core, now_ms);
-	else if (core && channel && !dp_msrp_is_started(core->end->msrp))
+	else if (core && channel)
 		begin(c, channel, core);
 }
 
 unsigned dp_ctx_run(struct dp_ctx *c, uint64_t now_ms)
 {
-	return (c->c.has_sctp ? dp_sctp_run(now_ms) : 0) + (c->c.msrp ? dp_msrp_poll(c->c.msrp) : 0);
+	return (c->c.has_sctp ? dp_sctp_run(now_ms) : 0) + (c->c.msrp ? dp_msrp_poll(c->c.msrp, now_ms) : 0);
 }

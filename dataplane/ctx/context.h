@@ -33,6 +33,11 @@
 /** Why a realm is out of service; bits. */
 enum dp_realm_fault { DP_REALM_TAKEN = 1, DP_REALM_LINK = 2 };
 
+struct dp_prefix {
+	struct gw_addr net;
+	uint8_t prefix;
+};
+
 struct dp_realm {
 	char name[32];
 	char interface[32];          /* Interface ID of TerminationIDs (F-6) */
@@ -41,6 +46,8 @@ struct dp_realm {
 	uint16_t laddrs[DP_REALM_ADDRS_MAX];
 	struct dp_port_pool *pools[DP_REALM_ADDRS_MAX];
 	unsigned n_addrs;
+	const struct dp_prefix *msrp_peers;  /* the networks in which peers of MSRP's TCP may be */
+	unsigned n_msrp_peers;
 };
 
 struct dp_term;
@@ -68,6 +75,7 @@ struct dp_ctx_conf {
 	bool has_sctp;                   /* dp_sctp_init was done; false: no data channel ends here */
 	struct dp_msrp_set *msrp;        /* NULL: none of MSRP does */
 	struct gw_addr msrp_address;     /* the host's own, for TCP to the core */
+	unsigned channels_per_context;   /* that end here, at most */
 	const struct dp_laddr *laddrs;
 	struct dp_realm *realms;
 	unsigned n_realms;
@@ -102,8 +110,14 @@ struct dp_ctx_conf {
 	X(ctx_data_dropped, "SCTP packets of data channels dropped by it: gate closed, or the other side not up") \
 	X(ctx_sctp_up, "SCTP associations that ended here and came up")                           \
 	X(ctx_channel_refused, "channels refused that a client opened without an agreement in SDP") \
+	X(ctx_channel_oversize, "messages of data channels not taken: larger than a=max-message-size") \
 	X(ctx_channel_stray, "messages of data channels dropped: of no channel, or of a kind that is not used") \
 	X(ctx_msrp_failed, "MSRP connections to the core that failed or could not be begun")     \
+	X(ctx_msrp_renewed, "MSRP connections to the core begun anew because another peer was described") \
+	X(ctx_msrp_no_peer, "descriptions of MSRP refused: where the peer is said to be is not in msrp.peers, or no host's address") \
+	X(ctx_msrp_stranger, "TCP connections of MSRP closed: not from where the peer is")         \
+	X(ctx_msrp_unbound, "TCP connections of MSRP closed: no request in time, too many of them, or no MSRP") \
+	X(ctx_msrp_other_session, "TCP connections of MSRP closed: they named another session, or one that has its connection") \
 	X(ctx_text_bad, "packets of real-time text that were malformed (RFC 4103)")               \
 	X(ctx_text_gated, "messages of real-time text dropped: the gate of the channel or of the core is closed") \
 	X(ctx_cmd_late, "commands that waited because a worker's ring was full")                  \
@@ -152,6 +166,7 @@ struct dp_data {
 	uint64_t last_rx_tsc;
 	struct dp_sctp *sctp;            /* it ends here: the termination has channels (channel.c); NULL: relayed */
 	bool is_up, is_slow;             /* is_slow: counted as such */
+	bool is_down;                    /* no association ends here any more */
 	bool is_stuck;                   /* the workers cannot take it: its suite, or no session left */
 	uint8_t n_waiting;               /* for this peer */
 	struct dp_data_waiting *waiting[DP_DATA_WAITING];

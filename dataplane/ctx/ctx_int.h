@@ -157,6 +157,8 @@ void dp_channel_close(struct dp_stream *s);
 void dp_channel_update(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);
 /** The data line's handshake is done, or a channel has joined it. */
 void dp_channel_line_up(struct dp_ctx *c, struct dp_stream *line);
+/** It has ended, or has no consent any more: its association and what its channels were joined with end at once. Not from inside dp_sctp_run. */
+void dp_channel_line_down(struct dp_ctx *c, struct dp_stream *line);
 
 /** Both descriptions of a stream. */
 struct dp_channel_texts {

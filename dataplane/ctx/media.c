@@ -150,6 +150,7 @@ static void dtls_failed(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 	if (s->access->srtp_rx)
 		drop_keys(c, s, now_ms);
 	dp_data_stop(c, s, now_ms);
+	dp_channel_line_down(c, s);
 	c->ctr[ctx_dtls_failed]++;
 	GW_LOG_WARN(c->c.log, "dtls.failed", "ctx=%u term=%s stream=%u why=\"%s\"", LOG_OF(s),
 		dp_dtls_why(s->access->dtls));
@@ -222,6 +223,7 @@ void dp_media_check_dtls(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 		GW_LOG_INFO(c->c.log, "dtls.closed", "ctx=%u term=%s stream=%u why=\"%s\"", LOG_OF(s),
 			dp_dtls_why(s->access->dtls));
 		dp_data_stop(c, s, now_ms);
+		dp_channel_line_down(c, s);
 		notify(c, s, IQ_EV_BNC_CHANGE, "Type", "RelUnexpected");
 		return;
 	case DP_DTLS_FAILED:
@@ -378,6 +380,7 @@ static void on_ice(struct dp_ctx *c, struct dp_stream *s, enum dp_ice_event ev, 
 		c->ctr[ctx_consent_lost]++;
 		GW_LOG_NOTICE(c->c.log, "consent.lost", "ctx=%u term=%s stream=%u", LOG_OF(s));
 		dp_publish_gate(c, s, now_ms);	/* the deadline has passed already; this makes it plain */
+		dp_channel_line_down(c, s);
 		notify(c, s, IQ_EV_CONSENT, NULL, NULL);
 		notify(c, s, IQ_EV_X_CONSENT, "state", "lost");
 		break;

@@ -1,46 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* MSRP over a data channel on one side, over the kernel's TCP on the other. */
-#include "dataplane/slow/msrp_leg.h"
+#include "dataplane/slow/msrp_leg_int.h"
 
-#include <arpa/inet.h>
+#include "dataplane/slow/tcp_sock.h"
+
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define EVENTS      32
+#define LOOK_MS     1000u      /* so often it is looked what is due */
 #define IN_BYTES    16384u
 #define ANSWER_MAX  8192u      /* room for a response, or for what a chunk's head grows by */
 #define TX_BYTES    (DP_MSRP_MESSAGE_MAX + 2 * ANSWER_MAX)
 #define TURNS       64         /* chunks of a leg in a run: the others want theirs, too */
 
-enum leg_state { LEG_NEW, LEG_LISTENING, LEG_CONNECTING, LEG_UP, LEG_ENDED };
-
-struct dp_msrp_set {
-	int epoll;
-	struct gw_list legs;
-};
-
-struct dp_msrp {
-	struct gw_list node;
-	struct dp_msrp_set *set;
-	const struct dp_msrp_ops *ops;
-	void *user;
-	enum leg_state state;
-	bool has_told;             /* CLOSED or FAILED */
-	int listener, fd;          /* -1: none */
-	uint32_t interest;         /* of epoll in fd */
-	struct gw_addr local, peer;
-	struct msrp_bridge *bridge;
-	char *paths;               /* the bridge's texts */
-	char *buffers;             /* in, piece, out, tx: in this order */
-	size_t in_len;             /* of the stream, not used yet */
-	size_t out_len;            /* a message that waits for the channel */
-	size_t tx_at, tx_len;      /* bytes that wait for the connection */
-};
+_Static_assert(MSRP_OUT_MAX <= ANSWER_MAX, "whatever the bridge adds has room");
 
 static char *in_of(const struct dp_msrp *m)
 {
@@ -65,13 +42,15 @@ static char *tx_of(const struct dp_msrp *m)
 #define BUFFERS_BYTES (IN_BYTES + 2 * DP_MSRP_CHUNK_MAX + ANSWER_MAX + TX_BYTES)
 _Static_assert(BUFFERS_BYTES <= DP_MSRP_LEG_BYTES, "what the header promises");
 
-enum gw_err dp_msrp_set_new(struct dp_msrp_set **out)
+enum gw_err dp_msrp_set_new(struct dp_msrp_set **out, unsigned max_legs)
 {
 	struct dp_msrp_set *set = calloc(1, sizeof(*set));
 
 	if (!set)
 		return GW_ENOMEM;
+	set->max_legs = max_legs;
 	gw_list_init(&set->legs);
+	gw_list_init(&set->busy);
 	set->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (set->epoll < 0) {
 		free(set);
@@ -89,113 +68,80 @@ void dp_msrp_set_free(struct dp_msrp_set *set)
 	free(set);
 }
 
-/* ---- sockets ----------------------------------------------------------------------------------------- */
+/* ---- descriptors --------------------------------------------------------------------------------------- */
 
-union address {
-	struct sockaddr sa;
-	struct sockaddr_in v4;
-	struct sockaddr_in6 v6;
-};
-
-static socklen_t to_sockaddr(const struct gw_addr *a, union address *out)
+void leg_drop(struct leg_fd *f)
 {
-	memset(out, 0, sizeof(*out));
-	if (a->family == 6) {
-		out->v6.sin6_family = AF_INET6;
-		out->v6.sin6_port = htons(a->port);
-		memcpy(&out->v6.sin6_addr, a->b, 16);
-		return sizeof(out->v6);
-	}
-	out->v4.sin_family = AF_INET;
-	out->v4.sin_port = htons(a->port);
-	memcpy(&out->v4.sin_addr, a->b, 4);
-	return sizeof(out->v4);
+	if (f->fd >= 0)
+		close(f->fd);	/* epoll forgets it */
+	f->fd = -1;
 }
 
-static struct gw_addr from_sockaddr(const union address *u)
+bool leg_watch(struct leg_fd *f, uint32_t events, int how)
 {
-	struct gw_addr a = { .family = u->sa.sa_family == AF_INET6 ? 6 : 4 };
+	struct epoll_event ev = { .events = events, .data.ptr = f };
 
-	if (a.family == 6) {
-		memcpy(a.b, &u->v6.sin6_addr, 16);
-		a.port = ntohs(u->v6.sin6_port);
-	} else {
-		memcpy(a.b, &u->v4.sin_addr, 4);
-		a.port = ntohs(u->v4.sin_port);
-	}
-	return a;
+	return epoll_ctl(f->leg->set->epoll, how, f->fd, &ev) == 0;
 }
 
-/* A TCP socket bound to the address, at a port of the kernel's choice. -1: errno */
-static int bound_socket(const struct gw_addr *address)
+static void set_busy(struct dp_msrp *m)
 {
-	struct gw_addr any = *address;
-	union address u;
-	socklen_t len;
-	int fd;
-
-	any.port = 0;
-	len = to_sockaddr(&any, &u);
-	fd = socket(u.sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd >= 0 && bind(fd, &u.sa, len)) {
-		close(fd);
-		return -1;
-	}
-	return fd;
+	gw_list_remove(&m->busy);
+	gw_list_append(&m->set->busy, &m->busy);
 }
 
-static void drop(int *fd)
+/* Nothing is open any more but the listener, whose port has been told. */
+static void close_all(struct dp_msrp *m)
 {
-	if (*fd >= 0)
-		close(*fd);	/* epoll forgets it */
-	*fd = -1;
-}
-
-static bool watch(struct dp_msrp *m, int fd, uint32_t events, int how)
-{
-	struct epoll_event ev = { .events = events, .data.ptr = m };
-
-	return epoll_ctl(m->set->epoll, how, fd, &ev) == 0;
+	if (m->state != LEG_NEW && m->state != LEG_ENDED)
+		(void)leg_watch(&m->listener, 0, EPOLL_CTL_DEL);
+	leg_drop(&m->link);
+	for (unsigned i = 0; i < DP_MSRP_GUESTS; i++)
+		leg_drop(&m->guests[i].at);
+	gw_list_remove(&m->busy);
+	m->state = LEG_ENDED;
 }
 
 static void end(struct dp_msrp *m, enum dp_msrp_event why)
 {
-	drop(&m->fd);
-	drop(&m->listener);
-	m->state = LEG_ENDED;
-	if (!m->has_told) {
-		m->has_told = true;
+	bool has_ended = m->state == LEG_ENDED;
+
+	close_all(m);
+	if (!has_ended)
 		m->ops->event(m->user, why);
-	}
 }
 
 /* Read only what can be worked on; write only what is there. */
 static void set_interest(struct dp_msrp *m)
 {
-	uint32_t want = 0;
+	uint32_t want = m->tx_len ? (uint32_t)EPOLLOUT : 0;
 
-	if (m->state == LEG_CONNECTING)
-		want = EPOLLOUT;
-	if (m->state == LEG_UP)
-		want = (m->in_len < IN_BYTES && m->out_len == 0 ? (uint32_t)EPOLLIN : 0) | (m->tx_len ? (uint32_t)EPOLLOUT : 0);
-	if (m->fd < 0 || want == m->interest)
+	if (m->state != LEG_UP)
+		return;
+	if (m->in_len < IN_BYTES && m->out_len == 0 && !m->has_eof)
+		want |= EPOLLIN;
+	if (want == m->interest)
 		return;
 	m->interest = want;
-	if (!watch(m, m->fd, want, EPOLL_CTL_MOD))
+	if (!leg_watch(&m->link, want, EPOLL_CTL_MOD))
 		end(m, DP_MSRP_FAILED);
 }
 
-static bool set_up(struct dp_msrp *m, int fd, enum leg_state state, uint32_t interest)
+static void is_up(struct dp_msrp *m)
 {
-	const unsigned limit_ms = DP_MSRP_CONNECT_S * 1000;
-	const int on = 1;
+	m->state = LEG_UP;
+	m->moved_ms = m->set->now_ms;
+	m->ops->event(m->user, DP_MSRP_CONNECTED);
+}
 
-	m->fd = fd;
-	m->state = state;
-	m->interest = interest;
-	return setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == 0 &&
-		setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on)) == 0 &&
-		setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &limit_ms, sizeof(limit_ms)) == 0 && watch(m, fd, interest, EPOLL_CTL_ADD);
+void leg_bind(struct dp_msrp *m, int fd)
+{
+	m->link.fd = fd;
+	m->interest = EPOLLIN;
+	if (leg_watch(&m->link, m->interest, EPOLL_CTL_MOD))
+		is_up(m);
+	else
+		end(m, DP_MSRP_FAILED);
 }
 
 /* ---- what the bridge sends ----------------------------------------------------------------------------- */
@@ -213,10 +159,11 @@ static void to_stream(struct dp_msrp *m, struct gw_sv part)
 		memmove(tx, tx + m->tx_at, m->tx_len);
 		m->tx_at = 0;
 	}
-	if (part.len > tx_room(m))
-		return;		/* not reached: who calls the bridge has looked */
+	if (m->is_broken || part.len > tx_room(m))
+		return;		/* the latter is not reached: who calls the bridge has looked */
 	memcpy(tx + m->tx_at + m->tx_len, part.p, part.len);
 	m->tx_len += part.len;
+	m->tx_total += part.len;
 }
 
 static void try_channel(struct dp_msrp *m)
@@ -246,10 +193,12 @@ static void bridge_sends(void *user, enum msrp_side to, const struct msrp_chunk 
 
 static unsigned write_some(struct dp_msrp *m)
 {
-	ssize_t n = m->tx_len ? send(m->fd, tx_of(m) + m->tx_at, m->tx_len, MSG_NOSIGNAL) : 0;
+	ssize_t n = m->tx_len ? send(m->link.fd, tx_of(m) + m->tx_at, m->tx_len, MSG_NOSIGNAL) : 0;
 
-	if (n < 0 && errno != EAGAIN && errno != EINTR)
-		end(m, DP_MSRP_FAILED);
+	if (n < 0 && errno != EAGAIN && errno != EINTR) {
+		m->is_broken = true;
+		m->tx_len = 0;
+	}
 	if (n <= 0)
 		return 0;
 	m->tx_at += (size_t)n;
@@ -264,7 +213,7 @@ static unsigned use_input(struct dp_msrp *m)
 {
 	unsigned n = 0;
 
-	while (m->state == LEG_UP && m->out_len == 0 && m->in_len && tx_room(m) >= ANSWER_MAX && n < TURNS) {
+	while (m->state == LEG_UP && m->out_len == 0 && m->in_len && !m->is_starved && tx_room(m) >= ANSWER_MAX && n < TURNS) {
 		size_t used = 0;
 		enum gw_err err = msrp_bridge_stream(m->bridge, gw_sv(in_of(m), m->in_len), &used);
 
@@ -274,106 +223,125 @@ static unsigned use_input(struct dp_msrp *m)
 			end(m, DP_MSRP_FAILED);
 			return n;
 		}
-		if (err)
-			break;
-		n++;
+		m->is_starved = err == GW_EAGAIN;
+		n += err == GW_OK;
 	}
 	return n;
 }
 
 static unsigned read_some(struct dp_msrp *m)
 {
-	ssize_t n = m->in_len < IN_BYTES ? recv(m->fd, in_of(m) + m->in_len, IN_BYTES - m->in_len, 0) : -1;
+	ssize_t n;
 
-	if (n == 0)
-		end(m, DP_MSRP_CLOSED);
-	else if (n < 0 && errno != EAGAIN && errno != EINTR)
-		end(m, DP_MSRP_FAILED);
-	if (n <= 0)
+	if (m->in_len == IN_BYTES || m->has_eof)
 		return 0;
-	m->in_len += (size_t)n;
-	return use_input(m) + 1;
-}
-
-static void accept_peer(struct dp_msrp *m)
-{
-	union address u;
-	socklen_t len = sizeof(u);
-	int fd = accept4(m->listener, &u.sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	struct gw_addr from;
-
-	if (fd < 0)
-		return;
-	from = from_sockaddr(&u);
-	if (!gw_addr_ip_eq(&from, &m->peer)) {	/* a stranger; the peer may still come */
-		close(fd);
-		return;
+	n = recv(m->link.fd, in_of(m) + m->in_len, IN_BYTES - m->in_len, 0);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	if (n > 0) {
+		m->in_len += (size_t)n;
+		m->is_starved = false;
 	}
-	drop(&m->listener);	/* one connection a session */
-	if (set_up(m, fd, LEG_UP, EPOLLIN))
-		m->ops->event(m->user, DP_MSRP_CONNECTED);
-	else
-		end(m, DP_MSRP_FAILED);
+	m->has_eof = n <= 0;
+	m->is_broken |= n < 0;
+	return 1;
 }
 
-static void connected(struct dp_msrp *m)
-{
-	int err = 0;
-	socklen_t len = sizeof(err);
-
-	if (getsockopt(m->fd, SOL_SOCKET, SO_ERROR, &err, &len) || err) {
-		end(m, DP_MSRP_FAILED);
-		return;
-	}
-	m->state = LEG_UP;
-	m->ops->event(m->user, DP_MSRP_CONNECTED);
-}
-
-static unsigned on_event(struct dp_msrp *m, uint32_t events)
+/* Whatever can be done without the socket saying so first. */
+static unsigned turn(struct dp_msrp *m)
 {
 	unsigned n = 0;
 
-	switch (m->state) {
-	case LEG_LISTENING:
-		accept_peer(m);
-		return 1;
-	case LEG_CONNECTING:
-		connected(m);
-		return 1;
-	case LEG_UP:
-		if (events & (EPOLLIN | EPOLLERR | EPOLLHUP))
-			n += read_some(m);
-		if (m->state == LEG_UP && events & EPOLLOUT)
-			n += write_some(m);
-		return n;
-	case LEG_NEW:
-	case LEG_ENDED:
-		break;
-	}
-	return 0;
+	gw_list_remove(&m->busy);
+	if (m->state != LEG_UP)
+		return 0;
+	try_channel(m);
+	n = use_input(m);
+	if (m->state == LEG_UP)
+		n += write_some(m);
+	if (m->state == LEG_UP && m->has_eof && m->out_len == 0 && (m->in_len == 0 || m->is_starved))
+		end(m, m->is_broken ? DP_MSRP_FAILED : DP_MSRP_CLOSED);
+	set_interest(m);
+	if (m->state == LEG_UP && (m->out_len || n >= TURNS))
+		set_busy(m);
+	return n;
 }
 
-unsigned dp_msrp_poll(struct dp_msrp_set *set)
+static unsigned on_link(struct dp_msrp *m, uint32_t events)
+{
+	unsigned n = 0;
+
+	if (m->state == LEG_CONNECTING) {
+		if (dp_tcp_is_connected(m->link.fd))
+			is_up(m);
+		else
+			end(m, DP_MSRP_FAILED);
+		n = 1;
+	} else if (m->state == LEG_UP && events & (EPOLLIN | EPOLLERR | EPOLLHUP)) {
+		n = read_some(m);
+	}
+	return n + turn(m);
+}
+
+static unsigned on_event(struct leg_fd *f, uint32_t events)
+{
+	struct dp_msrp *m = f->leg;
+
+	if (f->fd < 0)
+		return 0;	/* closed by an event before this one */
+	if (f == &m->link)
+		return on_link(m, events);
+	if (f == &m->listener)
+		leg_guest_arrives(m);
+	else
+		leg_guest_speaks(m, GW_CONTAINER(f, struct leg_guest, at));
+	return 1;
+}
+
+/*
+ * Does the peer take what it is sent? TCP_USER_TIMEOUT would ask that too, but of those as well who take nothing because we
+ * read nothing: many peers write before they read.
+ */
+static bool is_stuck(struct dp_msrp *m, uint64_t now_ms)
+{
+	size_t waits = m->tx_len + dp_tcp_unacknowledged(m->link.fd);
+	uint64_t acked = m->tx_total - waits;
+
+	if (waits == 0 || m->out_len || acked != m->acked)
+		m->moved_ms = now_ms;
+	m->acked = acked;
+	return now_ms - m->moved_ms >= DP_MSRP_STUCK_MS;
+}
+
+static void look(struct dp_msrp *m, uint64_t now_ms)
+{
+	if (m->state == LEG_NEW || m->state == LEG_ENDED)
+		return;
+	leg_guests_leave(m, now_ms);
+	if ((m->state == LEG_CONNECTING && now_ms >= m->due_ms) || (m->state == LEG_UP && is_stuck(m, now_ms)))
+		end(m, DP_MSRP_FAILED);
+}
+
+unsigned dp_msrp_poll(struct dp_msrp_set *set, uint64_t now_ms)
 {
 	struct epoll_event ev[EVENTS];
-	unsigned done = 0;
+	unsigned done = 0, busy = 0;
 	int n;
 
+	set->now_ms = now_ms;
 	if (gw_list_empty(&set->legs))
 		return 0;
+	GW_LIST_FOREACH(it, &set->busy)
+		busy++;
+	while (busy-- && !gw_list_empty(&set->busy))
+		done += turn(GW_CONTAINER(set->busy.next, struct dp_msrp, busy));
 	n = epoll_wait(set->epoll, ev, EVENTS, 0);
 	for (int i = 0; i < n; i++)
 		done += on_event(ev[i].data.ptr, ev[i].events);
-	GW_LIST_FOREACH_SAFE(it, next, &set->legs) {
-		struct dp_msrp *m = GW_CONTAINER(it, struct dp_msrp, node);
-
-		if (m->state != LEG_UP)
-			continue;
-		try_channel(m);
-		done += use_input(m);
-		if (m->state == LEG_UP && m->tx_len)
-			done += write_some(m);
-		set_interest(m);
+	if (now_ms >= set->look_ms) {
+		set->look_ms = now_ms + LOOK_MS;
+		GW_LIST_FOREACH(it, &set->legs)
+			look(GW_CONTAINER(it, struct dp_msrp, node), now_ms);
 	}
 	return done;
 }
@@ -383,20 +351,24 @@ unsigned dp_msrp_poll(struct dp_msrp_set *set)
 enum gw_err dp_msrp_new(struct dp_msrp **out, struct dp_msrp_set *set, const struct gw_addr *address, const struct dp_msrp_ops *ops,
 	void *user)
 {
-	struct dp_msrp *m = calloc(1, sizeof(*m));
-	union address u;
-	socklen_t len = sizeof(u);
+	struct dp_msrp *m;
 
+	if (set->n_legs == set->max_legs)
+		return GW_ELIMIT;
+	m = calloc(1, sizeof(*m));
 	if (!m)
 		return GW_ENOMEM;
-	*m = (struct dp_msrp){ .set = set, .ops = ops, .user = user, .fd = -1 };
+	*m = (struct dp_msrp){ .set = set, .ops = ops, .user = user, .link = { m, -1 }, .listener = { m, -1 } };
+	for (unsigned i = 0; i < DP_MSRP_GUESTS; i++)
+		m->guests[i].at = (struct leg_fd){ m, -1 };
 	gw_list_append(&set->legs, &m->node);
-	m->listener = bound_socket(address);
-	if (m->listener < 0 || listen(m->listener, 1) || getsockname(m->listener, &u.sa, &len)) {
+	gw_list_init(&m->busy);
+	set->n_legs++;
+	m->listener.fd = dp_tcp_listen(address, &m->local);
+	if (m->listener.fd < 0) {
 		dp_msrp_free(m);
 		return GW_EIO;
 	}
-	m->local = from_sockaddr(&u);
 	*out = m;
 	return GW_OK;
 }
@@ -405,11 +377,12 @@ void dp_msrp_free(struct dp_msrp *m)
 {
 	if (!m)
 		return;
+	close_all(m);
+	leg_drop(&m->listener);
 	gw_list_remove(&m->node);
-	drop(&m->fd);
-	drop(&m->listener);
+	m->set->n_legs--;
 	free(m->bridge);
-	free(m->paths);
+	free(m->texts);
 	free(m->buffers);
 	free(m);
 }
@@ -421,13 +394,8 @@ const struct gw_addr *dp_msrp_local(const struct dp_msrp *m)
 
 void dp_msrp_stop(struct dp_msrp *m)
 {
-	m->has_told = true;
-	end(m, DP_MSRP_CLOSED);
-}
-
-bool dp_msrp_is_started(const struct dp_msrp *m)
-{
-	return m->state != LEG_NEW;
+	m->is_stopped = true;
+	close_all(m);
 }
 
 static struct gw_sv keep(char **at, struct gw_sv text)
@@ -439,65 +407,101 @@ static struct gw_sv keep(char **at, struct gw_sv text)
 	return out;
 }
 
-static enum gw_err make_bridge(struct dp_msrp *m, const struct dp_msrp_start *how)
+/* The texts of a description in memory of the leg's. */
+static enum gw_err keep_description(struct dp_msrp *m, const struct dp_msrp_start *how)
 {
-	struct msrp_bridge_conf conf = { .piece = piece_of(m), .channel_max = DP_MSRP_CHUNK_MAX, .nonce = how->nonce };
-	char *at = m->paths;
+	size_t n = 1;
+	char *at;
 
-	if (how->channel_max && how->channel_max < conf.channel_max)
-		conf.channel_max = how->channel_max;
+	for (unsigned i = 0; i < 2; i++)
+		n += how->side[i].own_uri.len + how->side[i].peer_path.len;
+	if (!(at = malloc(n)))
+		return GW_ENOMEM;
+	free(m->texts);
+	m->texts = at;
+	m->how = *how;
 	for (unsigned i = 0; i < 2; i++) {
-		conf.side[i].own_uri = keep(&at, how->side[i].own_uri);
-		conf.side[i].peer_path = keep(&at, how->side[i].peer_path);
+		m->how.side[i].own_uri = keep(&at, how->side[i].own_uri);
+		m->how.side[i].peer_path = keep(&at, how->side[i].peer_path);
 	}
-	return msrp_bridge_init(m->bridge, &conf, bridge_sends, m);
+	return GW_OK;
 }
 
-static enum gw_err connect_out(struct dp_msrp *m)
+static bool is_same(const struct dp_msrp_start *a, const struct dp_msrp_start *b)
 {
-	int fd = bound_socket(&m->local);
-	union address u;
-	socklen_t len = to_sockaddr(&m->peer, &u);
-
-	drop(&m->listener);
-	if (fd < 0)
-		return GW_EIO;
-	if (connect(fd, &u.sa, len) && errno != EINPROGRESS) {
-		close(fd);
-		return GW_EIO;
-	}
-	return set_up(m, fd, LEG_CONNECTING, EPOLLOUT) ? GW_OK : GW_EIO;
+	for (unsigned i = 0; i < 2; i++)
+		if (!gw_sv_eq(a->side[i].own_uri, b->side[i].own_uri) || !gw_sv_eq(a->side[i].peer_path, b->side[i].peer_path))
+			return false;
+	return gw_addr_eq(&a->peer, &b->peer) && gw_addr_ip_eq(&a->source.net, &b->source.net) && a->source.prefix == b->source.prefix &&
+		a->is_active == b->is_active && a->channel_max == b->channel_max;
 }
 
-static enum gw_err begin(struct dp_msrp *m, const struct dp_msrp_start *how)
+static enum gw_err make_bridge(struct dp_msrp *m)
 {
-	m->peer = how->peer;
-	if (how->is_active)
-		return connect_out(m);
-	m->state = LEG_LISTENING;
-	return watch(m, m->listener, EPOLLIN, EPOLL_CTL_ADD) ? GW_OK : GW_EIO;
+	struct msrp_bridge_conf conf = { .side = { m->how.side[0], m->how.side[1] }, .piece = piece_of(m), .channel_max = DP_MSRP_CHUNK_MAX,
+		.nonce = m->how.nonce };
+	const struct msrp_counts before[2] = { m->bridge->way[0].counts, m->bridge->way[1].counts };
+	enum gw_err err;
+
+	if (m->how.channel_max && m->how.channel_max < conf.channel_max)
+		conf.channel_max = m->how.channel_max;
+	err = msrp_bridge_init(m->bridge, &conf, bridge_sends, m);
+	for (unsigned i = 0; i < 2; i++)	/* what was counted stays */
+		m->bridge->way[i].counts = before[i];
+	return err;
+}
+
+static enum gw_err begin(struct dp_msrp *m)
+{
+	if (!leg_watch(&m->listener, EPOLLIN, EPOLL_CTL_ADD))
+		return GW_EIO;
+	m->state = LEG_UNBOUND;
+	if (!m->how.is_active)
+		return GW_OK;
+	m->state = LEG_CONNECTING;
+	m->due_ms = m->set->now_ms + DP_MSRP_CONNECT_MS;
+	m->interest = EPOLLOUT;
+	m->link.fd = dp_tcp_connect(&m->local, &m->how.peer);
+	return m->link.fd >= 0 && leg_watch(&m->link, m->interest, EPOLL_CTL_ADD) ? GW_OK : GW_EIO;
+}
+
+static void clear(struct dp_msrp *m)
+{
+	close_all(m);
+	m->in_len = m->out_len = m->tx_at = m->tx_len = 0;
+	m->tx_total = m->acked = 0;
+	m->has_eof = m->is_broken = m->is_starved = false;
 }
 
 enum gw_err dp_msrp_start(struct dp_msrp *m, const struct dp_msrp_start *how)
 {
-	size_t text = 0;
 	enum gw_err err;
 
-	for (unsigned i = 0; i < 2; i++)
-		text += how->side[i].own_uri.len + how->side[i].peer_path.len;
-	if (m->state != LEG_NEW)
-		return GW_EINVAL;
-	m->bridge = malloc(sizeof(*m->bridge));
-	m->paths = malloc(text + 1);
-	m->buffers = malloc(BUFFERS_BYTES);
-	err = !m->bridge || !m->paths || !m->buffers ? GW_ENOMEM : make_bridge(m, how);
-	if (!err)
-		err = begin(m, how);
-	if (err) {
-		m->has_told = true;	/* by the return value */
-		end(m, DP_MSRP_FAILED);
+	if (m->is_stopped)
+		return GW_OK;
+	if (m->starts && is_same(&m->how, how)) {
+		m->how.source = how->source;
+		return GW_OK;
 	}
+	clear(m);
+	m->starts++;
+	if (!m->bridge)
+		m->bridge = calloc(1, sizeof(*m->bridge));
+	if (!m->buffers)
+		m->buffers = malloc(BUFFERS_BYTES);
+	err = !m->bridge || !m->buffers ? GW_ENOMEM : keep_description(m, how);
+	if (!err)
+		err = make_bridge(m);
+	if (!err)
+		err = begin(m);
+	if (err)
+		close_all(m);	/* who called is told by the return value */
 	return err;
+}
+
+unsigned dp_msrp_starts(const struct dp_msrp *m)
+{
+	return m->starts;
 }
 
 bool dp_msrp_is_ended(const struct dp_msrp *m)
@@ -505,15 +509,40 @@ bool dp_msrp_is_ended(const struct dp_msrp *m)
 	return m->state == LEG_ENDED;
 }
 
+/* What a message of the channel has caused. */
+static void push(struct dp_msrp *m)
+{
+	if (m->tx_len)
+		(void)write_some(m);
+	set_interest(m);
+	if (m->state == LEG_UP && m->out_len)
+		set_busy(m);
+}
+
+static bool takes(const struct dp_msrp *m, size_t len)
+{
+	return m->state == LEG_UP && m->out_len == 0 && tx_room(m) >= len + ANSWER_MAX;
+}
+
 bool dp_msrp_message(struct dp_msrp *m, struct gw_sv message)
 {
 	if (m->state == LEG_ENDED)
 		return true;	/* nobody is there */
-	if (m->state != LEG_UP || m->out_len || tx_room(m) < message.len + ANSWER_MAX)
+	if (!takes(m, message.len))
 		return false;
 	(void)!msrp_bridge_message(m->bridge, message);	/* what is no chunk is ignored, as by any hop of MSRP */
-	(void)write_some(m);
-	set_interest(m);
+	push(m);
+	return true;
+}
+
+bool dp_msrp_oversize(struct dp_msrp *m, struct gw_sv beginning)
+{
+	if (m->state == LEG_ENDED)
+		return true;
+	if (!takes(m, 0))
+		return false;
+	(void)!msrp_bridge_oversize(m->bridge, beginning);
+	push(m);
 	return true;
 }
 

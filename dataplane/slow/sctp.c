@@ -25,7 +25,8 @@ struct dp_sctp {
 	size_t held_len;
 	uint16_t held_stream;
 	uint32_t held_ppid;
-	bool is_whole;
+	bool is_whole, is_oversize;
+	bool is_skipping;          /* the rest of a message that was too large */
 };
 
 struct out_packet {
@@ -247,7 +248,7 @@ enum gw_err dp_sctp_send(struct dp_sctp *a, const struct dp_sctp_send *how, stru
 {
 	struct sctp_sendv_spa spa = { .sendv_flags = SCTP_SEND_SNDINFO_VALID };
 
-	if (how->stream >= g.limits.streams || message.len == 0 || message.len > g.limits.message_max)
+	if (how->stream >= g.limits.streams || message.len == 0 || message.len > g.limits.send_bytes)
 		return GW_EINVAL;
 	if (!a->is_up)
 		return a->is_closed ? GW_ECLOSED : GW_ESTATE;
@@ -274,9 +275,7 @@ enum gw_err dp_sctp_reset(struct dp_sctp *a, uint16_t stream)
 	u.r.srs_stream_list[0] = stream;
 	if (!a->is_up)
 		return GW_ESTATE;
-	if (set_option(a->socket, IPPROTO_SCTP, SCTP_RESET_STREAMS, &u, sizeof(u)))
-		return GW_OK;
-	return errno == EALREADY || errno == EAGAIN || errno == EBUSY ? GW_EAGAIN : GW_EIO;
+	return set_option(a->socket, IPPROTO_SCTP, SCTP_RESET_STREAMS, &u, sizeof(u)) ? GW_OK : GW_EIO;
 }
 
 static void take_change(struct dp_sctp *a, const struct sctp_assoc_change *c)
@@ -287,6 +286,8 @@ static void take_change(struct dp_sctp *a, const struct sctp_assoc_change *c)
 		a->ops->event(a->user, DP_SCTP_UP);
 		return;
 	case SCTP_RESTART:
+		a->held_len = 0;	/* the rest of it will not come */
+		a->is_whole = a->is_oversize = a->is_skipping = false;
 		a->ops->event(a->user, DP_SCTP_RESTARTED);
 		return;
 	case SCTP_COMM_LOST:
@@ -315,6 +316,25 @@ static void take_notification(struct dp_sctp *a, const union sctp_notification *
 		a->ops->reset(a->user, r->strreset_stream_list[i]);
 }
 
+/* A part of a message; it may lie where it belongs. */
+static void take_part(struct dp_sctp *a, struct gw_sv part, bool is_last, const struct sctp_rcvinfo *info)
+{
+	size_t room = g.limits.message_max - a->held_len;
+	bool is_over = part.len > room || (part.len == room && !is_last);
+
+	if (a->is_skipping) {
+		a->is_skipping = !is_last;
+		return;
+	}
+	memmove(a->held + a->held_len, part.p, is_over ? room : part.len);
+	a->held_len += is_over ? room : part.len;
+	a->held_stream = info->rcv_sid;
+	a->held_ppid = ntohl(info->rcv_ppid);
+	a->is_whole = is_over || is_last;
+	a->is_oversize = is_over;
+	a->is_skipping = is_over && !is_last;
+}
+
 /* Reads on: false when nothing is there. Parts of a message are joined in a->held. */
 static bool read_some(struct dp_sctp *a)
 {
@@ -322,7 +342,8 @@ static bool read_some(struct dp_sctp *a)
 	socklen_t info_len = sizeof(info), from_len = 0;
 	unsigned type = 0;
 	int flags = 0;
-	char note[2048], *at = a->held + a->held_len;
+	_Alignas(union sctp_notification) char note[2048];
+	char *at = a->held + a->held_len;
 	size_t room = g.limits.message_max - a->held_len;
 	ssize_t n;
 
@@ -334,21 +355,13 @@ static bool read_some(struct dp_sctp *a)
 	if (room < sizeof(note))
 		at = note;
 	if (flags & MSG_NOTIFICATION) {
-		take_notification(a, (const union sctp_notification *)at, (size_t)n);
+		if ((size_t)n > sizeof(note))
+			return true;
+		memmove(note, at, (size_t)n);
+		take_notification(a, (const union sctp_notification *)note, (size_t)n);
 		return true;
 	}
-	if ((size_t)n > room || ((size_t)n == room && !(flags & MSG_EOR))) {
-		a->is_closed = true;	/* larger than we said in SDP */
-		a->is_up = false;
-		a->ops->event(a->user, DP_SCTP_CLOSED);
-		return false;
-	}
-	if (at == note)
-		memcpy(a->held + a->held_len, note, (size_t)n);
-	a->held_len += (size_t)n;
-	a->held_stream = info.rcv_sid;
-	a->held_ppid = ntohl(info.rcv_ppid);
-	a->is_whole = flags & MSG_EOR;
+	take_part(a, gw_sv(at, (size_t)n), flags & MSG_EOR, &info);
 	return true;
 }
 
@@ -361,7 +374,8 @@ static unsigned receive(struct dp_sctp *a, bool *more)
 	*more = false;
 	while (n < READS_A_RUN && !a->is_closed) {
 		if (a->is_whole) {
-			*more = !a->ops->message(a->user, a->held_stream, a->held_ppid, gw_sv(a->held, a->held_len));
+			*more = !(a->is_oversize ? a->ops->oversize : a->ops->message)(a->user, a->held_stream, a->held_ppid,
+				gw_sv(a->held, a->held_len));
 			if (by_id(id) != a || *more)
 				return n;
 			a->held_len = 0;

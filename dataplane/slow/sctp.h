@@ -18,7 +18,7 @@ struct dp_sctp_limits {
 	unsigned mtu;              /* bytes of a packet: the path's, less DTLS */
 	unsigned send_bytes;       /* queued in an association */
 	unsigned receive_bytes;    /* the window a peer gets; the largest message fits into it */
-	unsigned message_max;      /* a larger message ends the association */
+	unsigned message_max;      /* of those that come; a larger one is not taken, and what it began with is told */
 };
 
 enum dp_sctp_event { DP_SCTP_UP, DP_SCTP_RESTARTED, DP_SCTP_CLOSED };
@@ -31,6 +31,8 @@ struct dp_sctp_ops {
 	void (*event)(void *user, enum dp_sctp_event event);
 	/** @return false: not now; it comes again in a later run, and what is behind it waits, so the peer's window closes. */
 	bool (*message)(void *user, uint16_t stream, uint32_t ppid, struct gw_sv message);
+	/** One above message_max: its first message_max bytes. The rest is thrown away. As with message(). */
+	bool (*oversize)(void *user, uint16_t stream, uint32_t ppid, struct gw_sv beginning);
 	void (*reset)(void *user, uint16_t stream);        /* the peer closed its direction of a channel */
 };
 
@@ -44,7 +46,7 @@ unsigned dp_sctp_run(uint64_t now_ms);
 /** Both ends call this: each sends an INIT (RFC 8831 6.2: simultaneous open). GW_ELIMIT; GW_ENOMEM; GW_EIO. */
 enum gw_err dp_sctp_new(struct dp_sctp **out, uint16_t local_port, uint16_t remote_port, const struct dp_sctp_ops *ops,
 	void *user) GW_NODISCARD;
-/** ABORT to the peer, which dp_sctp_run no longer delivers; no call-back after this. Accepts NULL. */
+/** The peer is not told, for its DTLS ends too; no call-back after this. Accepts NULL. */
 void dp_sctp_free(struct dp_sctp *a);
 /** A packet from DTLS; what it causes is seen in the next dp_sctp_run. */
 void dp_sctp_input(struct dp_sctp *a, struct gw_sv packet);
@@ -59,7 +61,7 @@ struct dp_sctp_send {
 
 /** GW_EAGAIN: the queue is full; GW_EINVAL: stream or size; GW_ESTATE: not up; GW_ECLOSED. */
 enum gw_err dp_sctp_send(struct dp_sctp *a, const struct dp_sctp_send *how, struct gw_sv message) GW_NODISCARD;
-/** Close our direction of a channel (RFC 8831 6.7). GW_EAGAIN: an earlier reset is not done. */
+/** Close our direction of a channel, once what was sent in it has gone, and after earlier resets (RFC 8831 6.7). GW_ESTATE: not up. */
 enum gw_err dp_sctp_reset(struct dp_sctp *a, uint16_t stream) GW_NODISCARD;
 
 #endif

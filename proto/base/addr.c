@@ -84,6 +84,24 @@ bool gw_addr_in(const struct gw_addr *ip, const struct gw_addr *net, uint8_t pre
 	return bits == 0 || ((ip->b[bytes] ^ net->b[bytes]) >> (8 - bits)) == 0;
 }
 
+bool gw_addr_is_zero(const struct gw_addr *a)
+{
+	static const uint8_t none[16];
+
+	return a->family == 0 || memcmp(a->b, none, a->family == 4 ? 4 : 16) == 0;
+}
+
+bool gw_addr_is_host(const struct gw_addr *a)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	const uint8_t *b = a->b;
+
+	if (a->family == 4)
+		return b[0] != 0 && b[0] != 127 && b[0] < 224 && !(b[0] == 169 && b[1] == 254);	/* RFC 6890, and 240/4 with them */
+	return a->family == 6 && b[0] != 0xff && !(b[0] == 0xfe && (b[1] & 0xc0) == 0x80) && memcmp(b, mapped, sizeof(mapped)) &&
+		memcmp(b, (const uint8_t[12]){ 0 }, 12);	/* ::, ::1, and IPv4 in the last four bytes */
+}
+
 void gw_addr_put_ip(struct gw_buf *b, const struct gw_addr *a)
 {
 	char tmp[INET6_ADDRSTRLEN] = "-";

@@ -22,6 +22,10 @@ bool gw_addr_eq(const struct gw_addr *a, const struct gw_addr *b);
 bool gw_addr_ip_eq(const struct gw_addr *a, const struct gw_addr *b);
 /** Does ip lie in net/prefix (same family)? */
 bool gw_addr_in(const struct gw_addr *ip, const struct gw_addr *net, uint8_t prefix);
+/** May it be another host's own? Not: unspecified, loopback, link-local, multicast, broadcast, an IPv4 address in an IPv6 one. */
+bool gw_addr_is_host(const struct gw_addr *a);
+/** 0.0.0.0 or ::, or none. */
+bool gw_addr_is_zero(const struct gw_addr *a);
 /** Just the IP, without brackets. */
 void gw_addr_put_ip(struct gw_buf *b, const struct gw_addr *a);
 /** ip:port, IPv6 in brackets. */

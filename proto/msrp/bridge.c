@@ -2,10 +2,7 @@
 /* The MSRP gateway between a data channel and a stream (RFC 8873 6, TS 23.334 5.19, 5.20). */
 #include "proto/msrp/bridge.h"
 
-#include "proto/msrp/uri.h"
-
 #define RANGE_MAX 80u      /* "Byte-Range: n-n/n" with the largest numbers */
-#define OUT_MAX   (MSRP_HEAD_MAX + 4 * MSRP_URI_MAX)
 
 enum gw_err msrp_bridge_init(struct msrp_bridge *b, const struct msrp_bridge_conf *conf, msrp_send_fn send, void *user)
 {
@@ -14,7 +11,8 @@ enum gw_err msrp_bridge_init(struct msrp_bridge *b, const struct msrp_bridge_con
 	if (conf->channel_max < MSRP_CHUNK_MIN)
 		return GW_EINVAL;
 	for (unsigned i = 0; i < 2; i++)
-		if (msrp_uri_parse(conf->side[i].own_uri, &u) || msrp_path_last(conf->side[i].peer_path, &u))
+		if (msrp_uri_parse(conf->side[i].own_uri, &u) || msrp_path_last(conf->side[i].peer_path, &u) ||
+			conf->side[i].peer_path.len > MSRP_PATH_MAX)
 			return GW_EINVAL;
 	memset(b, 0, sizeof(*b));
 	b->conf = *conf;
@@ -59,8 +57,7 @@ static enum msrp_side other(enum msrp_side s)
 	return s == MSRP_CHANNEL ? MSRP_STREAM : MSRP_CHANNEL;
 }
 
-/* Is the request for this session? With CEMA the far end's session id counts, and nothing else of the URI (RFC 6714 4.3). */
-static bool is_ours(const struct msrp_bridge *b, enum msrp_side from, const struct msrp_head *h)
+bool msrp_bridge_is_ours(const struct msrp_bridge *b, enum msrp_side from, const struct msrp_head *h)
 {
 	struct msrp_uri to, ours;
 	struct gw_sv path = h->to_path, first = GW_SV_NONE;
@@ -82,9 +79,18 @@ static void rewrite(const struct msrp_bridge *b, enum msrp_side to, struct msrp_
 	h->from_path = b->conf.side[to].own_uri;
 }
 
+/* Without a body. The client cannot have sent the request for a response that it does not take. */
+static void send_text(struct msrp_bridge *b, enum msrp_side to, struct gw_sv text)
+{
+	if (to == MSRP_CHANNEL && text.len > b->conf.channel_max)
+		b->way[other(to)].counts.refused++;
+	else
+		b->send(b->user, to, &(struct msrp_chunk){ .head = text });
+}
+
 static void answer(struct msrp_bridge *b, enum msrp_side to, const struct msrp_head *request, unsigned status)
 {
-	char text[OUT_MAX];
+	char text[MSRP_OUT_MAX];
 	struct gw_buf out = gw_buf(text, sizeof(text));
 
 	if (status >= 300)
@@ -93,13 +99,13 @@ static void answer(struct msrp_bridge *b, enum msrp_side to, const struct msrp_h
 		(request->failure == MSRP_FAILURE_PARTIAL && status < 300))
 		return;
 	if (msrp_print_response(request, status, &out) == GW_OK)
-		b->send(b->user, to, &(struct msrp_chunk){ .head = gw_buf_sv(&out) });
+		send_text(b, to, gw_buf_sv(&out));
 }
 
 /* A REPORT of our own about a message whose sender has nothing more to send. */
 static void report(struct msrp_bridge *b, enum msrp_side to, const struct msrp_message *m)
 {
-	char text[OUT_MAX], tid[MSRP_IDENT_MAX];
+	char text[MSRP_OUT_MAX], tid[MSRP_IDENT_MAX];
 	struct gw_buf out = gw_buf(text, sizeof(text));
 	struct msrp_report r = { .tid = next_tid(b, GW_SV_NONE, tid), .to_path = b->conf.side[to].peer_path,
 		.from_path = b->conf.is_cema ? b->conf.side[other(to)].peer_path : b->conf.side[to].own_uri,
@@ -107,7 +113,7 @@ static void report(struct msrp_bridge *b, enum msrp_side to, const struct msrp_m
 		.range = { .start = 1, .end = m->bytes, .total = m->bytes, .has_end = true, .has_total = true } };
 
 	if (m->failure != MSRP_FAILURE_NO && msrp_print_report(&r, &out) == GW_OK)
-		b->send(b->user, to, &(struct msrp_chunk){ .head = gw_buf_sv(&out) });
+		send_text(b, to, gw_buf_sv(&out));
 }
 
 static struct msrp_message *message_of(struct msrp_bridge *b, enum msrp_side from, const struct msrp_head *h)
@@ -147,7 +153,7 @@ static void take_response(struct msrp_bridge *b, enum msrp_side from, const stru
 static void send_chunk(struct msrp_bridge *b, enum msrp_side to, const struct msrp_head *in, struct gw_sv body, enum msrp_flag flag,
 	struct msrp_message *m)
 {
-	char head[OUT_MAX], end[MSRP_END_MAX + 2], tid[MSRP_IDENT_MAX];
+	char head[MSRP_OUT_MAX], end[MSRP_END_MAX + 2], tid[MSRP_IDENT_MAX];
 	struct gw_buf h = gw_buf(head, sizeof(head)), e = gw_buf(end, sizeof(end));
 	struct msrp_counts *counts = &b->way[other(to)].counts;
 	struct msrp_head out = *in;
@@ -155,7 +161,7 @@ static void send_chunk(struct msrp_bridge *b, enum msrp_side to, const struct ms
 	out.tid = next_tid(b, body, tid);
 	rewrite(b, to, &out);
 	if (msrp_print_head(&out, &h) || msrp_print_end(out.tid, flag, out.content_type.len > 0, &e))
-		return;	/* not reached: OUT_MAX has room for what was parsed and two paths, see begin() */
+		return;	/* not reached: MSRP_OUT_MAX has room for what was parsed and two paths, see begin() */
 	if (m) {
 		m->last = b->tids;
 		if (out.has_range && out.range.has_end)
@@ -176,7 +182,7 @@ static unsigned begin(struct msrp_bridge *b, enum msrp_side from, const struct m
 	b->way[from].counts.chunks_in++;
 	if (h->method == MSRP_OTHER_METHOD)
 		return 501;
-	if (!is_ours(b, from, h))
+	if (!msrp_bridge_is_ours(b, from, h))
 		return 481;
 	if (h->method == MSRP_REPORT) {
 		b->way[from].counts.reports++;
@@ -240,10 +246,35 @@ enum gw_err msrp_bridge_message(struct msrp_bridge *b, struct gw_sv text)
 	return GW_OK;
 }
 
+enum gw_err msrp_bridge_oversize(struct msrp_bridge *b, struct gw_sv beginning)
+{
+	struct msrp_reader r = { 0 };
+	struct msrp_item item;
+	struct msrp_message *m;
+	struct msrp_head h;
+	unsigned status;
+	size_t used;
+
+	if (msrp_read(&r, beginning, &item, &used) || msrp_head_parse(item.bytes, &h) || h.status)
+		return GW_EBADMSG;
+	status = begin(b, MSRP_CHANNEL, &h, &m);
+	if (status == 200)
+		status = 413;
+	if (m && m->status == 0) {
+		m->status = status;
+		h.range.has_end = false;
+		h.has_range = true;
+		if (m->last)
+			send_chunk(b, MSRP_STREAM, &h, GW_SV_NONE, MSRP_ABORTED, NULL);
+	}
+	answer(b, MSRP_CHANNEL, &h, status);
+	return GW_OK;
+}
+
 /* How much body fits beside this head: 0 when nothing sensible does. */
 static size_t piece_max(const struct msrp_bridge *b)
 {
-	char text[OUT_MAX];
+	char text[MSRP_OUT_MAX];
 	struct gw_buf out = gw_buf(text, sizeof(text));
 	char tid[MSRP_IDENT_MAX];
 	struct msrp_head h = b->head;

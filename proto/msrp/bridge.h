@@ -13,9 +13,12 @@
 #define MSRP_BRIDGE_H
 
 #include "proto/msrp/reader.h"
+#include "proto/msrp/uri.h"
 
 #define MSRP_MESSAGES     8u       /* of a direction that are kept for failures; the oldest makes room */
 #define MSRP_CHUNK_MIN    2048u    /* smallest size of a data channel message that we work with */
+#define MSRP_PATH_MAX     (3 * MSRP_URI_MAX)       /* bytes of a peer's path: an end point behind two relays */
+#define MSRP_OUT_MAX      (MSRP_HEAD_MAX + MSRP_URI_MAX + MSRP_PATH_MAX + 128)     /* and of a head that goes on: what it grows by at most */
 
 enum msrp_side { MSRP_CHANNEL, MSRP_STREAM };
 
@@ -75,10 +78,17 @@ struct msrp_bridge {
 	size_t piece_len, piece_max;
 };
 
-/** GW_EINVAL: channel_max is too small, or an own_uri or peer_path is no path. */
+/** GW_EINVAL: channel_max is too small, an own_uri or peer_path is no path, or a peer_path is longer than MSRP_PATH_MAX. */
 enum gw_err msrp_bridge_init(struct msrp_bridge *b, const struct msrp_bridge_conf *conf, msrp_send_fn send, void *user) GW_NODISCARD;
 /** One message of the channel. GW_EBADMSG: not one whole chunk; nothing was done. */
 enum gw_err msrp_bridge_message(struct msrp_bridge *b, struct gw_sv message) GW_NODISCARD;
+/**
+ * The first bytes of a message that is larger than we take, with its whole head: the client is told so (413: it sends no more of
+ * this), and of what it sent before the stream hears the end. GW_EBADMSG: no request, nothing was done.
+ */
+enum gw_err msrp_bridge_oversize(struct msrp_bridge *b, struct gw_sv beginning) GW_NODISCARD;
+/** Is this request for the session? With CEMA the far end's session id counts, and nothing else of the URI (RFC 6714 4.3). */
+bool msrp_bridge_is_ours(const struct msrp_bridge *b, enum msrp_side from, const struct msrp_head *h);
 /**
  * Bytes of the stream, those that were not used yet first. At most one chunk is sent to the channel in a call.
  *

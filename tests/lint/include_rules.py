@@ -29,7 +29,7 @@ RULES = {
                        {"openssl/", "stun/", "srtp2/", "usrsctp.h", "arpa/inet.h", "errno.h", "unistd.h", "rte_", "netinet/", "sys/"}),
     "dataplane/ctx": ({"proto/", "net/", "dataplane/ctx/", "dataplane/slow/", "dataplane/fast/api.h"},
                       {"rte_", "openssl/rand.h", "zlib.h", "sys/", "netinet/"}),
-    "dataplane": ({"proto/", "net/", "dataplane/"}, {"rte_", "microhttpd.h", "arpa/inet.h", "sched.h"}),
+    "dataplane": ({"proto/", "net/", "dataplane/"}, {"rte_", "microhttpd.h", "arpa/inet.h", "sched.h", "sys/resource.h"}),
 }
 FORBIDDEN = {"dataplane/fast": {"stdlib.h"}, "dataplane": {"nice/agent.h", "glib.h"}}
 

@@ -17,6 +17,8 @@ CASES = [
     (AGW, "  address: 10.20.0.2 ", "  address: 10.20.0.2:2855 ", "address", "must be an address"),
     (AGW, "  max_associations: 1000", "  max_associations: 65535", "max_associations", "must be a number"),
     (AGW, "  max_associations: 1000", "  max_associations: 0", "max_associations", "no association for msrp.address"),
+    (AGW, "  max_per_call: 4", "  max_per_call: 16", "max_per_call", "must be a number"),
+    (AGW, '  peers: ["10.20.0.0/24"]', '  peers: ["10.20.0.0"]', "peers", "network/prefix"),
     (AGW, "max_contexts: 1000", "max_context: 1000", "max_context", "unknown key"),
     (AGW, "max_contexts: 1000", "max_contexts: 1\nmax_contexts: 2", "max_contexts", "given twice"),
     (AGW, 'media_ports: "20000-29999"', 'media_ports: "29999-20000"', "media_ports", "FIRST-LAST"),

@@ -85,6 +85,12 @@ class Session:
         wait_until("the answer to SEND", lambda: tid in self.responses, 10)
         return self.responses[tid]
 
+    def greet(self):
+        """Who connects names the session at once, with nothing to say (RFC 4975 5.4)."""
+        tid = token()
+        self.sock.sendall(f"MSRP {tid} SEND\r\nTo-Path: {self.peer}\r\nFrom-Path: {self.own}\r\nMessage-ID: {token()}\r\n"
+                          f"-------{tid}$\r\n".encode())
+
     def close(self):
         """shutdown: its reader holds the socket"""
         if self.is_open:
@@ -171,7 +177,10 @@ class MsrpPhone:
             self.listener.settimeout(20)
             sock, _ = self.listener.accept()
         sock.settimeout(None)
-        self.session = Session(sock, own, peer)
+        session = Session(sock, own, peer)
+        if self.setup == "active":
+            session.greet()
+        self.session = session
 
     def connected(self, timeout_s=15):
         wait_until("the MSRP connection", lambda: self.session, timeout_s)

@@ -33,6 +33,8 @@ msrp.take = async (data) => {
 		msrp.answers[tid] = what;
 	else if (what === 'REPORT')
 		msrp.reports.push(get('Status'));
+	else if (!get('Content-Type'))	/* who connected has named the session */
+		msrp.channel.send(await msrp.join(`MSRP ${tid} 200 OK\\r\\nTo-Path: ${get('From-Path')}\\r\\nFrom-Path: ${msrp.own}\\r\\n-------${tid}$\\r\\n`));
 	else {
 		const body = bytes.slice(head.length + 4, bytes.length - `\\r\\n-------${tid}$\\r\\n`.length);
 		const id = get('Message-ID');

@@ -141,6 +141,21 @@ static void timers_fire_in_order_and_may_rearm(void **state)
 	gw_timers_free(&set);
 }
 
+static void some_addresses_are_no_host(void **state)
+{
+	static const char *const hosts[] = { "10.0.0.1", "192.0.2.1", "169.253.1.1", "2001:db8::1", "fd00::1", "fec0::1" };
+	static const char *const others[] = { "0.0.0.0", "0.1.2.3", "127.0.0.1", "127.255.0.9", "169.254.0.1", "224.0.0.1", "255.255.255.255", "::", "::1", "::127.0.0.1",
+		"::ffff:10.0.0.1", "fe80::1", "febf::1", "ff02::1" };
+	struct gw_addr a;
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++)
+		assert_true(gw_addr_parse_ip(gw_sv_cstr(hosts[i]), &a) == GW_OK && gw_addr_is_host(&a));
+	for (unsigned i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		assert_true(gw_addr_parse_ip(gw_sv_cstr(others[i]), &a) == GW_OK && !gw_addr_is_host(&a));
+	assert_false(gw_addr_is_host(&(struct gw_addr){ 0 }));
+}
+
 static void addresses_are_read_and_written(void **state)
 {
 	static const char *const good[] = { "192.0.2.1:5060", "[2001:db8::1]:443" };
@@ -188,7 +203,8 @@ int main(void)
 		cmocka_unit_test(numbers_refuse_what_does_not_fit), cmocka_unit_test(lines_end_in_any_of_three_ways),
 		cmocka_unit_test(buffer_overflow_is_sticky), cmocka_unit_test(arena_keeps_to_its_limit),
 		cmocka_unit_test(map_survives_a_random_walk), cmocka_unit_test(timers_fire_in_order_and_may_rearm),
-		cmocka_unit_test(addresses_are_read_and_written), cmocka_unit_test(log_lines_cannot_be_forged),
+		cmocka_unit_test(addresses_are_read_and_written),
+		cmocka_unit_test(some_addresses_are_no_host), cmocka_unit_test(log_lines_cannot_be_forged),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

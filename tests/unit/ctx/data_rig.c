@@ -8,6 +8,7 @@
 #define PEER_PWD "asd88fgpdd777uzjYhagZg"
 
 struct data_rig R;
+struct dp_msrp_set *data_msrp;
 
 static struct dp_dtls_ctx *ours;
 static struct dp_ice_msg *ice;
@@ -215,20 +216,26 @@ bool data_is_fast(void)
 
 /* ---- the gateway ---------------------------------------------------------------------------------------- */
 
-static struct dp_term *apply(struct dp_term *t, struct iq_stream *s)
+unsigned data_apply(struct dp_term **t, struct iq_stream *streams, unsigned n)
 {
-	struct iq_cmd cmd = { .kind = t ? IQ_MODIFY : IQ_ADD, .streams = s, .n_streams = 1 };
+	struct iq_cmd cmd = { .kind = *t ? IQ_MODIFY : IQ_ADD, .streams = streams, .n_streams = n };
 	struct gw_arena arena = GW_ARENA_INIT(1 << 20);
 	struct dp_applied done = { 0 };
+	unsigned code = dp_ctx_apply(R.ctx, R.cx, *t, &cmd, &arena, R.now, &done) ? done.code : 0;
 
-	if (dp_ctx_apply(R.ctx, R.cx, t, &cmd, &arena, R.now, &done))
-		fail_msg("%u %s", done.code, done.text);
-	t = done.term;
+	if (!code)
+		*t = done.term;
 	gw_arena_reset(&arena);
+	return code;
+}
+
+static struct dp_term *apply(struct dp_term *t, struct iq_stream *s)
+{
+	assert_int_equal(data_apply(&t, s, 1), 0);
 	return t;
 }
 
-static void put_fingerprint(struct gw_buf *t, const struct data_end *e)
+void data_put_fingerprint(struct gw_buf *t, const struct data_end *e)
 {
 	struct dp_fingerprint fp;
 
@@ -251,7 +258,7 @@ static void add(struct data_end *e, const char *realm, const char *local, const 
 	s.has_local = s.has_remote = true;
 	s.local = gw_sv_cstr(local);
 	gw_buf_puts(&b, remote);
-	put_fingerprint(&b, e);
+	data_put_fingerprint(&b, e);
 	s.remote = gw_buf_sv(&b);
 	t = apply(NULL, &s);
 	e->stream = t->streams;
@@ -327,7 +334,7 @@ void data_open(const char *suite, uint16_t workers)
 		.certificate_days = 1 };
 	struct dp_ctx_conf c = { .timers = &R.timers, .log = &quiet, .srtp = &dp_srtp_burst, .records = &dp_record_burst,
 		.laddrs = laddrs, .realms = realms, .n_realms = 2, .max_contexts = 4, .consent_timeout_ms = 30000,
-		.replay_window = 128, .max_ssrc = 8, .tsc_hz = rte_get_tsc_hz(), .pool = pool, .ops = { .notify = notify } };
+		.has_sctp = true, .channels_per_context = 2, .replay_window = 128, .max_ssrc = 8, .tsc_hz = rte_get_tsc_hz(), .pool = pool, .ops = { .notify = notify } };
 
 	memset(&R, 0, sizeof(R));
 	R.now = 1000;
@@ -338,6 +345,14 @@ void data_open(const char *suite, uint16_t workers)
 	assert_int_equal(dp_ice_msg_new(&ice), GW_OK);
 	stun_agent_init(&agent, no_attributes, STUN_COMPATIBILITY_RFC5389,
 		STUN_AGENT_USAGE_SHORT_TERM_CREDENTIALS | STUN_AGENT_USAGE_USE_FINGERPRINT);
+	if (data_msrp) {
+		static const struct dp_prefix peers = { { .family = 4, .b = { 10, 20, 0, 0 } }, 24 };
+
+		realms[CORE].msrp_peers = &peers;
+		realms[CORE].n_msrp_peers = 1;
+		c.msrp = data_msrp;
+		c.msrp_address = (struct gw_addr){ .family = 4, .b = { 127, 0, 0, 1 } };
+	}
 	c.fast = R.fast;
 	c.dtls = ours;
 	c.ice = ice;

@@ -43,6 +43,8 @@ struct data_rig {
 };
 
 extern struct data_rig R;
+/** Set before data_open(): MSRP ends at this gateway, with peers in 10.20.0.0/24. */
+extern struct dp_msrp_set *data_msrp;
 
 enum data_side { DATA_ACCESS, DATA_CORE };
 
@@ -50,6 +52,10 @@ enum data_side { DATA_ACCESS, DATA_CORE };
 void data_open(const char *suite, uint16_t workers);
 /** Ends the call and everything; asserts that nothing is left. */
 void data_close(void);
+/** Add (*t NULL) or Modify of some streams. @return 0, or the error */
+unsigned data_apply(struct dp_term **t, struct iq_stream *streams, unsigned n);
+/** Remote of a data line is text and the fingerprint of e; in b's memory. */
+void data_put_fingerprint(struct gw_buf *b, const struct data_end *e);
 /** As data_open() does: both sides added, send and receive. */
 void data_add_access(void);
 void data_add_core(const char *setup);

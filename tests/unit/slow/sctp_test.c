@@ -14,7 +14,7 @@
 struct end {
 	struct dp_sctp *a;
 	struct end *peer;
-	unsigned ups, closed, resets, messages;
+	unsigned ups, closed, restarts, resets, messages, oversizes;
 	uint64_t bytes, hash;
 	uint16_t last_stream, last_reset;
 	uint32_t last_ppid;
@@ -65,6 +65,7 @@ static void event(void *user, enum dp_sctp_event ev)
 
 	e->ups += ev == DP_SCTP_UP;
 	e->closed += ev == DP_SCTP_CLOSED;
+	e->restarts += ev == DP_SCTP_RESTARTED;
 }
 
 static bool message(void *user, uint16_t stream, uint32_t ppid, struct gw_sv m)
@@ -83,6 +84,19 @@ static bool message(void *user, uint16_t stream, uint32_t ppid, struct gw_sv m)
 	return true;
 }
 
+static bool oversize(void *user, uint16_t stream, uint32_t ppid, struct gw_sv beginning)
+{
+	struct end *e = user;
+
+	if (e->is_stalled)
+		return false;
+	e->oversizes++;
+	e->last_stream = stream;
+	e->last_ppid = ppid;
+	e->last_len = beginning.len;
+	return true;
+}
+
 static void reset(void *user, uint16_t stream)
 {
 	struct end *e = user;
@@ -91,7 +105,7 @@ static void reset(void *user, uint16_t stream)
 	e->last_reset = stream;
 }
 
-static const struct dp_sctp_ops ops = { packet, event, message, reset };
+static const struct dp_sctp_ops ops = { packet, event, message, oversize, reset };
 
 static void turn(unsigned ms)
 {
@@ -252,10 +266,82 @@ static void a_stalled_receiver_holds_its_sender_and_loses_nothing(void **state)
 	close_both();
 }
 
+static void a_message_too_large_is_told_and_skipped(void **state)
+{
+	static char text[600u << 10];
+	struct dp_sctp_send how = { .stream = 2, .ppid = 53 };
+
+	(void)state;
+	open_both(0);
+	for (unsigned round = 1; round <= 3; round++) {
+		static const size_t sizes[] = { (256u << 10) + 1, 300u << 10, 600u << 10 };
+
+		ends[1].is_stalled = true;
+		assert_int_equal(dp_sctp_send(ends[0].a, &how, gw_sv(text, sizes[round - 1])), GW_OK);
+		for (unsigned i = 0; i < 200; i++)
+			turn(10);
+		assert_int_equal(ends[1].oversizes, round - 1);
+		ends[1].is_stalled = false;
+		assert_int_equal(dp_sctp_send(ends[0].a, &how, GW_SV("after it")), GW_OK);
+		for (unsigned i = 0; i < 5000 && ends[1].messages < round; i++)
+			turn(10);
+		assert_int_equal(ends[1].oversizes, round);
+		assert_int_equal(ends[1].messages, round);
+		assert_int_equal(ends[1].last_len, 8);
+	}
+	assert_int_equal(ends[1].closed, 0);
+	close_both();
+}
+
+static void resets_follow_what_was_sent_and_each_other(void **state)
+{
+	static char text[65536];
+	struct dp_sctp_send how = { .ppid = 53 };
+
+	(void)state;
+	open_both(5);
+	for (uint16_t stream = 0; stream < 8; stream++) {
+		how.stream = stream;
+		assert_int_equal(dp_sctp_send(ends[0].a, &how, gw_sv(text, sizeof(text))), GW_OK);
+		assert_int_equal(dp_sctp_reset(ends[0].a, stream), GW_OK);
+	}
+	for (unsigned i = 0; i < 5000 && ends[1].resets < 8; i++)
+		turn(10);
+	assert_int_equal(ends[1].messages, 8);
+	assert_int_equal(ends[1].resets, 8);
+	close_both();
+}
+
+/* S4: a peer that has forgotten the association, in the middle of a message of it. */
+static void a_restarted_peer_begins_with_a_clean_message(void **state)
+{
+	static char text[200u << 10];
+	struct dp_sctp_send how = { .stream = 2, .ppid = 53 };
+
+	(void)state;
+	open_both(0);
+	assert_int_equal(dp_sctp_send(ends[0].a, &how, gw_sv(text, sizeof(text))), GW_OK);
+	turn(10);
+	turn(10);
+	dp_sctp_free(ends[0].a);
+	assert_int_equal(dp_sctp_new(&ends[0].a, 5000, 5000, &ops, &ends[0]), GW_OK);
+	for (unsigned i = 0; i < 3000 && !ends[1].restarts && !ends[1].closed; i++)
+		turn(10);
+	assert_int_equal(ends[1].restarts, 1);
+	for (unsigned i = 0; i < 3000 && ends[0].ups < 2; i++)
+		turn(10);
+	assert_int_equal(dp_sctp_send(ends[0].a, &how, GW_SV("anew")), GW_OK);
+	for (unsigned i = 0; i < 3000 && !ends[1].messages; i++)
+		turn(10);
+	assert_int_equal(ends[1].messages, 1);
+	assert_int_equal(ends[1].last_len, 4);
+	close_both();
+}
+
 static void an_abort_of_the_peer_is_one_event_and_limits_hold(void **state)
 {
 	struct dp_sctp_send how = { .stream = 16, .ppid = 53 };
-	static char large[(256u << 10) + 1];
+	static char large[(1u << 20) + 1];
 	struct dp_sctp *more[3];
 
 	(void)state;
@@ -288,6 +374,9 @@ int main(void)
 		T(and_so_they_do_with_loss_and_reorder),
 		T(a_channel_is_closed_in_each_direction_and_used_again),
 		T(a_stalled_receiver_holds_its_sender_and_loses_nothing),
+		T(a_message_too_large_is_told_and_skipped),
+		T(resets_follow_what_was_sent_and_each_other),
+		T(a_restarted_peer_begins_with_a_clean_message),
 		T(an_abort_of_the_peer_is_one_event_and_limits_hold),
 	};
 
