@@ -54,13 +54,15 @@ class Daemon:
 
 
 class Eimsagw(Daemon):
-    def __init__(self, root, build, work, prefix="w2gw", profile="both", tokens="short", log_level="info", workers=1, transport="udp"):
+    def __init__(self, root, build, work, prefix="w2gw", profile="both", tokens="short", log_level="info", workers=1, transport="udp",
+                 access_tap="w2acc"):
         cores = sorted(os.sched_getaffinity(0))
         # the service core on the first CPU, all workers on the second one
         lcores = ",".join([f"0@{cores[0]}", *(f"{w}@{cores[-1]}" for w in range(1, workers + 1))])
         super().__init__("eimsagw", os.path.join(build, "dataplane/eimsagw"),
                          os.path.join(root, "configs/lab/eimsagw.yaml.in"), work,
                          {"LCORES": lcores, "PREFIX": prefix, "TOKENS": tokens, "LOG_LEVEL": log_level, "TRANSPORT": transport,
+                          "ACCESS_TAP": access_tap,
                           "SRTP_PROFILES": PROFILES[profile]}, r" ready ")
         self.prefix = prefix
 

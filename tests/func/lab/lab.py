@@ -5,6 +5,7 @@ import os
 from . import ns
 from .browser import MICROPHONE_HZ, Browser
 from .capture import Capture
+from .path import GATE, Path
 from .core import Core
 from .gateway import ACCESS_V4, ACCESS_V6, W2_PORT, Eimsagw, Epcscf
 from .phones import Phone
@@ -17,11 +18,12 @@ class Lab:
     each has its own namespaces (ns.enter) and folder.
     """
 
-    def __init__(self, root, build, work, wic_dir=None, say=None, **options):
+    def __init__(self, root, build, work, wic_dir=None, say=None, with_path=False, **options):
         self.root, self.build, self.work = root, build, work
         self.wic_dir = wic_dir or os.path.join(build, "wic")
         self.say = say or (lambda text: None)
         agw = {k: v for k, v in options.items() if k in ("profile", "tokens", "log_level", "prefix")}
+        agw.update({"access_tap": GATE} if with_path else {})
         cscf = {k: v for k, v in options.items() if k in (
             "listen", "dtls_role", "data", "bundle", "ice", "tokens", "guard_s", "log_level", "socket_path", "access_token_s",
             "issuers", "prefix")}
@@ -30,11 +32,13 @@ class Lab:
         self.agw = Eimsagw(root, build, work, **agw)
         self.cscf = Epcscf(root, build, work, self.wic_dir, **cscf)
         self.phones, self.browsers, self.captures = {}, [], []
+        self.with_path, self.path = with_path, None     # an access network that can be made bad
 
     def start(self, phones=("bob",)):
         self.say("interfaces w2acc, w2core")
         for link in (ns.ACCESS, ns.CORE):
             ns.make_tap(link)
+        self.path = Path() if self.with_path else None
         self.say("media gateway eimsagw")
         self.agw.start()
         for link in (ns.ACCESS, ns.CORE):
@@ -57,17 +61,17 @@ class Lab:
         phone.start()
         return phone
 
-    def browser(self, user="alice", password=None, register=True, ipv6=False, tone_hz=MICROPHONE_HZ, **launch):
+    def browser(self, user="alice", password=None, register=True, ipv6=False, tone_hz=MICROPHONE_HZ, host=None, **launch):
         browser = Browser(self.work, f"{user}{len(self.browsers)}", tone_hz)
         self.browsers.append(browser)
-        browser.open(self.url(ipv6), **launch)
+        browser.open(self.url(ipv6, host), **launch)
         if register:
             browser.register(user, password)
             browser.registered()
         return browser
 
-    def url(self, ipv6=False):
-        host = f"[{ACCESS_V6}]" if ipv6 else ACCESS_V4
+    def url(self, ipv6=False, host=None):
+        host = host or (f"[{ACCESS_V6}]" if ipv6 else ACCESS_V4)
         return f"https://{host}:{W2_PORT}/"
 
     def capture(self, interface, name=None, filter_=""):
@@ -99,6 +103,8 @@ class Lab:
         status = {"epcscf": self.cscf.stop()}
         self.core.stop()
         status["eimsagw"] = self.agw.stop()
+        if self.path:
+            self.path.stop()
         for link in (ns.ACCESS, ns.CORE):
             ns.drop_tap(link)
         return status

@@ -4,6 +4,7 @@ import json
 import re
 
 from .core import PCSCF_IP
+from .path import at_random
 from .proc import wait_until
 from .scenario_calls import same
 from .scenario_video import heard, over, sees, up
@@ -105,7 +106,7 @@ def exchange(browser, sizes, options, at_least=None):
 
 def run(setting):
     case = setting.cases.case
-    with setting.lab() as lab:
+    with setting.lab(with_path=True) as lab:
         lab.start()
         alice, web1 = lab.browser("alice", tone_hz=1000), lab.browser("web1", tone_hz=1400)
         for browser in (alice, web1):
@@ -125,6 +126,13 @@ def run(setting):
                 exchange(browser, SIZES[:-1] * 3, {"ordered": False})
                 exchange(browser, [900] * 40, {"ordered": False, "maxRetransmits": 0}, 30)
                 exchange(browser, [900] * 40, {"maxPacketLifeTime": 500}, 30)
+        with case("everything_arrives_over_networks_that_lose_double_and_swap_1_5_and_10_percent"):
+            for share in (0.01, 0.05, 0.10):    # each message and its echo go through it four times
+                lab.path.set(at_random(("dtls",), share, share, share, seed=int(share * 1000)))
+                exchange(alice, SIZES[:5], {})
+                exchange(web1, SIZES[:5], {"ordered": False})
+                check(sum(n for (_, kind, what), n in lab.path.done.items() if kind == "dtls" and what == "lose"), lab.path.done)
+            lab.path.set(None)
         with case("text_and_a_file_by_the_page"):
             js(alice, "document.getElementById('talk').open = true")
             alice.do("fill", selector="#talk-text", text="Grüße 123")

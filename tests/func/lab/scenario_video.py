@@ -5,9 +5,12 @@ import re
 import time
 
 from .core import PCSCF_IP
+from .path import DOWN
 from .proc import LabError, wait_until
 from .scenario_calls import same
 from .scenarios import check
+
+GAP_S = 2.0     # too long for what is sent again on a NACK
 
 TONES = {"alice": 1000, "web1": 1400}
 SMALL = "window.phone.picture = { width: 320, height: 240, frameRate: 12 }"   # two encoders share the machine's CPUs
@@ -59,9 +62,22 @@ def over(lab, *browsers):
     lab.wait_idle()
 
 
+def gap(lab, *browsers):
+    """No packet reaches a browser for a while. @return ms until each had decoded the key frame it asked for"""
+    before = [figures(b).get("keyFramesDecoded", 0) for b in browsers]
+    lab.path.set(lambda way, kind, n: "lose" if (way, kind) == (DOWN, "rtp") else "pass")
+    time.sleep(GAP_S)
+    lab.path.set(None)
+    began, took = time.monotonic(), []
+    for browser, had in zip(browsers, before):
+        wait_until("a key frame after the gap", lambda browser=browser, had=had: figures(browser).get("keyFramesDecoded", 0) > had, 10)
+        took.append(round((time.monotonic() - began) * 1000))
+    return took
+
+
 def run(setting):
     case = setting.cases.case
-    with setting.lab() as lab:
+    with setting.lab(with_path=True) as lab:
         lab.start()
         alice, web1 = (lab.browser(user, tone_hz=hz) for user, hz in TONES.items())
         for browser in (alice, web1):
@@ -79,6 +95,12 @@ def run(setting):
                 grows(browser, "framesDecoded", 10)
             heard(alice, web1)
             heard(web1, alice)
+        with case("after_two_seconds_without_a_packet_each_asks_for_a_key_frame_and_gets_it"):
+            took = gap(lab, alice, web1)
+            print(f"NOTE key frames {took[0]} and {took[1]} ms after the first packet", flush=True)
+            for browser in (alice, web1):
+                check(figures(browser)["plisSent"] + figures(browser)["firsSent"] > 0, figures(browser))
+                grows(browser, "framesDecoded", 5)
         with case("camera_off_and_on_again_in_mid_call"):
             alice.do("click", selector="#camera")
             sees(web1, True, False)

@@ -25,6 +25,8 @@ GROUPS = {
     "matrix": ("scenario_matrix", 300, ()),
     "aiortc": ("scenario_aiortc", 120, ()),
     "loss": ("scenario_loss", 200, ()),
+    "path": ("scenario_path", 240, ()),
+    "handshakes": ("scenario_handshakes", 900, ()),
     "megaco": ("scenario_megaco", 120, ()),
     "vhost": ("scenario_vhost", 120, ()),
     "workers": ("scenario_workers", 120, ()),
@@ -35,7 +37,7 @@ GROUPS = {
     "load-tsan": ("scenario_load", 300, ("tsan",)),
 }
 
-BY_NAME = ("kills",)    # minutes long: not part of a run of everything
+BY_NAME = ("handshakes", "kills")    # minutes long: not part of a run of everything
 
 
 class Cases:

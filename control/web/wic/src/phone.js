@@ -6,6 +6,7 @@
 import JsSIP from 'jssip';
 
 import { Data } from './data.js';
+import { Recovery } from './recovery.js';
 import { readStats } from './stats.js';
 import { Text, textChannel } from './text.js';
 import { Listener } from './tone.js';
@@ -374,7 +375,7 @@ export class Phone extends EventTarget {
 	}
 
 	/* JsSIP ends a call whose re-INVITE was refused. It goes on as it was (RFC 3261 14.1): only this wish is dropped. */
-	renegotiate(session, undo) {
+	renegotiate(session, undo, options = {}) {
 		const { terminate } = session;
 
 		return new Promise((resolve) => {
@@ -396,9 +397,20 @@ export class Phone extends EventTarget {
 				undo();
 				done(false);
 			};
-			if (!session.renegotiate({}, () => done(true)))
+			if (!session.renegotiate(options, () => done(true)))
 				done(false);
 		});
+	}
+
+	/** New candidates and credentials on the old call. @return {boolean} it has begun */
+	restartIce() {
+		const { session } = this;
+
+		if (!session || this.current.state !== 'active' || this.transport !== 'open' || !session.isReadyToReOffer())
+			return false;
+		this.log('ICE restart');
+		this.renegotiate(session, () => {}, { rtcOfferConstraints: { iceRestart: true } });
+		return true;
 	}
 
 	/** RFC 4733 events in the media, not SIP INFO. */
@@ -458,6 +470,7 @@ export class Phone extends EventTarget {
 
 	listenToConnection(connection) {
 		this.data.listen(connection);
+		this.recovery = new Recovery(connection, () => this.restartIce());
 		const states = () => this.setCall({
 			ice: connection.iceConnectionState, dtls: this.dtlsState(connection),
 		});
@@ -544,6 +557,8 @@ export class Phone extends EventTarget {
 		this.hearing = this.speaking = this.watchedTransport = null;
 		this.session = null;
 		this.audio.srcObject = null;
+		if (this.recovery)
+			this.recovery.end();
 		this.video.end();
 		this.data.end();
 		this.text.end();
