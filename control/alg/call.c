@@ -154,6 +154,8 @@ bool cp_alg_ack(struct sip_msg *m, struct cp_binding *b, enum cp_side to)
 {
 	struct cp_call *fork_of = NULL, *c = find(m, b, cp_other(to), &fork_of);
 
+	if (c && to == CP_SIDE_MW && c->ack_here && c->ack_here == m->cseq.number)
+		return true;
 	if (c)
 		cp_rel_renumber(c, m, to);
 	return c && c->ex.is_delayed && c->ex.sender == cp_other(to) && c->ex.cseq == m->cseq.number &&

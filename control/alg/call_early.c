@@ -2,7 +2,8 @@
 /*
  * Offers in an early dialog: UPDATE (RFC 3311), or in a PRACK (RFC 3262 5). Both parties see the gateway and nothing else,
  * so an early offer is answered here: the other leg keeps what it has, as over forks (W2-SIP-37). A browser need not know
- * of it, and one whose answer is no more than announced could not be asked at all.
+ * of it, and one whose answer is no more than announced could not be asked at all. An ICE restart of an answered call goes the same
+ * way (call_restart.c).
  */
 #include <stdlib.h>
 
@@ -163,6 +164,23 @@ static void serve(struct cp_call *c, struct cp_uas *u)
 	u->user = c;
 }
 
+enum cp_early_result cp_early_take(struct cp_call *c, struct cp_fork *f, struct cp_uas *u, struct sip_msg *m, const char **why)
+{
+	enum cp_side sender = u->side;
+
+	if (!take(c, f, m->body, sender, why))
+		return CP_EARLY_REFUSED;
+	cp_half_target(sender == CP_SIDE_W2 ? &c->w2 : &c->core, m);
+	if (sender == CP_SIDE_MW)
+		cp_call_early_media(c, m, m->from_tag);
+	serve(c, u);
+	cp_call_keep(c, m);
+	if (c->waiting && cp_media_configure(c, cp_call_gate(c, 0, f ? gw_sv_cstr(f->tag) : GW_SV_NONE), STEP_MODIFY) == GW_OK)
+		return CP_EARLY_TAKEN;
+	cp_call_release(c, 503, "media gateway lost");
+	return CP_EARLY_OVER;
+}
+
 bool cp_early_offer(struct cp_call *c, struct cp_uas *u, struct sip_msg *m, enum cp_side to)
 {
 	enum cp_side sender = cp_other(to);
@@ -174,20 +192,28 @@ bool cp_early_offer(struct cp_call *c, struct cp_uas *u, struct sip_msg *m, enum
 		cp_sip_refuse(u, status, NULL);
 		return true;
 	}
-	if (!take(c, f, m->body, sender, &why)) {
+	switch (cp_early_take(c, f, u, m, &why)) {
+	case CP_EARLY_REFUSED:
 		CP_COUNT(call_sdp_refused);
 		cp_sip_refuse(u, 488, why);
 		return true;
+	case CP_EARLY_OVER:
+		return false;
+	case CP_EARLY_TAKEN:
+		break;
 	}
-	cp_half_target(sender == CP_SIDE_W2 ? &c->w2 : &c->core, m);
-	if (sender == CP_SIDE_MW)
-		cp_call_early_media(c, m, m->from_tag);
-	serve(c, u);
-	cp_call_keep(c, m);
-	if (c->waiting && cp_media_configure(c, cp_call_gate(c, 0, f ? gw_sv_cstr(f->tag) : GW_SV_NONE), STEP_MODIFY) == GW_OK)
-		return true;
-	cp_call_release(c, 503, "media gateway lost");
-	return false;
+	return true;
+}
+
+/* The session timer of both ends goes on as it was: who refreshes is in the request (RFC 4028 7.4). */
+static void echo_session_timer(struct sip_msg *m, const struct sip_msg *req)
+{
+	struct gw_sv value = sip_msg_value(req, SIP_HDR_SESSION_EXPIRES);
+
+	if (value.len == 0)
+		return;
+	sip_msg_add(m, SIP_HDR_SESSION_EXPIRES, value);
+	sip_msg_add(m, SIP_HDR_REQUIRE, GW_SV("timer"));
 }
 
 void cp_early_go(struct cp_call *c)
@@ -206,12 +232,16 @@ void cp_early_go(struct cp_call *c)
 		cp_sip_refuse(u, 500, "answer could not be written");
 	} else if (u) {
 		sip_msg_response(&m, &a, &u->req, 200, NULL, GW_SV_NONE);
-		if (u->req.method == SIP_UPDATE)	/* the target its sender knows */
+		if (u->req.method != SIP_PRACK)	/* the target its sender knows */
 			sip_msg_addf(&m, SIP_HDR_CONTACT, "<%.*s>", GW_SV_FMT(u->req.ruri));
+		if (c->is_answered)
+			echo_session_timer(&m, &u->req);
 		sip_msg_set_body(&m, GW_SV("application/sdp"), gw_buf_sv(&b));
-		CP_COUNT(call_early_answered);
+		if (!c->is_answered)
+			CP_COUNT(call_early_answered);
 		cp_sip_respond(u, &m);
 	}
 	gw_arena_reset(&a);
+	cp_call_save(c);
 	cp_rel_go_on(c);
 }

@@ -87,7 +87,8 @@ struct cp_call {
 	uint32_t cseq_shift;         /* what is behind it has numbers higher by this at the core: we sent as many requests */
 	uint32_t cseq_shift_w2;      /* the same of the core's requests to the WIC */
 	struct cp_rel rel;
-	struct cp_uas *early_u;      /* UPDATE or PRACK with an offer that is answered here, or NULL */
+	struct cp_uas *early_u;      /* UPDATE, PRACK or re-INVITE with an offer that is answered here, or NULL */
+	uint32_t ack_here;           /* CSeq of the WIC's last re-INVITE answered here: its ACK ends here too; 0: none */
 	char icid[64];
 	char *far_ioi;               /* operator of the other party, as its network names itself; NULL: unknown */
 	unsigned gateway;            /* CP_GATEWAY_FAR: of another node, named below */
@@ -267,11 +268,18 @@ void cp_call_refuse_answer(struct cp_call *c, struct sip_msg *m, const char *why
 void cp_call_on_response(void *user, struct cp_uac *uac, struct sip_msg *m, unsigned status);
 
 /* call_early.c: offers before the call is answered */
+enum cp_early_result { CP_EARLY_TAKEN, CP_EARLY_REFUSED, CP_EARLY_OVER };
+/** This offer of u, f its dialog (NULL: answered); the gateway is told, then it is answered. REFUSED: all is as it was, and u is yours. */
+enum cp_early_result cp_early_take(struct cp_call *c, struct cp_fork *f, struct cp_uas *u, struct sip_msg *m, const char **why);
 /** An UPDATE or a PRACK with an offer; or an INVITE that comes too early. @return false: the call is over */
 bool cp_early_offer(struct cp_call *c, struct cp_uas *u, struct sip_msg *m, enum cp_side to);
 /** The gateway has its part of it. */
 void cp_early_go(struct cp_call *c);
 void cp_early_end(struct cp_call *c);
+
+/* call_restart.c */
+/** A re-offer of the WIC in a quiet call: is it an ICE restart and nothing else, and answered here? */
+bool cp_call_restart(struct cp_call *c, struct cp_uas *u, struct sip_msg *m);
 
 /* call_loss.c */
 /** Consent is lost: the grace begins. */

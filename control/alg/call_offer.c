@@ -272,6 +272,8 @@ void cp_call_reoffer(struct cp_call *c, struct cp_uas *u, struct sip_msg *m, enu
 		cp_sip_refuse(u, c->ex.sender == to ? 491 : 500, NULL);	/* W2-SIP-33: whose turn it was */
 		return;
 	}
+	if (cp_call_restart(c, u, m))
+		return;
 	cp_loss_superseded(c);
 	if (c->far_node && !cp_has_sdp(m)) {	/* what the other side would offer may be anything */
 		cp_sip_refuse(u, 488, CP_FAR_MEDIA);

@@ -102,6 +102,7 @@
 	X(call_media_recovered, "of these: connectivity was there again within the grace")        \
 	X(call_data_lost, "associations of data channels that ended in a call with other media, which went on") \
 	X(call_session_expired, "calls released because neither side refreshed them in time (RFC 4028)") \
+	X(call_ice_restarted, "ICE restarts by the WIC in mid-call that the core did not hear of (W2-ICE-09)") \
 	X(call_early_answered, "offers answered here before the call was: UPDATE, PRACK (RFC 3311)") \
 	X(call_prack_sent, "PRACK sent to the core for WICs that do not know them (RFC 3262)")    \
 	X(call_prack_missing, "INVITEs of the core refused with 504: no PRACK came")              \

@@ -603,24 +603,35 @@ def _(t):
     call_out(t, w, "c1")
     for cseq, sdp, restarts, ours in ((2, WIC_SDP, False, "abcd"), (3, WIC_SDP.replace("Yx3d", "Zx4e"), True, "efgh"),
                                       (4, WIC_SDP.replace("Yx3d", "Zx4e"), False, "efgh")):
-        w.send(in_dialog("INVITE", "c1", cseq, body=sdp % "actpass"))
-        i = t.core_get("INVITE", "c1", cseq)
-        check("ice-" not in i.body, i.body)
-        core_200(t, i)
-        answer = w.get(200).body
+        w.send(in_dialog("INVITE", "c1", cseq, body=sdp % "actpass", extra="Session-Expires: 300;refresher=uac\n"))
+        if not restarts:
+            i = t.core_get("INVITE", "c1", cseq)
+            check("ice-" not in i.body, i.body)
+            core_200(t, i)
+        ok = w.get(200)
         mod = t.mg.wait("mod")[2]
         check(("ice-ufrag:$" in mod) == restarts, mod)
-        check(f"a=ice-ufrag:{ours}" in answer and "a=setup:active" in answer, answer)
+        check(f"a=ice-ufrag:{ours}" in ok.body and "a=setup:active" in ok.body, ok.body)
+        check(not restarts or (ok.header("Session-Expires") == "300;refresher=uac" and "sip:" in ok.header("Contact")), ok)
         w.send(in_dialog("ACK", "c1", cseq))
-        t.core.get("ACK")
+        if not restarts:        # the core hears of CSeq 2 and 4, and neither of an INVITE nor of an ACK between them
+            t.core_get("ACK", "c1", cseq)
+    check(t.metrics()["call_ice_restarted"] == 1, t.metrics())
+    w.send(in_dialog("INVITE", "c1", 5, body=(WIC_SDP.replace("Yx3d", "Wx5f") + "a=sendonly\n") % "actpass"))
+    core_200(t, t.core_get("INVITE", "c1", 5))      # more than a restart
+    w.get(200)
+    w.send(in_dialog("INVITE", "c1", 6, body=WIC_SDP.replace("Yx3d", "Zx4e") % "actpass"))
+    core_200(t, t.core_get("INVITE", "c1", 6))
+    w.get(200)
     t.metric("state_pending", 0)
     t.mg.method = "Disconnected, Reason = 900"
     t.restart()
     w = t.register(cseq=2)
-    for cseq, sdp, restarts in ((5, WIC_SDP.replace("Yx3d", "Zx4e"), False), (6, WIC_SDP, True)):
+    for cseq, sdp, restarts in ((7, WIC_SDP.replace("Yx3d", "Zx4e"), False), (8, WIC_SDP, True)):
         w.send(in_dialog("INVITE", "c1", cseq, body=sdp % "actpass"))
         t.mg.seen.clear()
-        core_200(t, t.core_get("INVITE", "c1", cseq))
+        if not restarts:
+            core_200(t, t.core_get("INVITE", "c1", cseq))
         w.get(200)
         check(("ice-ufrag:$" in t.mg.wait("mod")[2]) == restarts, "forgotten over a restart of epcscf")
 
