@@ -6,7 +6,10 @@
 #include "control/alg/call_int.h"
 #include "control/app/metrics.h"
 
-/* What an ICE restart writes anew: transport addresses, and who may speak for them. */
+/*
+ * What an ICE restart writes anew: transport addresses, and who may speak for them. Header extensions too, of which a browser offers
+ * only those again that were agreed; none but the 3GPP's crosses (W2-SDP-36).
+ */
 static bool is_of_transport(struct gw_sv line)
 {
 	static const struct gw_sv starts[] = { GW_SV_INIT("o="), GW_SV_INIT("c="), GW_SV_INIT("a=ice-ufrag:"), GW_SV_INIT("a=ice-pwd:"),
@@ -15,7 +18,7 @@ static bool is_of_transport(struct gw_sv line)
 	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++)
 		if (gw_sv_starts(line, starts[i]))
 			return true;
-	return false;
+	return gw_sv_starts(line, GW_SV("a=extmap:")) && gw_sv_find(line, GW_SV(" urn:3gpp:")) == line.len;
 }
 
 /* The next line that says something of the session; empty: the end. */

@@ -19,7 +19,7 @@ SANITIZERS = {
     "tsan": (("-Db_sanitize=thread", "-Db_lundef=false"), ("control/epcscf",)),
 }
 # These mostly wait, for timers that are the point of them: they run beside the other groups.
-WAITING = ("long", "loss", "why")
+WAITING = ("long", "loss", "why", "path")
 # What a group needs beside the two processes: page: (sources, what else it is made of)
 PAGES = {
     "snippets": ("tests/func/lab/browser/sipjs", ("docs/w2.md", "control/web/wic/src/tone.js", "control/web/wic/src/stats.js")),
