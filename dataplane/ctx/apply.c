@@ -43,18 +43,25 @@ static bool is_client(const struct dp_stream_plan *sp)
 	return sp->has_local && sp->local.lines[0].setup == SDP_SETUP_ACTIVE;
 }
 
+static enum gw_err make_stream(struct dp_ctx *c, struct dp_plan *p, struct dp_stream_plan *sp, uint64_t now_ms)
+{
+	struct dp_stream_want w = { p->realm, sp->addr_index, sp->s->id, p->is_access,
+		is_client(sp), sp->is_data, sp->is_end, sp->is_text, sp->sctp_stream, sp->is_member ? dp_plan_transport(p) : NULL };
+	const char *text;
+
+	return dp_stream_new(c, p->term, &w, now_ms, &sp->stream, &text) ? dp_plan_refuse(p, 510, text) : GW_OK;
+}
+
+/* Members after what they share. */
 static enum gw_err make_streams(struct dp_ctx *c, struct dp_plan *p, uint64_t now_ms)
 {
-	for (unsigned i = 0; i < p->cmd->n_streams; i++) {
-		struct dp_stream_plan *sp = &p->streams[i];
-		struct dp_stream_want w = { p->realm, sp->addr_index, sp->s->id, p->is_access,
-			is_client(sp), sp->is_data, sp->is_end, sp->is_text, sp->sctp_stream };
-		const char *text;
+	enum gw_err err = GW_OK;
 
-		if (sp->is_new && dp_stream_new(c, p->term, &w, now_ms, &sp->stream, &text))
-			return dp_plan_refuse(p, 510, text);
-	}
-	return GW_OK;
+	for (unsigned round = 0; round < 2; round++)
+		for (unsigned i = 0; !err && i < p->cmd->n_streams; i++)
+			if (p->streams[i].is_new && p->streams[i].is_member == (round == 1))
+				err = make_stream(c, p, &p->streams[i], now_ms);
+	return err;
 }
 
 /* ---- ahead: the Local of the reply --------------------------------------------------------------------- */
@@ -123,7 +130,8 @@ static enum gw_err complete_local(struct dp_ctx *c, struct dp_plan *p, struct dp
 	ch.addr.port = s->port;
 	if (s->end && choose_path(c, p, s, &ch))
 		return GW_EBADMSG;
-	if (p->is_access && !s->end) {
+	ch.has_no_port = sp->is_member;
+	if (p->is_access && !s->end && !sp->is_member) {
 		ch.ufrag = gw_sv_cstr(sp->asks_ice ? sp->ufrag : s->access->ice.cred.ufrag);
 		ch.pwd = gw_sv_cstr(sp->asks_ice ? sp->pwd : s->access->ice.cred.pwd);
 		ch.ice_lite = sp->asks_ice ? sp->is_lite : s->access->ice.is_lite;
@@ -133,7 +141,7 @@ static enum gw_err complete_local(struct dp_ctx *c, struct dp_plan *p, struct dp
 			GW_SV_FMT(gw_buf_sv(&ib)), s->port);
 		ch.candidate = gw_sv_cstr(cand);
 	}
-	if (s->access) {
+	if (s->access && !sp->is_member) {
 		if (fingerprint_text(s->access, &fb))
 			return dp_plan_refuse(p, 500, "no certificate");
 		ch.fingerprint_hash = GW_SV("sha-256");
@@ -184,7 +192,7 @@ static enum gw_err prepare(struct dp_ctx *c, struct dp_plan *p, struct dp_stream
 	}
 	if (keeps_anew(sp) && keep(p, sp))
 		return dp_plan_refuse(p, 510, "no memory");
-	if (!sp->is_new && sp->stream->access && dp_media_is_renewed(sp->stream, sp->asks_ice, sp->fps, sp->n_fps) &&
+	if (!sp->is_new && !sp->is_member && sp->stream->access && dp_media_is_renewed(sp->stream, sp->asks_ice, sp->fps, sp->n_fps) &&
 		dp_media_renew(c, sp->stream, sp->has_local ? is_client(sp) : dp_dtls_is_client(sp->stream->access->dtls), &sp->dtls))
 		return dp_plan_refuse(p, 510, "no memory for a DTLS session");
 	if (sp->asks_ice && !sp->is_new && dp_ice_reserve(&sp->stream->access->ice))
@@ -209,9 +217,12 @@ static void undo(struct dp_ctx *c, struct dp_plan *p, bool is_new, uint64_t now_
 
 		dp_sdp_forget(sp->kept);
 		dp_dtls_free(sp->dtls);
-		if (sp->is_new && sp->stream && !is_new)
+		if (sp->is_new && sp->stream && !is_new && sp->is_member)
 			dp_stream_close(c, sp->stream, now_ms);
 	}
+	for (unsigned i = 0; p->streams && !is_new && i < p->cmd->n_streams; i++)	/* what those have shared */
+		if (p->streams[i].is_new && p->streams[i].stream && !p->streams[i].is_member)
+			dp_stream_close(c, p->streams[i].stream, now_ms);
 	dp_plan_undo_ice(p);
 	if (is_new && p->term)
 		dp_ctx_subtract(c, p->term, now_ms);
@@ -243,12 +254,12 @@ static void commit_remote(struct dp_stream *s, struct dp_stream_plan *sp)
 		s->remote = l->remote;
 		s->remote_rtcp = l->remote_rtcp;
 		s->has_remote = l->remote.family != 0;
-		if (s->access)
+		if (s->access && !s->transport)
 			commit_access_remote(s->access, sp);
 	} else {
 		s->remote = s->remote_rtcp = (struct gw_addr){ 0 };
 		s->has_remote = false;
-		if (s->access)
+		if (s->access && !s->transport)
 			(void)!dp_ice_set_remote(&s->access->ice, GW_SV_NONE);
 	}
 }
@@ -262,6 +273,10 @@ static void commit_local(struct dp_stream *s, struct dp_stream_plan *sp)
 	for (unsigned i = 0; i < l->n_codecs; i++)
 		s->pt_mask[l->codecs[i].pt >> 6] |= 1ull << (l->codecs[i].pt & 63);
 	s->clock_hz = l->n_codecs ? l->codecs[0].clock_hz : 0;
+	s->has_no_media = l->media->n_fmts == 0 || gw_sv_eq(l->media->kind, GW_SV("-"));
+	s->mid_ext = l->mid_ext;
+	s->mid_len = l->mid.len <= sizeof(s->mid) ? (uint8_t)l->mid.len : 0;
+	memcpy(s->mid, l->mid.p, s->mid_len);
 }
 
 static void commit_credentials(struct dp_ctx *c, struct dp_access *a, struct dp_stream_plan *sp)
@@ -303,7 +318,7 @@ static void commit_stream(struct dp_ctx *c, struct dp_stream_plan *sp, uint64_t 
 	dp_publish(c, s, now_ms);
 	if (s->end || s->text)
 		dp_channel_update(c, s, now_ms);
-	if (!s->access)
+	if (!s->access || s->transport)
 		return;
 	if (dp_dtls_state(s->access->dtls) != before)
 		dp_media_check_dtls(c, s, now_ms);	/* held until now for the fingerprint */
@@ -393,8 +408,12 @@ enum gw_err dp_ctx_apply(struct dp_ctx *c, struct dp_context *cx, struct dp_term
 		out->text = p.text;
 		return err;
 	}
+	for (unsigned i = 0; i < cmd->n_streams; i++)	/* a transport is released after those who share it */
+		if (p.streams[i].is_member)
+			commit_stream(c, &p.streams[i], now_ms);
 	for (unsigned i = 0; i < cmd->n_streams; i++)
-		commit_stream(c, &p.streams[i], now_ms);
+		if (!p.streams[i].is_member)
+			commit_stream(c, &p.streams[i], now_ms);
 	dp_commit_ice(c, &p, now_ms);
 	commit_latches(c, &p, now_ms);
 	if (cmd->has_events)	/* M-9: the list replaces the one before */

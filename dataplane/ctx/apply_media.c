@@ -193,12 +193,14 @@ static enum gw_err read_stream(const struct dp_ctx *c, const struct dp_context *
 	if (!err)
 		err = read_side(c, p, sp, is_known);
 	if (!err)
+		err = dp_plan_read_member(p, sp);
+	if (!err)
 		err = read_partner(cx, p, sp);
 	if (!err)
 		err = dp_plan_read_control(p, sp);
 	if (!err && sp->is_new && !sp->has_local)
 		err = dp_plan_refuse(p, 441, p->term ? "a new stream needs a Local descriptor" : "Add needs a Local descriptor");
-	sp->asks_ice = p->is_access && !sp->is_end && sp->has_local && !sp->is_released &&
+	sp->asks_ice = p->is_access && !sp->is_end && !sp->is_member && sp->has_local && !sp->is_released &&
 		(sp->is_new || gw_sv_eq(sp->local.lines[0].ice_ufrag, GW_SV("$")));
 	return err;
 }
@@ -343,7 +345,7 @@ static enum gw_err read_realm(struct dp_ctx *c, struct dp_plan *p)
 	for (unsigned i = 0; i < p->cmd->n_streams; i++) {
 		if (p->streams[i].is_new && p->realm->faults)	/* F-12 */
 			return dp_plan_refuse(p, 510, "the realm is out of service");
-		if ((p->streams[i].is_new && (err = read_family(c, p, &p->streams[i]))) || (err = read_own_source(c, p, &p->streams[i])))
+		if ((p->streams[i].is_new && !p->streams[i].is_member && (err = read_family(c, p, &p->streams[i]))) || (err = read_own_source(c, p, &p->streams[i])))
 			return err;
 	}
 	return check_msrp_peers(c, p);
@@ -441,14 +443,14 @@ enum gw_err dp_plan_read(struct dp_ctx *c, const struct dp_context *cx, struct d
 	p->streams = gw_arena_array(p->arena, struct dp_stream_plan, p->cmd->n_streams ? p->cmd->n_streams : 1);
 	if (!p->streams)
 		return dp_plan_refuse(p, 510, "no memory");
+	if ((err = dp_plan_read_group(p)))
+		return err;
 	for (unsigned i = 0; i < p->cmd->n_streams; i++) {
 		p->streams[i].s = &p->cmd->streams[i];
 		if ((err = read_stream(c, cx, p, &p->streams[i], &is_known)))
 			return err;
 	}
-	if (p->cmd->n_props)
-		return dp_plan_refuse(p, 445, "TerminationState");
-	if ((err = read_count(c, p)) || (err = dp_plan_read_signals(p)) || (err = read_events(p)))
+	if ((err = read_count(c, p)) || (err = dp_plan_check_group(p)) || (err = dp_plan_read_signals(p)) || (err = read_events(p)))
 		return err;
 	choose_ice(c, p);
 	return read_realm(c, p);

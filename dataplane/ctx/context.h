@@ -179,7 +179,7 @@ struct dp_access {
 	struct dp_ice ice;
 	struct dp_dtls *dtls;
 	struct dp_srtcp *srtcp;
-	struct dp_srtp_session *srtp_rx, *srtp_tx;   /* used by the flows, freed by their events (publish.c) */
+	struct dp_srtp_session *srtp_rx, *srtp_tx;   /* lent to the flows, freed by the events of the stream's own (publish.c) */
 	struct dp_path dtls_path;
 	uint64_t dtls_forget_ms;         /* UP: when its TLS state goes; UINT64_MAX: has gone, or stays */
 	uint32_t dtls_rx_before;         /* packets of the flow when it came up, low bits */
@@ -203,7 +203,8 @@ struct dp_text;
 struct dp_stream {
 	struct dp_term *term;
 	struct dp_stream *next;          /* of the same termination */
-	struct dp_access *access;        /* NULL: core side, RTP; or no port of its own */
+	struct dp_stream *transport;     /* the one whose port, ICE and DTLS it shares (BUNDLE, F-74); NULL: it has its own */
+	struct dp_access *access;        /* of its transport; NULL: core side, RTP, or no port at all */
 	struct dp_end *end;              /* NULL: not of a terminated data channel */
 	struct dp_text *text;            /* core side, RTP: its packets end here, its peer is a channel; NULL: not of text */
 	struct dp_port_pool *ports;
@@ -214,11 +215,12 @@ struct dp_stream {
 	struct dp_stream_latch *latch;   /* NULL: never ordered */
 	bool has_remote;
 	bool has_flow;
-	bool lends_srtp;                 /* closed: its flow's session belongs to the access side: not freed with it */
 	struct gw_addr remote, remote_rtcp;
 	dp_flow_id flow;                 /* of RTP and its RTCP, muxed or on the next port */
 	struct dp_data_records *records; /* of a data line, once the workers have its records; freed with its flow */
-	struct dp_srtp_session *srtp;    /* closed: freed with its flow although it never was the flow's */
+	bool has_no_media;               /* a transport of others, with no payload type (E-9) */
+	uint8_t mid_ext, mid_len;        /* by what the packets of a shared port are told apart */
+	char mid[DP_MID_MAX];
 	struct dp_sdp_kept *kept;        /* Local and Remote as last agreed, for audits */
 	struct dp_flow_stats *sent;      /* of a peer that has left: what went out by this stream; or NULL */
 };

@@ -73,6 +73,7 @@ struct dp_stream_want {
 	bool is_end;                     /* a terminated channel, or its TCP leg: no port, no flow */
 	bool is_text;                    /* a channel of real-time text, or the core's m=text */
 	uint16_t sctp_stream;            /* of a channel */
+	struct dp_stream *transport;     /* it shares this one's (BUNDLE); NULL: it has its own */
 };
 /**
  * Port, flows, and on the access side a DTLS session; linked into t, its flows closed. On failure *text says why.
@@ -94,7 +95,7 @@ struct gw_addr dp_stream_remote(const struct dp_stream *s, bool is_rtcp);
 /** The keys of this access stream are void: the workers give the sessions back with their acknowledgements. */
 void dp_publish_drop_keys(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);
 void dp_publish_gate(struct dp_ctx *c, struct dp_stream *access, uint64_t now_ms);
-/** @return are there flows that have to go first? */
+/** After all others have been told that it leaves. @return does its flow have to go first? */
 bool dp_publish_close(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);
 /** At the end: what still waits for a worker. */
 void dp_publish_drop_backlog(struct dp_ctx *c);

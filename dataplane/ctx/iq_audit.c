@@ -209,7 +209,8 @@ static void audit_signals(struct dp_exec *e, struct iq_cmd *r, const struct dp_t
 		return;
 	r->signals = gw_arena_array(&e->q->arena, struct iq_item, t->n_streams);
 	for (const struct dp_stream *s = t->streams; r->signals && s; s = s->next)
-		r->signals[r->n_signals++] = (struct iq_item){ .id = IQ_SG_STUN_SERVER, .stream = s->id };
+		if (!s->transport)
+			r->signals[r->n_signals++] = (struct iq_item){ .id = IQ_SG_STUN_SERVER, .stream = s->id };
 }
 
 static void keep_stats(struct iq_cmd *r, const struct iq_cmd *cmd)

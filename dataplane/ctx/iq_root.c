@@ -22,7 +22,7 @@ void dp_exec_put_packages(struct iq_cmd *r)
 		GW_SV_INIT("adid-1"), GW_SV_INIT("ds-2"), GW_SV_INIT("rtcph-1"), GW_SV_INIT("it-1"), GW_SV_INIT("ocp-1"),
 		GW_SV_INIT("chp-1"), GW_SV_INIT("ipra-1"),
 		GW_SV_INIT("mgastuns-1"), GW_SV_INIT("ostuncc-1"), GW_SV_INIT("stuncf-1"), GW_SV_INIT("tlsbsc-1"),
-		GW_SV_INIT("xwrtc-1") };
+		GW_SV_INIT("mgroup-1"), GW_SV_INIT("xwrtc-1") };
 
 	r->packages = packages;
 	r->n_packages = sizeof(packages) / sizeof(packages[0]);

@@ -59,13 +59,22 @@ static void forget_tls(struct dp_stream *s)
 	dp_dtls_forget(s->access->dtls);
 }
 
+/* Of all lines of the association, low bits. */
+static uint32_t rx_packets(struct dp_ctx *c, const struct dp_stream *s)
+{
+	struct dp_flow_stats in;
+	uint32_t n = 0;
+
+	for (const struct dp_stream *o = s->term->streams; o; o = o->next)
+		if (o->access == s->access && o->has_flow && dp_flow_stats_read(c->c.fast, o->flow, &in) == GW_OK)
+			n += (uint32_t)in.rx_packets;
+	return n;
+}
+
 /* A server keeps its last flight until something that authenticated with the new keys shows that it has arrived. */
 static bool is_heard(struct dp_ctx *c, const struct dp_stream *s)
 {
-	struct dp_flow_stats in;
-
-	return s->has_flow && dp_flow_stats_read(c->c.fast, s->flow, &in) == GW_OK &&
-		(uint32_t)in.rx_packets != s->access->dtls_rx_before;
+	return rx_packets(c, s) != s->access->dtls_rx_before;
 }
 
 static void arm_dtls(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
@@ -113,9 +122,7 @@ static enum gw_err take_keys(struct dp_ctx *c, struct dp_stream *s)
 /* What comes from now on is this association's, and belongs to the credentials of now. */
 static void note_up(struct dp_ctx *c, struct dp_stream *s)
 {
-	struct dp_flow_stats in;
-
-	s->access->dtls_rx_before = s->has_flow && dp_flow_stats_read(c->c.fast, s->flow, &in) == GW_OK ? (uint32_t)in.rx_packets : 0;
+	s->access->dtls_rx_before = rx_packets(c, s);
 	s->access->dtls_generation = s->access->ice.generation;
 	s->access->dtls_forget_ms = UINT64_MAX;
 }
@@ -438,18 +445,61 @@ static void input_stun(struct dp_ctx *c, struct dp_stream *s, const struct dp_pu
 
 /* ---- RTCP ------------------------------------------------------------------------------------------ */
 
+/* Of one line; the other side may not want it. */
+static bool relay_rtcp(struct dp_ctx *c, struct dp_stream *s, struct gw_sv rtcp, uint64_t now_ms)
+{
+	struct dp_stream *core = dp_stream_peer(s);
+	struct gw_addr remote = core ? dp_stream_remote(core, true) : (struct gw_addr){ 0 };
+	struct dp_path path;
+
+	if (!remote.family || remote.port == 0 || core->ctl.rsb == 0 || !dp_media_path(c, core, &remote, now_ms, &path))
+		return false;
+	path.local_port = (uint16_t)(core->port + 1);
+	dp_media_send(c, &path, rtcp);
+	return true;
+}
+
+/* What passed last by either side of this line. */
+static bool is_about(struct dp_ctx *c, const struct dp_stream *s, struct gw_sv rtcp)
+{
+	const struct dp_stream *core = dp_stream_peer(s);
+	struct dp_flow_stats st;
+
+	if (s->has_flow && dp_flow_stats_read(c->c.fast, s->flow, &st) == GW_OK && st.ssrc &&
+		rtcp_names((const uint8_t *)rtcp.p, rtcp.len, st.ssrc))
+		return true;
+	return core && core->has_flow && dp_flow_stats_read(c->c.fast, core->flow, &st) == GW_OK && st.ssrc &&
+		rtcp_names((const uint8_t *)rtcp.p, rtcp.len, st.ssrc);
+}
+
+static bool is_shared(const struct dp_stream *s)
+{
+	for (const struct dp_stream *o = s->term->streams; o; o = o->next)
+		if (o->transport == s)
+			return true;
+	return false;
+}
+
+/* RFC 9143 9.2: to every line it speaks of, whole; a report about what is not a line's is nothing to its peer. */
+static bool relay_shared_rtcp(struct dp_ctx *c, struct dp_stream *s, struct gw_sv rtcp, uint64_t now_ms)
+{
+	bool any = false;
+
+	for (struct dp_stream *o = s->term->streams; o; o = o->next)
+		if (o->access == s->access && is_about(c, o, rtcp))
+			any |= relay_rtcp(c, o, rtcp, now_ms);
+	return any;
+}
+
 /* Browser to core: opened, then on to the RTCP port of the core side. RTCP follows consent, not Mode (F-30). */
 static bool rtcp_to_core(struct dp_ctx *c, struct dp_stream *s, const struct dp_punt_info *i,
 	struct rte_mbuf *m, uint64_t now_ms)
 {
 	const struct dp_ice_pair *pair = dp_ice_selected(&s->access->ice);
-	struct dp_stream *core = dp_stream_peer(s);
-	struct gw_addr remote = core ? dp_stream_remote(core, true) : (struct gw_addr){ 0 };
 	size_t len = m->data_len;
-	struct dp_path path;
+	struct gw_sv rtcp;
 
-	if (!pair || !gw_addr_eq(&pair->remote, &i->src) || !s->access->srtcp || !remote.family || remote.port == 0 ||
-		s->access->ice.consent != DP_ICE_CONSENT_VALID || core->ctl.rsb == 0)
+	if (!pair || !gw_addr_eq(&pair->remote, &i->src) || !s->access->srtcp || s->access->ice.consent != DP_ICE_CONSENT_VALID)
 		return false;
 	if (dp_srtcp_unprotect(s->access->srtcp, rte_pktmbuf_mtod(m, void *), &len))
 		return false;
@@ -457,12 +507,8 @@ static bool rtcp_to_core(struct dp_ctx *c, struct dp_stream *s, const struct dp_
 		forget_tls(s);
 	if (!rtcp_is_valid(rte_pktmbuf_mtod(m, const uint8_t *), len))
 		return false;
-	rte_pktmbuf_trim(m, (uint16_t)(m->data_len - len));
-	if (!dp_media_path(c, core, &remote, now_ms, &path))
-		return false;
-	path.local_port = (uint16_t)(core->port + 1);
-	dp_tx_udp(c->c.fast, m, &path);
-	return true;
+	rtcp = gw_sv(rte_pktmbuf_mtod(m, const char *), len);
+	return is_shared(s) ? relay_shared_rtcp(c, s, rtcp, now_ms) : relay_rtcp(c, s, rtcp, now_ms);
 }
 
 /* Where it came from was looked at by the worker: the filter of the flow is for RTCP too. */
@@ -495,6 +541,7 @@ void dp_ctx_input(struct dp_ctx *c, struct rte_mbuf *m, uint64_t now_ms)
 	struct dp_stream *s = dp_cookie_stream(c, i.cookie);
 	struct gw_sv d = gw_sv(rte_pktmbuf_mtod(m, const char *), m->data_len);
 	bool sent = false;	/* or given on */
+	bool is_relayed;
 
 	if (!s || !s->term || (!s->access && i.cls != DP_PUNT_RTCP && i.cls != DP_PUNT_TEXT) || (i.cls == DP_PUNT_TEXT && !s->text) ||
 		(i.cls == DP_PUNT_STUN && !s->term->is_access)) {
@@ -514,9 +561,9 @@ void dp_ctx_input(struct dp_ctx *c, struct rte_mbuf *m, uint64_t now_ms)
 			input_dtls(c, s, &i, m, now_ms);
 		break;
 	case DP_PUNT_RTCP:
-		sent = s->access ? rtcp_to_core(c, s, &i, m, now_ms) :
-				      rtcp_to_access(c, s, m, now_ms);
-		c->ctr[sent ? ctx_rtcp_relayed : ctx_rtcp_dropped]++;
+		sent = !s->access && rtcp_to_access(c, s, m, now_ms);
+		is_relayed = sent || (s->access && rtcp_to_core(c, s, &i, m, now_ms));
+		c->ctr[is_relayed ? ctx_rtcp_relayed : ctx_rtcp_dropped]++;
 		break;
 	case DP_PUNT_TEXT:
 		dp_text_input(c, s, d, now_ms);

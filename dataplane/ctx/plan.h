@@ -23,6 +23,7 @@ struct dp_stream_plan {
 	bool is_end;                     /* a channel that ends here, or its TCP leg (F-70) */
 	bool is_text;                    /* real-time text: a channel, or the core's m=text (W2-DC-16) */
 	uint16_t sctp_stream;            /* of a channel */
+	bool is_member;                  /* of a BUNDLE group: it has no port of its own (F-74) */
 	bool is_released;                /* port 0 in Local: its transport goes (S-7) */
 	bool has_addr;                   /* new: addr_index is chosen */
 	unsigned addr_index;             /* new: in the realm */
@@ -58,6 +59,7 @@ struct dp_plan {
 	bool is_access;
 	struct dp_realm *realm;
 	struct dp_stream_plan *streams;  /* [cmd->n_streams] */
+	const struct iq_group *bundle;   /* as it will be; NULL: not said */
 	struct dp_wanted wanted[IQ_MAX_EVENTS];
 	unsigned n_wanted;
 	bool has_latch;                  /* ipnapt/latch, of this stream; 0: of all */
@@ -76,6 +78,15 @@ enum gw_err dp_plan_refuse(struct dp_plan *p, unsigned code, const char *text);
 /* apply_control.c, for dp_plan_read */
 enum gw_err dp_plan_read_control(struct dp_plan *p, struct dp_stream_plan *sp);
 enum gw_err dp_plan_read_signals(struct dp_plan *p);
+/* apply_bundle.c */
+/** Before the streams are read: which of them share a transport. */
+enum gw_err dp_plan_read_group(struct dp_plan *p);
+/** A stream of the command, its Local read: does it have the port it should? */
+enum gw_err dp_plan_read_member(struct dp_plan *p, struct dp_stream_plan *sp);
+/** All of them read: does the group fit together? */
+enum gw_err dp_plan_check_group(struct dp_plan *p);
+/** The stream whose transport a new member shares; made by now. */
+struct dp_stream *dp_plan_transport(const struct dp_plan *p);
 /* apply_ice.c */
 enum gw_err dp_plan_read_ice_signal(struct dp_plan *p, const struct iq_item *it);
 bool dp_plan_orders(const struct dp_plan *p, uint16_t stream, enum iq_name signal);

@@ -115,6 +115,14 @@ static void fill_path(struct dp_ctx *c, struct dp_path *p, const struct dp_strea
 	}
 }
 
+static void fill_line(const struct dp_stream *s, struct dp_line *l)
+{
+	l->transport = s->transport ? s->transport->flow : 0;
+	l->mid_ext = s->mid_ext;
+	l->mid_len = s->mid_len;
+	memcpy(l->mid, s->mid, sizeof(l->mid));
+}
+
 static void access_spec(struct dp_ctx *c, struct dp_stream *s, struct dp_flow_spec *f, uint64_t now_ms)
 {
 	const struct dp_stream *core = dp_stream_peer(s);
@@ -128,6 +136,10 @@ static void access_spec(struct dp_ctx *c, struct dp_stream *s, struct dp_flow_sp
 	f->open_until_tsc = consent_tsc(c, s->access, now_ms);
 	f->out_until_tsc = UINT64_MAX;
 	f->srtp = s->access->srtp_rx;
+	f->is_srtp_lent = s->transport != NULL;
+	f->srtp_kept = s->transport ? NULL : s->access->srtp_tx;
+	f->has_no_media = s->has_no_media;
+	fill_line(s, &f->line);
 	if (core) {
 		f->out_is_open = dp_mode_sends(core->ctl.mode);
 		if (core->has_flow)
@@ -209,6 +221,7 @@ static void core_spec(struct dp_ctx *c, struct dp_stream *s, struct dp_flow_spec
 	if (access) {
 		f->out_is_open = dp_mode_sends(access->ctl.mode);
 		f->srtp = access->access->srtp_tx;
+		f->is_srtp_lent = true;
 		fill_path(c, &f->out, access, now_ms);
 	}
 }
@@ -266,16 +279,27 @@ void dp_publish_one(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 		s->records->is_stale = !is_sent;
 }
 
-void dp_publish(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
+/* The access side last: SRTP sessions are its flow's to give back, once no other uses them. */
+static void publish_pair(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 {
 	struct dp_stream *peer = dp_stream_peer(s);
 
+	if (peer && s->term->is_access)
+		dp_publish_one(c, peer, now_ms);
 	dp_publish_one(c, s, now_ms);
-	if (peer)
+	if (peer && !s->term->is_access)
 		dp_publish_one(c, peer, now_ms);
 }
 
-void dp_publish_gate(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
+void dp_publish(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
+{
+	for (struct dp_stream *o = s->term->streams; o; o = o->next)
+		if (o->transport == s)
+			publish_pair(c, o, now_ms);
+	publish_pair(c, s, now_ms);
+}
+
+static void publish_gate(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 {
 	struct dp_stream *core = dp_stream_peer(s);
 	struct dp_cmd cmd = { .type = DP_CMD_FLOW_GATE, .flow = s->flow };
@@ -284,7 +308,7 @@ void dp_publish_gate(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 	if (!s->has_flow)
 		return;
 	if (dp_stream_is_data(s)) {
-		dp_publish(c, s, now_ms);
+		publish_pair(c, s, now_ms);
 		return;
 	}
 	cmd.gate.is_open = dp_mode_receives(s->ctl.mode);
@@ -302,26 +326,23 @@ void dp_publish_gate(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 	send_cmd(c, &cmd, now_ms);
 }
 
+void dp_publish_gate(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
+{
+	for (struct dp_stream *o = s->term->streams; o; o = o->next)
+		if (o->transport == s)
+			publish_gate(c, o, now_ms);
+	publish_gate(c, s, now_ms);
+}
+
+/*
+ * SRTP sessions are of the access stream that made them: its flow gives them back, and is the last to use them, for all flows of a
+ * context are one worker's, which does as it is told in the order it is told. When a core side leaves they stay for the next
+ * one: made anew, that which sends would begin its indices again.
+ */
 bool dp_publish_close(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 {
 	struct dp_cmd cmd = { .type = DP_CMD_FLOW_DEL, .flow = s->flow };
-	struct dp_stream *peer = dp_stream_peer(s);
 
-	/*
-	 * The SRTP session that sends to an access stream is the core flow's to use. Whichever leaves first: the core
-	 * flow stops using it before it is freed.
-	 *  - The access side, with a peer: the FLOW_SET without keys that follows gives it back.
-	 *  - The core side: the session stays for the next core flow; made anew it would begin its indices again.
-	 *  - The access side, alone: with its own flow, for the same worker has then ended the last core flow.
-	 */
-	if (s->has_flow && !s->access && peer)
-		s->lends_srtp = true;
-	if (s->has_flow && s->access && !peer)
-		s->srtp = s->access->srtp_tx;
-	if (s->access)
-		s->access->srtp_rx = s->access->srtp_tx = NULL;
-	if (s->records)
-		dp_data_detach(c, s, now_ms);
 	if (s->has_flow && !send_cmd(c, &cmd, now_ms) && s->records)
 		s->records->is_stale = true;
 	return s->has_flow;
@@ -329,17 +350,7 @@ bool dp_publish_close(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 
 void dp_publish_drop_keys(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 {
-	struct dp_access *a = s->access;
-
-	/*
-	 * A core flow gives the session it sends with back itself. Without a peer one that is on its way out may have it still: it goes by
-	 * this flow, which lets nothing pass without a peer, and comes back when the same worker has deleted the other.
-	 */
-	a->srtp_rx = dp_stream_peer(s) ? NULL : a->srtp_tx;
-	a->srtp_tx = NULL;
-	if (a->srtp_rx)
-		dp_publish_one(c, s, now_ms);
-	a->srtp_rx = NULL;
+	s->access->srtp_rx = s->access->srtp_tx = NULL;
 	dp_publish(c, s, now_ms);
 }
 
@@ -347,8 +358,6 @@ static void flow_gone(struct dp_ctx *c, struct dp_stream *s, dp_flow_id flow, ui
 {
 	if (!s->has_flow || s->flow != flow)
 		return;
-	if (s->srtp)
-		c->c.srtp->session_free(s->srtp);
 	if (s->records)
 		dp_data_records_free(c, s);
 	dp_flow_release(c->c.fast, s->flow);
@@ -382,8 +391,11 @@ void dp_ctx_event(struct dp_ctx *c, const struct dp_event *ev, uint64_t now_ms)
 	bool is_gone = ev->type == DP_EV_FLOW_GONE, is_of_peer = ev->type == DP_EV_LATCHED || ev->type == DP_EV_ALERT;
 	struct dp_stream *s = is_gone || is_of_peer ? dp_cookie_stream(c, ev->cookie) : NULL;
 
-	if (ev->old_srtp && !(s && s->lends_srtp))
+	/* a command that was lost may have left a flow that has been lent them */
+	if (!c->ctr[ctx_cmd_lost]) {
 		c->c.srtp->session_free(ev->old_srtp);
+		c->c.srtp->session_free(ev->old_kept);
+	}
 	if (ev->type == DP_EV_NAK)
 		GW_LOG_ERROR(c->c.log, "flow.nak", "flow=%016llx", (unsigned long long)ev->flow);
 	if (s && is_gone)

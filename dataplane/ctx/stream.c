@@ -96,9 +96,19 @@ static void unlink_stream(struct dp_stream *s)
 
 void dp_stream_free(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 {
-	if (s->port)
+	if (s->ports && s->port)
 		dp_port_give_back(s->ports, s->port, now_ms);
 	dp_pool_give(&c->stream_pool, s);
+}
+
+/* BUNDLE: one port, ICE agent, DTLS association and pair of SRTP sessions for both. */
+static void share_transport(struct dp_stream *s, struct dp_stream *transport)
+{
+	s->transport = transport;
+	s->access = transport->access;
+	s->laddr = transport->laddr;
+	s->port = transport->port;
+	s->ports = NULL;	/* not its own to give back */
 }
 
 enum gw_err dp_stream_new(struct dp_ctx *c, struct dp_term *t, const struct dp_stream_want *w, uint64_t now_ms,
@@ -123,14 +133,16 @@ enum gw_err dp_stream_new(struct dp_ctx *c, struct dp_term *t, const struct dp_s
 		return GW_OK;
 	}
 	*text = "no local port left in this realm";
-	if (take_port(c, t->ctx, s->ports, now_ms, &s->port)) {
+	if (w->transport) {
+		share_transport(s, w->transport);
+	} else if (take_port(c, t->ctx, s->ports, now_ms, &s->port)) {
 		s->port = 0;
 		dp_stream_free(c, s, now_ms);
 		return GW_ELIMIT;
 	}
 	link_last(t, s);
 	*text = "no memory for a DTLS session";
-	if ((w->is_access || w->is_data) && dp_media_open(c, s, w->is_client))
+	if (!s->transport && (w->is_access || w->is_data) && dp_media_open(c, s, w->is_client))
 		goto out;
 	*text = "no memory for a data line";
 	if (w->is_data && dp_data_open(s))
@@ -145,7 +157,7 @@ enum gw_err dp_stream_new(struct dp_ctx *c, struct dp_term *t, const struct dp_s
 	return GW_OK;
 out:
 	dp_text_close(s);
-	if (s->access)
+	if (s->access && !s->transport)
 		dp_media_close(c, s);
 	unlink_stream(s);
 	dp_stream_free(c, s, 0);	/* no packet went by its port: it need not rest */
@@ -154,16 +166,23 @@ out:
 
 void dp_stream_close(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 {
-	struct dp_stream *peer = dp_stream_peer(s);
+	struct dp_stream *peer = dp_stream_peer(s), *next;
 	bool waits;
 
+	for (struct dp_stream *o = s->term->streams; o; o = next) {
+		next = o->next;
+		if (o->transport == s)
+			dp_stream_close(c, o, now_ms);	/* what it shares goes with it */
+	}
 	if (peer && s->has_flow && (peer->sent || (peer->sent = calloc(1, sizeof(*peer->sent)))))
 		(void)!dp_flow_stats_read(c->c.fast, s->flow, peer->sent);
-	waits = dp_publish_close(c, s, now_ms);
+	if (s->records)
+		dp_data_detach(c, s, now_ms);
 	dp_text_close(s);
 	dp_channel_close(s);
-	if (s->access)
+	if (s->access && !s->transport)
 		dp_media_close(c, s);
+	s->access = NULL;
 	dp_sdp_forget(s->kept);
 	free(s->sent);
 	free(s->latch);
@@ -171,8 +190,9 @@ void dp_stream_close(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 	s->sent = NULL;
 	s->latch = NULL;
 	unlink_stream(s);
-	if (peer)	/* what is left sends nowhere */
+	if (peer)	/* what is left sends nowhere, and uses none of its keys */
 		dp_publish(c, peer, now_ms);
+	waits = dp_publish_close(c, s, now_ms);
 	if (!waits)
 		dp_stream_free(c, s, now_ms);
 }

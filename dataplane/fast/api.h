@@ -22,6 +22,8 @@
 #define DP_PORTS_MAX 16        /* DPDK ethdev ports */
 #define DP_LADDR_MAX 32        /* local IP addresses over all ports and VLANs */
 #define DP_NEXTHOPS_MAX 1024
+#define DP_BUNDLE_LINES 5        /* on one port, beside the line that has it */
+#define DP_MID_MAX 16            /* what a one-byte header extension holds (RFC 8285 4.2) */
 
 /* ---- set-up: service thread, before the workers run ------------------------------------- */
 
@@ -120,6 +122,17 @@ struct dp_police {
 	uint32_t rtcp;
 };
 
+/**
+ * Lines that share a port (BUNDLE, RFC 9143): each is a flow, with gate, rates and statistics of its own. Which one an RTP packet is of, MID,
+ * SSRC and payload type tell (RFC 9143 9.2); an SSRC is noted only of a packet that authenticated.
+ */
+struct dp_line {
+	dp_flow_id transport;      /* the flow that has the port, on the same worker; 0: this one has its own */
+	uint8_t mid_ext;           /* id of the MID header extension (RFC 9143 15); 0: none. Taken out of what is sent on */
+	uint8_t mid_len;           /* 0: not known by MID */
+	char mid[DP_MID_MAX];
+};
+
 struct dp_flow_spec {
 	enum dp_flow_kind kind;
 	uint16_t laddr;            /* what the flow listens on */
@@ -151,6 +164,10 @@ struct dp_flow_spec {
 	struct dp_path out;        /* where accepted media goes */
 	struct dp_record_session *open, *seal; /* data lines: keys of this leg and of the other one; both NULL: DTLS is punted */
 	struct dp_srtp_session *srtp; /* ACCESS: unprotect; CORE_RTP: protect; NULL: DP_DROP_NO_KEYS */
+	bool is_srtp_lent;         /* it is another flow's too, and not this one's to give back */
+	struct dp_srtp_session *srtp_kept; /* not used by this flow, but given back by it: what others have been lent */
+	struct dp_line line;       /* ACCESS */
+	bool has_no_media;         /* ACCESS: a port for others alone; pt_mask is none */
 	uint32_t clock_hz;         /* RTP clock for the jitter; 0: not computed */
 	uint64_t pt_mask[2];       /* negotiated RTP payload types, bit set = allowed; all 0 = any */
 	uint64_t cookie;           /* given back with every punted packet and event of the flow */
@@ -247,7 +264,8 @@ struct dp_event {
 	bool is_rtcp;                     /* on the port of RTCP, */
 	uint8_t latch_order;              /* by this order */
 	uint8_t alert[2];                 /* DP_EV_ALERT, opened: level and description */
-	struct dp_srtp_session *old_srtp; /* session replaced or dropped; the receiver frees it */
+	struct dp_srtp_session *old_srtp; /* session replaced or dropped; the receiver frees it, */
+	struct dp_srtp_session *old_kept; /* and this one */
 };
 
 /** Up to n events; returns how many. Service thread. */

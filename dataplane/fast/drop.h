@@ -32,6 +32,7 @@
 	X(DP_DROP_DTLS_AUTH, "DTLS record of a data line failed authentication")                   \
 	X(DP_DROP_DTLS_REPLAY, "DTLS record of a data line seen before, or too old")               \
 	X(DP_DROP_PAYLOAD_TYPE, "RTP payload type was not negotiated")                             \
+	X(DP_DROP_LINE, "RTP on a shared port, of no line by MID, SSRC or payload type (RFC 9143 9.2)") \
 	X(DP_DROP_RATE, "above the policed rate of the flow (H.248.53)")                           \
 	X(DP_DROP_FLOW_BUDGET, "STUN, DTLS or RTCP above the budget of this flow")                  \
 	X(DP_DROP_AUTH_BUDGET, "too many packets of this flow failed authentication just now") \

@@ -59,12 +59,13 @@ static enum gw_err worker_new(struct dp_fast *f, uint16_t id)
 		RTE_CACHE_LINE_SIZE);
 	w->rests = rte_zmalloc("w2gw_rests", sizeof(*w->rests) * f->flows_per_worker, RTE_CACHE_LINE_SIZE);
 	w->policers = rte_zmalloc("w2gw_policers", sizeof(*w->policers) * f->flows_per_worker, RTE_CACHE_LINE_SIZE);
+	w->bundles = rte_zmalloc("w2gw_bundles", sizeof(*w->bundles) * f->flows_per_worker, RTE_CACHE_LINE_SIZE);
 	w->by_port = rte_zmalloc("w2gw_ports", sizeof(uint32_t) * 65536 * f->conf.n_laddrs,
 		RTE_CACHE_LINE_SIZE);
 	f->free_slots[id] = rte_malloc(NULL, sizeof(uint32_t) * f->flows_per_worker, 0);
 	f->generations[id] = rte_zmalloc(NULL, sizeof(uint32_t) * f->flows_per_worker, 0);
-	if (!w->cmd || !w->event || !w->punt || !w->tx || !w->again || !w->flows || !w->rests || !w->policers || !w->by_port ||
-		!f->free_slots[id] || !f->generations[id])
+	if (!w->cmd || !w->event || !w->punt || !w->tx || !w->again || !w->flows || !w->rests || !w->policers || !w->bundles ||
+		!w->by_port || !f->free_slots[id] || !f->generations[id])
 		return GW_ENOMEM;
 	for (uint32_t i = 0; i < f->flows_per_worker; i++)
 		f->free_slots[id][i] = f->flows_per_worker - 1 - i;
@@ -168,6 +169,7 @@ void dp_fast_free(struct dp_fast *f)
 		rte_free(w->flows);
 		rte_free(w->rests);
 		rte_free(w->policers);
+		rte_free(w->bundles);
 		rte_free(w->by_port);
 		rte_free(f->free_slots[i]);
 		rte_free(f->generations[i]);

@@ -64,6 +64,9 @@ struct dp_flow_rest {
 	bool check_source, check_port;
 	bool is_open;              /* both gates: what the deadline is of */
 	bool is_ended;             /* of a data line: its peer's last alert is told */
+	bool is_srtp_lent;
+	struct dp_srtp_session *srtp_kept;
+	struct dp_line line;
 	/* of the port of RTCP; 0: none */
 	uint16_t rtcp_port;
 	struct gw_addr rtcp_allowed;
@@ -104,6 +107,17 @@ _Static_assert(offsetof(struct dp_flow, stats) == 3 * RTE_CACHE_LINE_SIZE, "a fl
 _Static_assert(sizeof(struct dp_flow) / RTE_CACHE_LINE_SIZE % 2 == 1, "an odd number of lines");
 _Static_assert(sizeof(struct dp_policer) == RTE_CACHE_LINE_SIZE, "one line more where a flow is policed");
 
+#define DP_BUNDLE_SSRCS 8
+
+/* What is on a port that lines share, beside the line of the flow that has the port: one cache line. */
+struct dp_bundle {
+	uint32_t line[DP_BUNDLE_LINES];      /* slot + 1; 0: none */
+	uint32_t ssrc[DP_BUNDLE_SSRCS];      /* of authentic packets, */
+	uint8_t at[DP_BUNDLE_SSRCS];         /* and their line: its place + 1; 0: that of the port */
+	uint8_t n_ssrc, next, mid_ext;
+};
+_Static_assert(sizeof(struct dp_bundle) == RTE_CACHE_LINE_SIZE, "one line more where a port is shared");
+
 struct dp_budget {
 	uint64_t refill_tsc;
 	uint32_t tokens;
@@ -131,8 +145,9 @@ struct dp_worker {
 	struct rte_ring *handover[DP_WORKERS_MAX];   /* from worker i to this one; i itself: to our own address */
 	struct dp_flow *flows;               /* [flows_per_worker], */
 	struct dp_flow_rest *rests;          /* of each of them, */
-	struct dp_policer *policers;         /* and of those that are policed */
-	uint32_t *by_port;                   /* [n_laddrs][65536] slot + 1, with DP_PORT_RTCP of its RTCP; 0: none */
+	struct dp_policer *policers;         /* of those that are policed, */
+	struct dp_bundle *bundles;           /* and of those whose port is shared */
+	uint32_t *by_port;                   /* [n_laddrs][65536] slot + 1, with DP_PORT_RTCP or _SHARED; 0: none */
 	struct dp_nexthop nexthops[DP_NEXTHOPS_MAX];
 	struct dp_budget budget[DP_PUNT_CLASSES][2]; /* [class][is_known] */
 	struct dp_tx_queue txq[DP_PORTS_MAX];
@@ -227,7 +242,14 @@ static inline struct dp_policer *dp_policer_of(const struct dp_worker *w, const 
 	return &w->policers[fl - w->flows];
 }
 
-#define DP_PORT_RTCP UINT32_C(0x80000000)
+#define DP_PORT_RTCP UINT32_C(0x80000000)	/* of its RTCP */
+#define DP_PORT_SHARED UINT32_C(0x40000000)	/* by several lines */
+#define DP_PORT_SLOT UINT32_C(0x3fffffff)
+
+static inline struct dp_bundle *dp_bundle_of(const struct dp_worker *w, const struct dp_flow *fl)
+{
+	return &w->bundles[fl - w->flows];
+}
 
 static inline uint32_t *dp_port_slot(const struct dp_worker *w, uint16_t laddr, uint16_t local_port)
 {
@@ -249,6 +271,11 @@ struct dp_pkt {
 	bool is_elsewhere;         /* let in, but not from the address known: dp_source_commit() when it proved valid */
 	bool is_charged;           /* to the policer, with the datagram it came in */
 	bool is_known;             /* from where this flow's peer is; of L2: ARP or ND, without which nothing leaves */
+	bool is_shared;            /* it came to a port of several lines, */
+	bool is_stray;             /* is of none of them, */
+	bool teaches;              /* has an SSRC that is not known to be its line's, */
+	uint8_t line_at;           /* which is at this place, */
+	uint8_t mid_ext;           /* and has a MID in the header extension of this id */
 	struct rtp_view rtp;
 };
 /* dp_drop_COUNT = fine. The UDP checksum is left to dp_udp_sum_ok(). */
@@ -277,6 +304,8 @@ static inline uint32_t dp_pkt_ip_bytes(const struct dp_pkt *p)
 
 /* flow.c: commands and statistics, on the worker. */
 unsigned dp_flow_commands(struct dp_worker *w);
+/* NULL: stale, or not this worker's. */
+struct dp_flow *dp_flow_used(struct dp_worker *w, dp_flow_id id);
 void dp_flow_account(struct dp_flow *fl, const struct rtp_view *v, uint32_t bytes, uint64_t tsc);
 /* false: this flow has used up what it may have of this kind for now. */
 bool dp_flow_allow(const struct dp_fast *f, struct dp_flow *fl, enum dp_allowance a, uint64_t tsc);
@@ -311,6 +340,22 @@ static inline bool dp_is_from(const struct dp_source *s, const struct dp_pkt *p)
 		return s->family == 4 && memcmp(p->ip + offsetof(struct rte_ipv4_hdr, src_addr), s->ip, 4) == 0;
 	return s->family == 6 && memcmp(p->ip + offsetof(struct rte_ipv6_hdr, src_addr), s->ip, 16) == 0;
 }
+
+/* bundle.c: ports that several lines share. */
+static inline bool dp_bundle_is_empty(const struct dp_bundle *b)
+{
+	for (unsigned i = 0; i < DP_BUNDLE_LINES; i++)
+		if (b->line[i])
+			return false;
+	return true;
+}
+/* Of those packets of a burst that came to such a port, the flow becomes that of their line. */
+void dp_bundle_demux(struct dp_worker *w, struct dp_pkt *p, uint16_t n);
+/* p authenticated: what it says of its SSRC is noted, its MID taken out. */
+void dp_bundle_authentic(struct dp_worker *w, struct dp_pkt *p);
+/* The line of a flow joins the port of the transport it names; false: there is none, or no place. */
+bool dp_bundle_join(struct dp_worker *w, struct dp_flow *fl, const struct dp_flow_spec *s);
+void dp_bundle_leave(struct dp_worker *w, const struct dp_flow *fl);
 
 /* punt.c */
 void dp_punt(struct dp_worker *w, struct dp_pkt *p, enum dp_punt_class cls, uint64_t tsc);

@@ -11,11 +11,8 @@ bool dp_event_put(struct dp_worker *w, const struct dp_event *ev)
 	return rte_ring_sp_enqueue_elem(w->event, (void *)(uintptr_t)ev, sizeof(*ev)) == 0;
 }
 
-static void reply(struct dp_worker *w, enum dp_ev_type type, dp_flow_id id, uint64_t cookie,
-	struct dp_srtp_session *old)
+static void reply(struct dp_worker *w, struct dp_event ev)
 {
-	struct dp_event ev = { .type = type, .flow = id, .cookie = cookie, .old_srtp = old };
-
 	(void)dp_event_put(w, &ev);	/* has room: dp_flow_commands() looked */
 }
 
@@ -24,8 +21,7 @@ static struct dp_flow *slot_of(struct dp_worker *w, dp_flow_id id)
 	return dp_id_slot(id) < w->fast->flows_per_worker ? &w->flows[dp_id_slot(id)] : NULL;
 }
 
-/* NULL: stale, or not this worker's. */
-static struct dp_flow *used_slot(struct dp_worker *w, dp_flow_id id)
+struct dp_flow *dp_flow_used(struct dp_worker *w, dp_flow_id id)
 {
 	struct dp_flow *fl = slot_of(w, id);
 
@@ -36,7 +32,7 @@ struct dp_flow *dp_flow_reverse(struct dp_worker *w, const struct dp_flow *fl)
 {
 	dp_flow_id reverse = dp_rest_of(w, fl)->reverse;
 
-	return reverse ? used_slot(w, reverse) : NULL;
+	return reverse ? dp_flow_used(w, reverse) : NULL;
 }
 
 void dp_flow_encap(struct dp_worker *w, struct dp_flow *fl)
@@ -65,7 +61,8 @@ static void warm(struct dp_worker *w, struct dp_flow *fl, const struct dp_flow_s
 		.source_prefix = s->source_prefix, .latch = (uint8_t)s->latch, .latch_order = s->latch_order,
 		.check_source = s->check_source, .check_port = s->check_port, .rtcp_port = s->rtcp.local_port,
 		.rtcp_allowed = s->rtcp.source, .rtcp_source = rest->rtcp_source,
-		.is_ended = rest->is_ended && s->kind >= DP_FLOW_DATA && fl->open == s->open };
+		.is_ended = rest->is_ended && s->kind >= DP_FLOW_DATA && fl->open == s->open,
+		.is_srtp_lent = s->is_srtp_lent, .srtp_kept = s->srtp_kept, .line = s->line };
 	reverse = dp_flow_reverse(w, fl);
 	set_gate(w, fl, s->is_open && s->out_is_open, s->open_until_tsc, s->out_until_tsc);
 	fl->srtp = s->srtp;
@@ -76,7 +73,7 @@ static void warm(struct dp_worker *w, struct dp_flow *fl, const struct dp_flow_s
 	} else {
 		fl->pt_mask[0] = s->pt_mask[0];
 		fl->pt_mask[1] = s->pt_mask[1];
-		if ((fl->pt_mask[0] | fl->pt_mask[1]) == 0)
+		if ((fl->pt_mask[0] | fl->pt_mask[1]) == 0 && !s->has_no_media)
 			fl->pt_mask[0] = fl->pt_mask[1] = UINT64_MAX;
 	}
 	dp_source_set(w, fl, s, is_same_order);
@@ -97,76 +94,112 @@ static void put_ports(struct dp_worker *w, uint16_t laddr, uint16_t local_port, 
 {
 	*dp_port_slot(w, laddr, local_port) = place;
 	if (rtcp_port)
-		*dp_port_slot(w, laddr, rtcp_port) = place ? place | DP_PORT_RTCP : 0;
+		*dp_port_slot(w, laddr, rtcp_port) = place ? (place & DP_PORT_SLOT) | DP_PORT_RTCP : 0;
 }
 
 static void forget_ports(struct dp_worker *w, const struct dp_flow *fl)
 {
 	const struct dp_flow_rest *rest = dp_rest_of(w, fl);
 
-	put_ports(w, rest->laddr, rest->local_port, rest->rtcp_port, 0);
+	if (rest->line.transport)
+		dp_bundle_leave(w, fl);
+	else
+		put_ports(w, rest->laddr, rest->local_port, rest->rtcp_port, 0);
 }
 
 /* May this flow have this port? */
 static bool is_free(const struct dp_worker *w, uint16_t laddr, uint16_t local_port, uint32_t place)
 {
-	uint32_t at = *dp_port_slot(w, laddr, local_port) & ~DP_PORT_RTCP;
+	uint32_t at = *dp_port_slot(w, laddr, local_port) & DP_PORT_SLOT;
 
 	return at == 0 || at == place;
+}
+
+static bool may_have_ports(struct dp_worker *w, struct dp_flow *fl, const struct dp_flow_spec *s)
+{
+	uint32_t place = (uint32_t)(fl - w->flows) + 1;
+
+	if (fl->is_used && dp_rest_of(w, fl)->line.transport != s->line.transport)
+		return false;
+	if (s->line.transport)
+		return dp_bundle_join(w, fl, s);
+	return is_free(w, s->laddr, s->local_port, place) &&
+		(!s->rtcp.local_port || is_free(w, s->laddr, s->rtcp.local_port, place));
+}
+
+/* Of its own port. */
+static uint32_t place_of(const struct dp_worker *w, const struct dp_flow *fl)
+{
+	uint32_t place = (uint32_t)(fl - w->flows) + 1;
+
+	return dp_bundle_is_empty(dp_bundle_of(w, fl)) ? place : place | DP_PORT_SHARED;
+}
+
+/* What the flow had that is not its any more; s NULL: nothing is. */
+static struct dp_event given_back(const struct dp_worker *w, const struct dp_flow *fl, const struct dp_flow_spec *s)
+{
+	const struct dp_flow_rest *rest = dp_rest_of(w, fl);
+	struct dp_event ev = { .type = s ? DP_EV_FLOW_SET : DP_EV_FLOW_GONE, .flow = dp_flow_id_of(w, fl), .cookie = rest->cookie };
+
+	if (!rest->is_srtp_lent && (!s || fl->srtp != s->srtp))
+		ev.old_srtp = fl->srtp;
+	if (!s || rest->srtp_kept != s->srtp_kept)
+		ev.old_kept = rest->srtp_kept;
+	return ev;
 }
 
 static void set(struct dp_worker *w, const struct dp_cmd *c)
 {
 	struct dp_flow *fl = slot_of(w, c->flow);
 	const struct dp_flow_spec *s = &c->spec;
-	struct dp_srtp_session *old = NULL;
-	uint32_t place = dp_id_slot(c->flow) + 1;
+	struct dp_event ev = { .type = DP_EV_FLOW_SET, .flow = c->flow };
 
-	if (!fl || !is_free(w, s->laddr, s->local_port, place) ||
-		(s->rtcp.local_port && !is_free(w, s->laddr, s->rtcp.local_port, place)) ||
-		(fl->is_used && fl->generation != dp_id_generation(c->flow))) {
+	if (!fl || (fl->is_used && fl->generation != dp_id_generation(c->flow)) || !may_have_ports(w, fl, s)) {
 		/* whoever asked still holds the session and may name it again: it is not given back */
-		reply(w, DP_EV_NAK, c->flow, s->cookie, NULL);
+		reply(w, (struct dp_event){ .type = DP_EV_NAK, .flow = c->flow, .cookie = s->cookie });
 		return;
 	}
 	if (!fl->is_used) {
 		memset(fl, 0, sizeof(*fl));
 		memset(dp_rest_of(w, fl), 0, sizeof(struct dp_flow_rest));
 		memset(dp_policer_of(w, fl), 0, sizeof(struct dp_policer));
+		memset(dp_bundle_of(w, fl), 0, sizeof(struct dp_bundle));
 		fl->is_used = true;
 		fl->generation = dp_id_generation(c->flow);
 		memcpy(fl->left, allowances, sizeof(fl->left));
 		w->stats.flows++;
 	} else {
-		forget_ports(w, fl);
-		if (fl->srtp != s->srtp)
-			old = fl->srtp;
+		if (!s->line.transport)
+			forget_ports(w, fl);
+		ev = given_back(w, fl, s);
 	}
+	ev.cookie = s->cookie;
 	warm(w, fl, s);
-	put_ports(w, s->laddr, s->local_port, s->rtcp.local_port, place);
-	reply(w, DP_EV_FLOW_SET, c->flow, s->cookie, old);
+	if (!s->line.transport)
+		put_ports(w, s->laddr, s->local_port, s->rtcp.local_port, place_of(w, fl));
+	reply(w, ev);
 }
 
 static void del(struct dp_worker *w, const struct dp_cmd *c)
 {
-	struct dp_flow *fl = used_slot(w, c->flow);
+	struct dp_flow *fl = dp_flow_used(w, c->flow);
 
 	if (!fl) {
-		reply(w, DP_EV_NAK, c->flow, 0, NULL);
+		reply(w, (struct dp_event){ .type = DP_EV_NAK, .flow = c->flow });
 		return;
 	}
 	forget_ports(w, fl);
 	fl->is_used = false;
 	w->stats.flows--;
-	reply(w, DP_EV_FLOW_GONE, c->flow, dp_rest_of(w, fl)->cookie, fl->srtp);
+	reply(w, given_back(w, fl, NULL));
 }
 
 static void gate(struct dp_worker *w, const struct dp_cmd *c)
 {
-	struct dp_flow *fl = used_slot(w, c->flow);
+	struct dp_flow *fl = dp_flow_used(w, c->flow);
 
 	if (!fl) {
-		reply(w, DP_EV_NAK, c->flow, 0, NULL);
+		reply(w, (struct dp_event){ .type = DP_EV_NAK, .flow = c->flow });
 		return;
 	}
 	set_gate(w, fl, c->gate.is_open && c->gate.out_is_open, c->gate.open_until_tsc, c->gate.out_until_tsc);

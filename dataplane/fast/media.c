@@ -37,6 +37,8 @@ static enum dp_drop admit(struct dp_worker *w, struct dp_flow *fl, struct dp_pkt
 {
 	if (unlikely(!dp_source_ok(w, p)))
 		return DP_DROP_SOURCE;
+	if (unlikely(p->is_stray))
+		return DP_DROP_LINE;
 	if (unlikely(tsc >= fl->until_tsc))
 		return dp_rest_of(w, fl)->is_open ? DP_DROP_CONSENT : DP_DROP_GATE;
 	if (unlikely(!fl->srtp && fl->kind != DP_FLOW_CORE_TEXT))
@@ -198,6 +200,8 @@ static void forward(struct dp_worker *w, struct dp_pkt *p, enum dp_drop why, uin
 		dp_refuse(w, p, why);
 		return;
 	}
+	if (unlikely(p->teaches || p->mid_ext))
+		dp_bundle_authentic(w, p);
 	dp_flow_account(fl, &p->rtp, p->payload_len, tsc);
 	dp_send_on(w, p, p->m->data_len);
 }

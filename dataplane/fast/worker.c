@@ -97,6 +97,7 @@ static void receive(struct dp_worker *w, struct rte_mbuf **m, uint16_t n, bool m
 {
 	struct dp_pkt pkts[DP_BURST];
 	uint16_t k = 0, known = 0;
+	bool is_any_shared = false;
 
 	for (uint16_t i = 0; i < n; i++)
 		dp_prefetch_write(rte_pktmbuf_mtod(m[i], void *));
@@ -130,10 +131,17 @@ static void receive(struct dp_worker *w, struct rte_mbuf **m, uint16_t n, bool m
 		if (unlikely(known != i))
 			pkts[known] = pkts[i];
 		pkts[known].is_rtcp_port = slot >= DP_PORT_RTCP;
-		pkts[known].flow = &w->flows[(slot & ~DP_PORT_RTCP) - 1];
+		pkts[known].is_shared = slot & DP_PORT_SHARED;
+		pkts[known].flow = &w->flows[(slot & DP_PORT_SLOT) - 1];
 		rte_prefetch0(pkts[known].flow);
+		if (unlikely(pkts[known].is_shared)) {
+			rte_prefetch0(dp_bundle_of(w, pkts[known].flow));
+			is_any_shared = true;
+		}
 		known++;
 	}
+	if (unlikely(is_any_shared))
+		dp_bundle_demux(w, pkts, known);
 	dp_stage(w, DP_STAGE_PARSE);
 	dp_media_burst(w, pkts, known, tsc);
 }

@@ -63,4 +63,13 @@ static inline bool rtcp_is_valid(const uint8_t *p, size_t len)
 	return true;
 }
 
+/** Does it speak of this SSRC? Each kind of packet has SSRCs in places of its own, but all of them on a boundary of four bytes. */
+static inline bool rtcp_names(const uint8_t *p, size_t len, uint32_t ssrc)
+{
+	for (size_t i = 4; i + 4 <= len; i += 4)
+		if (gw_be32(p + i) == ssrc)
+			return true;
+	return false;
+}
+
 #endif

@@ -292,7 +292,7 @@ enum gw_err sdp_iq_complete_local(struct sdp *local, const struct sdp_iq_chosen 
 	m->conn.family = c->addr.family == 6 ? GW_SV("IP6") : GW_SV("IP4");
 	m->conn.address = text_of(local->arena, &c->addr, false);
 	m->port = text_of(local->arena, &c->addr, true);
-	if (c->is_channel)
+	if (c->is_channel || c->has_no_port)
 		m->conn.address = m->port = GW_SV("-");
 	if (c->path.len)
 		add_path(local, m, c);

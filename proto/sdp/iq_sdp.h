@@ -36,6 +36,7 @@ struct sdp_iq_chosen {
 	struct gw_addr addr;
 	struct gw_sv ufrag, pwd, candidate, fingerprint_hash, fingerprint;
 	bool ice_lite;
+	bool has_no_port;            /* a member of a BUNDLE group: "-" for address and port */
 	struct gw_sv path;           /* of MSRP: added where the Local has none */
 	bool is_channel;             /* no address: path is the dcsa of sctp_stream */
 	uint16_t sctp_stream;

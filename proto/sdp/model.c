@@ -266,18 +266,22 @@ static void read_bandwidth(struct sdp_line *l)
 }
 
 /* RFC 8285: a=extmap:4/sendrecv urn:3gpp:video-orientation */
-static void read_cvo(struct sdp_line *l)
+static void read_extmaps(struct sdp_line *l)
 {
-	for (unsigned i = 0; l->is_video && i < l->media->n_attrs; i++) {
+	for (unsigned i = 0; l->is_rtp && i < l->media->n_attrs; i++) {
 		struct gw_sv rest = l->media->attrs[i].value, w, id, dir, uri;
 		uint32_t n;
 
 		if (!gw_sv_eq(l->media->attrs[i].name, GW_SV("extmap")) || !gw_sv_word(&rest, &w) ||
-			!gw_sv_word(&rest, &uri) || !gw_sv_ieq(uri, GW_SV("urn:3gpp:video-orientation")))
+			!gw_sv_word(&rest, &uri))
 			continue;
 		gw_sv_cut(w, '/', &id, &dir);
-		if (gw_sv_uint_max(id, 14, &n) == GW_OK)
+		if (gw_sv_uint_max(id, 14, &n))
+			continue;
+		if (l->is_video && gw_sv_ieq(uri, GW_SV("urn:3gpp:video-orientation")))
 			l->cvo = (uint8_t)n;
+		else if (gw_sv_ieq(uri, GW_SV(SDP_MID_URI)))
+			l->mid_ext = (uint8_t)n;
 	}
 }
 
@@ -333,7 +337,7 @@ static void read_line(const struct sdp_model *mo, struct sdp_line *l, enum sdp_m
 	if (l->is_data && sdp_sctp_read(s, m, &l->sctp) && mode == SDP_SIP)	/* on Iq a channel has none (F-70) */
 		unusable(l, "a=sctp-port or a=max-message-size is missing or malformed");
 	read_bandwidth(l);
-	read_cvo(l);
+	read_extmaps(l);
 }
 
 enum gw_err sdp_model_read(struct sdp_model *m, struct gw_arena *arena, struct gw_sv text,

@@ -9,6 +9,7 @@
 #include "proto/sdp/datachannel.h"
 
 #define SDP_MAX_CODECS 24
+#define SDP_MID_URI "urn:ietf:params:rtp-hdrext:sdes:mid"
 #define SDP_MAX_FINGERPRINTS 8
 #define SDP_MAX_CANDIDATES 16     /* threat M12 */
 
@@ -58,6 +59,7 @@ struct sdp_line {
 	enum sdp_setup setup;
 	unsigned b_as;               /* kbit/s, of b=AS or b=TIAS; 0 = absent */
 	uint8_t cvo;                 /* id of urn:3gpp:video-orientation, 0 = absent */
+	uint8_t mid_ext;             /* id of the header extension that carries the MID (RFC 9143 15), 0 = absent */
 	struct sdp_sctp sctp;        /* of a data line */
 	struct gw_sv msrp_path;      /* of m=message */
 	bool is_unusable;            /* broken rtpmap, ufrag, fingerprint ...: refuse the line */

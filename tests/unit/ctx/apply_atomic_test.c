@@ -316,8 +316,9 @@ static const char add_access[] = "A=${M{ST=1{O{MO=IN,ipdc/realm=\"access\",tman/
 	"ostuncc/ccr{ST=1}},SG{mgastuns/astuns{ST=1},ostuncc/scc,stuncf/cfr}}";
 static const char add_core[] = "A=${M{ST=1{O{MO=SR,ipdc/realm=\"core\",gm/saf=ON},L{\n" CORE_LOCAL "},R{\n" CORE_REMOTE("4000")
 	"}}},E=2{g/cause},SG{ipnapt/latch{ST=1,napt=LATCH}}}";
-/* an ICE restart, a new description, another stream, other events and signals */
-static const char modify_access[] = "MF=${M{ST=1{O{MO=SR,ds/dscp=2E,tman/sdr=9000},L{\n" ACCESS_LOCAL "},R{\n"
+#define MEMBER_LOCAL "v=0\nc=IN IP4 -\nm=audio - UDP/TLS/RTP/SAVPF 0\n" MEDIA "a=mid:1\n"
+/* an ICE restart, a new description, another stream and one that shares its transport, other events and signals */
+static const char modify_access[] = "MF=${M{TS{mgroup/gs=\"BUNDLE 3 4\"},ST=4{L{\n" MEMBER_LOCAL "}},ST=1{O{MO=SR,ds/dscp=2E,tman/sdr=9000},L{\n" ACCESS_LOCAL "},R{\n"
 	ACCESS_REMOTE("9iiZ", "50002") "}},ST=3{O{MO=SR},L{\n" ACCESS_LOCAL "}}},E=3{hangterm/thb{timerx=60},g/cause,stuncf/cft},"
 	"SG{ostuncc/sacc{ST=1},stuncf/cfr{ST=3}}}";
 static const char modify_core[] = "MF=${M{ST=1{O{MO=RC,ds/dscp=1A},L{\n" CORE_LOCAL "},R{\n" CORE_REMOTE("4002") "}},ST=2{O{MO=SR},L{\n"

@@ -17,7 +17,8 @@ struct dp_fast {
 	unsigned n_cmds, next;
 	struct {
 		bool is_used;
-		struct dp_srtp_session *srtp;
+		struct dp_srtp_session *srtp, *kept;
+		bool is_lent;
 		uint64_t cookie;
 	} flows[MAX];
 	struct dp_event events[64];
@@ -51,12 +52,6 @@ void dp_media_alert(struct dp_ctx *c, struct dp_stream *s, struct gw_sv alert, u
 	(void)c, (void)s, (void)alert, (void)now_ms;
 }
 
-void dp_data_detach(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
-{
-	(void)c, (void)s, (void)now_ms;
-	fail();
-}
-
 void dp_data_records_free(struct dp_ctx *c, struct dp_stream *s)
 {
 	(void)c, (void)s;
@@ -77,7 +72,7 @@ static void session_free(struct dp_srtp_session *s)
 		return;
 	assert_int_equal(++fast.n_freed[k], 1);
 	for (int i = 0; i < MAX; i++)	/* nobody can be using it */
-		assert_false(fast.flows[i].is_used && fast.flows[i].srtp == s);
+		assert_false(fast.flows[i].is_used && (fast.flows[i].srtp == s || fast.flows[i].kept == s));
 }
 
 static void work(void)
@@ -88,15 +83,20 @@ static void work(void)
 
 		if (c->type == DP_CMD_FLOW_SET) {
 			assert_false(c->spec.srtp && fast.n_freed[(uintptr_t)c->spec.srtp]);
-			if (fast.flows[c->flow].is_used && fast.flows[c->flow].srtp != c->spec.srtp)
+			if (fast.flows[c->flow].is_used && fast.flows[c->flow].srtp != c->spec.srtp && !fast.flows[c->flow].is_lent)
 				ev.old_srtp = fast.flows[c->flow].srtp;
+			if (fast.flows[c->flow].is_used && fast.flows[c->flow].kept != c->spec.srtp_kept)
+				ev.old_kept = fast.flows[c->flow].kept;
 			fast.flows[c->flow].is_used = true;
 			fast.flows[c->flow].srtp = c->spec.srtp;
+			fast.flows[c->flow].kept = c->spec.srtp_kept;
+			fast.flows[c->flow].is_lent = c->spec.is_srtp_lent;
 			fast.flows[c->flow].cookie = ev.cookie = c->spec.cookie;
 		} else if (c->type == DP_CMD_FLOW_DEL) {
 			ev.type = DP_EV_FLOW_GONE;
 			ev.cookie = fast.flows[c->flow].cookie;
-			ev.old_srtp = fast.flows[c->flow].srtp;
+			ev.old_srtp = fast.flows[c->flow].is_lent ? NULL : fast.flows[c->flow].srtp;
+			ev.old_kept = fast.flows[c->flow].kept;
 			fast.flows[c->flow].is_used = false;
 		} else {
 			continue;
@@ -142,7 +142,9 @@ struct dp_stream *dp_stream_peer(const struct dp_stream *s)
 {
 	for (unsigned i = 0; i < s->term->ctx->n_terms; i++)
 		if (s->term->ctx->terms[i] != s->term)
-			return s->term->ctx->terms[i]->streams;
+			for (struct dp_stream *o = s->term->ctx->terms[i]->streams; o; o = o->next)
+				if (o->id == s->id)
+					return o;
 	return NULL;
 }
 
@@ -168,24 +170,46 @@ static void add(struct dp_term *t, bool is_access)
 
 	assert_non_null(s);
 	*t = (struct dp_term){ .ctx = &cx, .is_access = is_access, .streams = s };
-	*s = (struct dp_stream){ .term = t, .generation = ++c.next_generation, .port = 20000,
+	*s = (struct dp_stream){ .term = t, .id = 1, .generation = ++c.next_generation, .port = 20000,
 		.access = is_access ? &access_side : NULL };
 	cx.terms[cx.n_terms++] = t;
 	assert_int_equal(dp_publish_open(&c, s, 0), GW_OK);
 }
 
-/* As dp_stream_close. */
+/* Another line, which on the access side shares the transport of the first. */
+static void add_line(struct dp_term *t)
+{
+	struct dp_stream *s = dp_pool_take(&c.stream_pool);
+
+	assert_non_null(s);
+	*s = (struct dp_stream){ .term = t, .id = 2, .generation = ++c.next_generation, .port = 20000, .access = t->streams->access,
+		.transport = t->streams->access ? t->streams : NULL };
+	t->streams->next = s;
+	assert_int_equal(dp_publish_open(&c, s, 0), GW_OK);
+}
+
+/* As dp_stream_close: what is shared leaves after those who share it. */
 static void subtract(struct dp_term *t)
 {
-	struct dp_stream *peer = dp_stream_peer(t->streams);
+	struct dp_stream *s[2] = { t->streams->next, t->streams };
 
-	assert_true(dp_publish_close(&c, t->streams, 0));
-	t->streams->term = NULL;
-	if (peer)
-		cx.terms[0] = peer->term;
+	for (unsigned i = 0; i < 2; i++) {
+		struct dp_stream *peer = s[i] ? dp_stream_peer(s[i]) : NULL;
+
+		if (!s[i])
+			continue;
+		if (t->streams == s[i])
+			t->streams = NULL;
+		else
+			t->streams->next = NULL;
+		s[i]->term = NULL;
+		if (peer)
+			dp_publish(&c, peer, 0);
+		assert_true(dp_publish_close(&c, s[i], 0));
+	}
+	if (cx.terms[0] == t)
+		cx.terms[0] = cx.terms[1];
 	cx.n_terms--;
-	if (peer)
-		dp_publish(&c, peer, 0);
 }
 
 static void keys(void)
@@ -297,6 +321,32 @@ static void keys_are_dropped_beside_a_core_side(void **state)
 	all_freed(state);
 }
 
+/* Four flows, one pair of sessions; whichever side is first. */
+static void lines_that_share_a_transport(void **state)
+{
+	(void)state;
+	add_line(&access_term);
+	add(&core_term, false);
+	add_line(&core_term);
+	keys();
+	events();
+	for (unsigned i = 0; i < 4; i++)
+		assert_non_null(fast.flows[i].srtp);
+	subtract(&access_term);
+	subtract(&core_term);
+	all_freed(state);
+	set_up(state);
+	add_line(&access_term);
+	add(&core_term, false);
+	add_line(&core_term);
+	keys();
+	subtract(&core_term);
+	events();
+	assert_int_equal(fast.n_freed[1] + fast.n_freed[2], 0);
+	subtract(&access_term);
+	all_freed(state);
+}
+
 static void learned(uint8_t order, uint16_t port)
 {
 	struct dp_event ev = { .type = DP_EV_LATCHED, .cookie = dp_cookie(&c, core_term.streams), .latch_order = order,
@@ -348,6 +398,28 @@ static void what_an_order_before_learned_is_not_of_the_new_one(void **state)
 	all_freed(state);
 }
 
+/* A second association: nothing of the first is used any more when its sessions are freed. */
+static void keys_made_anew_while_lines_share_them(void **state)
+{
+	(void)state;
+	add_line(&access_term);
+	add(&core_term, false);
+	add_line(&core_term);
+	keys();
+	access_side.srtp_rx = access_side.srtp_tx = NULL;
+	dp_publish(&c, access_term.streams, 0);
+	access_side.srtp_rx = session(3);
+	access_side.srtp_tx = session(4);
+	dp_publish(&c, access_term.streams, 0);
+	events();
+	assert_int_equal(fast.n_freed[1] + fast.n_freed[2], 2);
+	assert_int_equal(fast.n_freed[3] + fast.n_freed[4], 0);
+	subtract(&core_term);
+	subtract(&access_term);
+	all_freed(state);
+	assert_int_equal(fast.n_freed[3] + fast.n_freed[4], 2);
+}
+
 static void there_never_is_a_core_side(void **state)
 {
 	(void)state;
@@ -367,6 +439,8 @@ int main(void)
 		cmocka_unit_test_setup(keys_are_dropped_before_the_worker_let_the_core_side_go, set_up),
 		cmocka_unit_test_setup(keys_are_dropped_beside_a_core_side, set_up),
 		cmocka_unit_test_setup(what_an_order_before_learned_is_not_of_the_new_one, set_up),
+		cmocka_unit_test_setup(lines_that_share_a_transport, set_up),
+		cmocka_unit_test_setup(keys_made_anew_while_lines_share_them, set_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "proto/rtp/demux.h"
+#include "proto/rtp/ext.h"
 #include "proto/rtp/rtp.h"
 
 /* Of its own allocation: a read beyond is seen by valgrind and the address sanitizer. */
@@ -131,6 +132,84 @@ static void a_compound_may_end_in_a_packet_of_its_head_only(void **state)
 	free(p);
 }
 
+/* A packet with an extension of these words. */
+static uint8_t *extended(const char *words, uint8_t n_words, struct rtp_view *v)
+{
+	uint8_t *p = exact(12 + 4u * n_words);
+
+	p[0] = 0x90;
+	memcpy(p + 12, words, 4u * n_words);
+	assert_true(rtp_parse(p, 12 + 4u * n_words, v));
+	return p;
+}
+
+static void an_element_is_found_in_either_form_of_rfc_8285(void **state)
+{
+	static const struct {
+		const char *words;
+		uint8_t n_words, id, at, bytes;	/* at 0: not found */
+	} rows[] = {
+		{ "\xbe\xde\0\1\x40" "0\0\0", 2, 4, 16, 1 },
+		{ "\xbe\xde\0\1\0\0\x40" "0", 2, 4, 18, 1 },
+		{ "\xbe\xde\0\2\x71" "ab\x42" "mid\0", 3, 4, 19, 3 },
+		{ "\xbe\xde\0\1\x40" "0\0\0", 2, 5, 0, 0 },
+		{ "\xbe\xde\0\1\xf0\x40" "0\0", 2, 4, 0, 0 },	/* 15 ends the list */
+		{ "\xbe\xde\0\1\x43" "abc", 2, 4, 0, 0 },	/* four bytes, of which three are there */
+		{ "\xbe\xde\0\1\0\0\0\x40", 2, 4, 0, 0 },
+		{ "\x10\x0a\0\2\x04\3mid\0\0\0", 3, 4, 16, 3 },
+		{ "\x10\0\0\1\x04\0\x05\0", 2, 5, 18, 0 },
+		{ "\x10\0\0\1\0\0\0\x04", 2, 4, 0, 0 },	/* its length is beyond the end */
+		{ "\x10\0\0\1\x04\3ab", 2, 4, 0, 0 },
+		{ "\xab\xcd\0\1\x40" "0\0\0", 2, 4, 0, 0 },	/* something else (RFC 3550 5.3.1) */
+		{ "\xbe\xde\0\0", 1, 4, 0, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct rtp_view v;
+		struct rtp_ext e = { 0 };
+		uint8_t *p = extended(rows[i].words, rows[i].n_words, &v);
+
+		assert_int_equal(rtp_ext_find(p, &v, rows[i].id, &e), rows[i].at != 0);
+		assert_int_equal(e.at, rows[i].at);
+		assert_int_equal(e.bytes, rows[i].bytes);
+		free(p);
+	}
+}
+
+static void an_extension_goes_with_its_last_element(void **state)
+{
+	struct rtp_view v;
+	struct rtp_ext e = { 0 };
+	uint8_t *p = extended("\xbe\xde\0\1\x40" "0\0\0", 2, &v);
+
+	(void)state;
+	p[11] = 0x77;
+	assert_true(rtp_ext_find(p, &v, 4, &e));
+	assert_int_equal(rtp_ext_remove(p, &v, &e), 8);
+	assert_int_equal(p[8], 0x80);
+	assert_int_equal(p[19], 0x77);
+	free(p);
+	p = extended("\xbe\xde\0\1\x40" "0\x70\1", 2, &v);
+	assert_true(rtp_ext_find(p, &v, 4, &e));
+	assert_int_equal(rtp_ext_remove(p, &v, &e), 0);
+	assert_false(rtp_ext_find(p, &v, 4, &e));
+	assert_true(rtp_ext_find(p, &v, 7, &e));
+	free(p);
+}
+
+static void rtcp_names_the_ssrcs_that_are_in_it(void **state)
+{
+	static const uint8_t pli[12] = { 0x81, 206, 0, 2, 0, 0, 0, 1, 0x12, 0x34, 0x56, 0x78 };
+
+	(void)state;
+	assert_true(rtcp_names(pli, sizeof(pli), 0x12345678));
+	assert_true(rtcp_names(pli, sizeof(pli), 1));
+	assert_false(rtcp_names(pli, sizeof(pli), 0x11234));	/* across a boundary */
+	assert_false(rtcp_names(pli, sizeof(pli), 0x81ce0002));
+	assert_false(rtcp_names(pli, 11, 0x12345678));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -138,6 +217,9 @@ int main(void)
 		cmocka_unit_test(rtcp_is_taken_only_when_its_length_word_fits),
 		cmocka_unit_test(each_packet_of_a_compound_is_held_against_what_is_left),
 		cmocka_unit_test(a_compound_may_end_in_a_packet_of_its_head_only),
+		cmocka_unit_test(an_element_is_found_in_either_form_of_rfc_8285),
+		cmocka_unit_test(an_extension_goes_with_its_last_element),
+		cmocka_unit_test(rtcp_names_the_ssrcs_that_are_in_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * BUNDLE (F-74, P-2): mgroup/gs "BUNDLE 1 2" of a plan, read. The first stream has the transport, and may have media of its own; or be
+ * nothing else, with "-" for its kind and formats (E-9). The others have "-" for their port. The property says the group as a whole (M-9):
+ * who is a member leaves it only by being released, and the transport goes last.
+ */
+#include "dataplane/ctx/plan.h"
+
+static bool is_listed(const struct dp_plan *p, uint16_t id)
+{
+	for (unsigned i = 1; p->bundle && i < p->bundle->n_streams; i++)
+		if (p->bundle->streams[i] == id && id != p->bundle->streams[0])
+			return true;
+	return false;
+}
+
+static const struct dp_stream_plan *plan_of(const struct dp_plan *p, uint16_t id)
+{
+	for (unsigned i = 0; i < p->cmd->n_streams; i++)
+		if (p->streams[i].s->id == id)
+			return &p->streams[i];
+	return NULL;
+}
+
+enum gw_err dp_plan_read_group(struct dp_plan *p)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < p->cmd->n_props; i++)
+		n += p->cmd->props[i].id == IQ_GROUPS;
+	if (n != p->cmd->n_props || p->cmd->n_groups > 1)
+		return dp_plan_refuse(p, 445, "TerminationState");
+	if (!p->cmd->n_groups)
+		return GW_OK;
+	p->bundle = &p->cmd->groups[0];
+	if (!gw_sv_ieq(p->bundle->semantics, GW_SV("BUNDLE")) || p->bundle->n_streams == 0)
+		return dp_plan_refuse(p, 449, "mgroup/gs: only BUNDLE is supported");
+	return GW_OK;
+}
+
+enum gw_err dp_plan_read_member(struct dp_plan *p, struct dp_stream_plan *sp)
+{
+	bool has_port = sp->has_local && !gw_sv_eq(sp->local.lines[0].media->port, GW_SV("-"));
+
+	sp->is_member = sp->stream ? sp->stream->transport != NULL : is_listed(p, sp->s->id);
+	if (sp->is_end || !sp->has_local || sp->is_released)
+		return GW_OK;
+	if (sp->is_member && sp->is_data)
+		return dp_plan_refuse(p, 449, "a data line has a transport of its own");
+	if (has_port == sp->is_member)
+		return dp_plan_refuse(p, 473, sp->is_member ? "a member of a BUNDLE group has no port" : "a port is missing");
+	return GW_OK;
+}
+
+static enum gw_err check_transport(struct dp_plan *p, uint16_t id)
+{
+	const struct dp_stream *s = p->term ? dp_term_stream(p->term, id) : NULL;
+	const struct dp_stream_plan *sp = plan_of(p, id);
+
+	if (!p->is_access || (!s && !sp) || (sp && (sp->is_member || sp->is_released)) ||
+		(s && (s->transport || s->end || dp_stream_is_data(s))))
+		return dp_plan_refuse(p, 473, "mgroup/gs: the first stream has no transport to share");
+	return GW_OK;
+}
+
+/* What is in the group, or will be: nothing less, and nothing with a transport of its own. */
+static enum gw_err check_members(struct dp_plan *p)
+{
+	for (unsigned i = 1; p->bundle && i < p->bundle->n_streams; i++) {
+		uint16_t id = p->bundle->streams[i];
+		const struct dp_stream *s = p->term ? dp_term_stream(p->term, id) : NULL;
+
+		if (!is_listed(p, id) || (s && s->transport && s->transport->id == p->bundle->streams[0]))
+			continue;
+		if (s || !plan_of(p, id))
+			return dp_plan_refuse(p, 473, "mgroup/gs: a stream that is not there, or has a transport of its own");
+	}
+	return GW_OK;
+}
+
+static bool is_going(const struct dp_plan *p, const struct dp_stream *s)
+{
+	const struct dp_stream_plan *sp = plan_of(p, s->id);
+
+	return sp && sp->is_released;
+}
+
+enum gw_err dp_plan_check_group(struct dp_plan *p)
+{
+	unsigned n = p->bundle ? p->bundle->n_streams - 1 : 0;
+	enum gw_err err = p->bundle ? check_transport(p, p->bundle->streams[0]) : GW_OK;
+
+	if (!err)
+		err = check_members(p);
+	if (n > DP_BUNDLE_LINES + 1)
+		return dp_plan_refuse(p, 510, "too many streams in a BUNDLE group");
+	for (struct dp_stream *s = p->term ? p->term->streams : NULL; !err && s; s = s->next) {
+		if (!s->transport || is_going(p, s))
+			continue;
+		if (is_going(p, s->transport))
+			err = dp_plan_refuse(p, 473, "others share the transport of this stream");
+		else if (p->bundle && !is_listed(p, s->id))
+			err = dp_plan_refuse(p, 473, "mgroup/gs: a member is missing");
+	}
+	return err;
+}
+
+struct dp_stream *dp_plan_transport(const struct dp_plan *p)
+{
+	const struct dp_stream_plan *sp = plan_of(p, p->bundle->streams[0]);
+
+	return sp ? sp->stream : dp_term_stream(p->term, p->bundle->streams[0]);
+}
