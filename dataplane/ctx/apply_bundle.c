@@ -43,10 +43,10 @@ enum gw_err dp_plan_read_member(struct dp_plan *p, struct dp_stream_plan *sp)
 	bool has_port = sp->has_local && !gw_sv_eq(sp->local.lines[0].media->port, GW_SV("-"));
 
 	sp->is_member = sp->stream ? sp->stream->transport != NULL : is_listed(p, sp->s->id);
+	if (sp->is_member && (sp->is_data || sp->is_end))
+		return dp_plan_refuse(p, 449, "data lines and channels do not share the transport of media");
 	if (sp->is_end || !sp->has_local || sp->is_released)
 		return GW_OK;
-	if (sp->is_member && sp->is_data)
-		return dp_plan_refuse(p, 449, "a data line has a transport of its own");
 	if (has_port == sp->is_member)
 		return dp_plan_refuse(p, 473, sp->is_member ? "a member of a BUNDLE group has no port" : "a port is missing");
 	return GW_OK;
@@ -57,7 +57,7 @@ static enum gw_err check_transport(struct dp_plan *p, uint16_t id)
 	const struct dp_stream *s = p->term ? dp_term_stream(p->term, id) : NULL;
 	const struct dp_stream_plan *sp = plan_of(p, id);
 
-	if (!p->is_access || (!s && !sp) || (sp && (sp->is_member || sp->is_released)) ||
+	if (!p->is_access || (!s && !sp) || (sp && (sp->is_member || sp->is_released || sp->is_data || sp->is_end)) ||
 		(s && (s->transport || s->end || dp_stream_is_data(s))))
 		return dp_plan_refuse(p, 473, "mgroup/gs: the first stream has no transport to share");
 	return GW_OK;
@@ -78,6 +78,18 @@ static enum gw_err check_members(struct dp_plan *p)
 	return GW_OK;
 }
 
+/* Places on the shared port: those who leave with this command have theirs still when the new ones come. */
+static unsigned count_members(const struct dp_plan *p)
+{
+	unsigned n = 0;
+
+	for (const struct dp_stream *s = p->term ? p->term->streams : NULL; s; s = s->next)
+		n += s->transport != NULL;
+	for (unsigned i = 0; i < p->cmd->n_streams; i++)
+		n += p->streams[i].is_new && p->streams[i].is_member;
+	return n;
+}
+
 static bool is_going(const struct dp_plan *p, const struct dp_stream *s)
 {
 	const struct dp_stream_plan *sp = plan_of(p, s->id);
@@ -87,12 +99,11 @@ static bool is_going(const struct dp_plan *p, const struct dp_stream *s)
 
 enum gw_err dp_plan_check_group(struct dp_plan *p)
 {
-	unsigned n = p->bundle ? p->bundle->n_streams - 1 : 0;
 	enum gw_err err = p->bundle ? check_transport(p, p->bundle->streams[0]) : GW_OK;
 
 	if (!err)
 		err = check_members(p);
-	if (n > DP_BUNDLE_LINES + 1)
+	if (!err && count_members(p) > DP_BUNDLE_LINES)
 		return dp_plan_refuse(p, 510, "too many streams in a BUNDLE group");
 	for (struct dp_stream *s = p->term ? p->term->streams : NULL; !err && s; s = s->next) {
 		if (!s->transport || is_going(p, s))
