@@ -133,9 +133,9 @@ static void stop(struct process *p)
 	uv_close((uv_handle_t *)&p->intr, NULL);
 	uv_close((uv_handle_t *)&p->hup, NULL);
 	cp_waf_stop(p->waf);
+	cp_admin_free(p->admin);	/* it turns the loop once more: what ends then has ended */
 	cp_store_close(p->sip.store);	/* all that is let go from here on was not ended */
 	p->sip.store = NULL;
-	cp_admin_free(p->admin);
 	cp_ops_close(&p->ops);
 	cp_ctl_close(p->ctl);
 	cp_iq_stop(p->iq);

@@ -63,7 +63,7 @@ void cp_alg_response(struct cp_uas *u, struct sip_msg *m)
 	struct cp_call *fork_of = NULL, *c = b && m->status / 100 == 2 ? find(m, b, u->side, &fork_of) : NULL;
 
 	if (c && c->is_answered)
-		cp_call_refreshed(c, m);
+		cp_call_refreshed(c, m, u->side);
 	else if (c && u->side == CP_SIDE_W2)	/* W2-EM-02 */
 		cp_call_early_media(c, m, m->to_tag);
 	cp_alg_edit_body(m);

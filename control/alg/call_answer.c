@@ -124,7 +124,7 @@ void cp_call_relay(struct cp_call *c, struct sip_msg *m, struct gw_sv descriptio
 	if (is_final && m->status < 300 && c->is_answered) {
 		cp_loss_agreed(c);
 		cp_call_record_codecs(c);
-		cp_call_refreshed(c, m);
+		cp_call_refreshed(c, m, c->ex.sender);
 	}
 	if (is_final)
 		cp_call_save(c);
@@ -187,10 +187,13 @@ static void configure(struct cp_call *c, struct sip_msg *m)
 {
 	enum gw_err err;
 
-	if (c->ex.is_own)	/* nobody waits for it */
+	if (c->ex.is_own) {	/* nobody waits for it */
 		cp_call_ack(c, m);
-	else
+		if (c->ex.sender == CP_SIDE_W2)
+			cp_call_refreshed(c, m, c->ex.sender);
+	} else {
 		cp_call_keep(c, m);
+	}
 	err = cp_media_configure(c, cp_call_gate(c, m->status, m->to_tag), STEP_MODIFY);
 	if (c->far_node && err == GW_OK) {
 		cp_call_relay_waiting(c);
@@ -300,6 +303,8 @@ static void refused(struct cp_call *c, struct sip_msg *m, unsigned status)
 	cp_call_drop_waiting(c);
 	if (is_own)
 		cp_loss_go_on(c, false);
+	else
+		cp_loss_again(c);
 }
 
 void cp_call_on_response(void *user, struct cp_uac *uac, struct sip_msg *m, unsigned status)

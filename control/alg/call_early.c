@@ -212,7 +212,10 @@ static void echo_session_timer(struct sip_msg *m, const struct sip_msg *req)
 
 	if (value.len == 0)
 		return;
-	sip_msg_add(m, SIP_HDR_SESSION_EXPIRES, value);
+	if (gw_sv_find(value, GW_SV("refresher")) == value.len)
+		sip_msg_addf(m, SIP_HDR_SESSION_EXPIRES, "%.*s;refresher=uac", GW_SV_FMT(value));
+	else
+		sip_msg_add(m, SIP_HDR_SESSION_EXPIRES, value);
 	sip_msg_add(m, SIP_HDR_REQUIRE, GW_SV("timer"));
 }
 

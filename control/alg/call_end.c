@@ -56,13 +56,12 @@ static void ack_2xx(struct cp_sip *s, const struct orphan *o, const struct sip_m
 	struct sip_msg m;
 
 	dialog_request(s, o, ok, SIP_ACK, &m, &a);
-	if (m.ruri.len == 0)	/* a 2xx without Contact, and no other is known */
-		return;
 	if (o->to == CP_SIDE_W2)
 		peer = *wic;
-	else
+	else if (m.ruri.len)
 		cp_sip_core_hop(s, &m, &peer);
-	cp_sip_send_stateless(s, &m, &peer);
+	if (m.ruri.len)		/* else a 2xx without Contact, and no other is known */
+		cp_sip_send_stateless(s, &m, &peer);
 	gw_arena_reset(&a);
 }
 
@@ -76,10 +75,10 @@ static void bye_2xx(struct cp_sip *s, const struct orphan *o, const struct sip_m
 	sip_msg_add(&m, SIP_HDR_REASON, o->reason);
 	if (o->to == CP_SIDE_W2)
 		peer = *wic;
-	else
+	else if (m.ruri.len)
 		cp_sip_core_hop(s, &m, &peer);
 	CP_COUNT(call_late_answer_ended);
-	if (cp_sip_send(s, &m, &peer, NULL, NULL, NULL, NULL))
+	if (m.ruri.len == 0 || cp_sip_send(s, &m, &peer, NULL, NULL, NULL, NULL))
 		GW_LOG_WARN(s->log, "call.bye_failed", "call=%.*s", GW_SV_FMT(ok->call_id));
 	gw_arena_reset(&a);
 }

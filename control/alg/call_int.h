@@ -114,6 +114,9 @@ struct cp_call {
 	struct cp_loss *loss;        /* consent was lost, and is waited for; or NULL */
 	uint64_t lost_ms;            /* when that was, the last time; 0: never */
 	struct gw_timer session;     /* RFC 4028: armed while both sides refresh the session */
+	uint32_t session_s;          /* its interval as agreed last; 0: none, or of before a restart */
+	enum cp_side refresher;      /* who refreshes it */
+	uint64_t refreshed_ms;       /* when both sides did, the last time */
 	uint64_t start_ms, ring_ms, answer_ms, ice_ms, dtls_ms;   /* 0: not yet */
 	char *called;                /* URI; NULL: before a restart */
 	char *codecs;                /* "audio/opus video/VP8", as agreed last; for the record */
@@ -290,6 +293,8 @@ void cp_loss_over(struct cp_call *c);
 bool cp_loss_blocks(const struct cp_call *c, enum cp_side sender);
 /** A re-offer takes the place of ours. */
 void cp_loss_superseded(struct cp_call *c);
+/** An exchange is over without an agreement: what had to wait for it goes on. */
+void cp_loss_again(struct cp_call *c);
 /** The two sides have agreed on something: nobody is held by us any more. */
 void cp_loss_agreed(struct cp_call *c);
 /** The gateway has other ICE credentials, or not. */
@@ -300,7 +305,11 @@ void cp_loss_free(struct cp_call *c);
 
 /* call_refresh.c */
 /** A 2xx to INVITE or UPDATE of an answered call: how long it may last without another (W2-SIP-39). */
-void cp_call_refreshed(struct cp_call *c, const struct sip_msg *ok);
+void cp_call_refreshed(struct cp_call *c, const struct sip_msg *ok, enum cp_side asked_by);
+/** Is a re-offer of the WIC a refresh that the core must not miss? Not while the WIC's next one still comes in time. */
+bool cp_call_must_refresh(const struct cp_call *c, const struct sip_msg *m);
+/** A request of our own leaves the timer as it is. */
+void cp_call_keep_session(const struct cp_call *c, struct sip_msg *m, enum cp_side to);
 void cp_call_on_session(struct gw_timer *timer, uint64_t now_ms);
 
 /* call_state.c */

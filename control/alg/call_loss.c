@@ -40,10 +40,13 @@ void cp_loss_superseded(struct cp_call *c)
 		c->loss->step = LOSS_WAITING;
 }
 
+static void resume(struct cp_call *c);
+
 void cp_loss_agreed(struct cp_call *c)
 {
 	if (c->loss)
 		c->loss->is_held = false;
+	cp_loss_again(c);
 }
 
 /* An exchange of our own with this side, about what the other one has said. */
@@ -70,6 +73,7 @@ static enum gw_err send_offer(struct cp_call *c)
 
 	if (cp_call_own_request(c, to, SIP_INVITE, &m, &a) && mine->target) {
 		sip_msg_addf(&m, SIP_HDR_CONTACT, "<%s>", mine->target);
+		cp_call_keep_session(c, &m, to);
 		c->ex.cseq = m.cseq.number;
 		err = cp_call_forward_offer(c, &m);
 	}
@@ -84,12 +88,22 @@ static enum gw_err send_offer(struct cp_call *c)
 
 static void resume(struct cp_call *c)
 {
+	if (c->loss->is_held && cp_call_is_busy(c)) {	/* the exchange may lift the hold; else cp_loss_again */
+		c->loss->step = LOSS_WAITING;
+		return;
+	}
 	CP_COUNT(call_media_recovered);
 	GW_LOG_NOTICE(c->alg->s->log, "call.media_back", "call=%s ms=%llu", c->call_id,
 		(unsigned long long)(cp_loop_now(c->alg->s->loop) - c->lost_ms));
 	c->loss->step = LOSS_RESUMING;
-	if (!c->loss->is_held || cp_call_is_busy(c) || begin_offer(c, CP_SIDE_MW, c->loss->w2) || send_offer(c))
+	if (!c->loss->is_held || begin_offer(c, CP_SIDE_MW, c->loss->w2) || send_offer(c))
 		cp_loss_free(c);
+}
+
+void cp_loss_again(struct cp_call *c)
+{
+	if (c->loss && c->loss->step == LOSS_WAITING && c->loss->is_back)
+		resume(c);
 }
 
 static void wait_for_it(struct cp_call *c)
@@ -172,6 +186,8 @@ void cp_loss_begin(struct cp_call *c)
 
 	if (gw_timer_armed(&c->grace))
 		return;
+	if (c->loss)
+		c->loss->is_back = false;
 	c->lost_ms = cp_loop_now(s->loop);
 	(void)gw_timer_arm(&s->loop->timers, &c->grace, c->lost_ms + s->conf->media.consent_grace_s * 1000ull);
 	CP_COUNT(call_media_lost);

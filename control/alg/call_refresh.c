@@ -3,7 +3,17 @@
 #include "control/alg/call_int.h"
 #include "control/app/metrics.h"
 
-void cp_call_refreshed(struct cp_call *c, const struct sip_msg *ok)
+#define LEAVES_EARLY_S 32u       /* who waits for a refresh gives up so long before the end, or a third of the interval (RFC 4028 10) */
+
+/* uac is who sent the request; without the parameter it is, too (section 7.2). */
+static bool is_refreshed_by_uac(struct gw_sv params)
+{
+	struct sip_param p;
+
+	return !sip_param_get(params, GW_SV("refresher"), &p) || !gw_sv_ieq(p.value, GW_SV("uas"));
+}
+
+void cp_call_refreshed(struct cp_call *c, const struct sip_msg *ok, enum cp_side asked_by)
 {
 	struct gw_sv value = sip_msg_value(ok, SIP_HDR_SESSION_EXPIRES), delta, params;
 	struct cp_loop *loop = c->alg->s->loop;
@@ -14,9 +24,34 @@ void cp_call_refreshed(struct cp_call *c, const struct sip_msg *ok)
 	gw_sv_cut(value, ';', &delta, &params);
 	if (gw_sv_u32(gw_sv_trim(delta), &s)) {	/* none in the answer: the session has no end */
 		gw_timer_stop(&loop->timers, &c->session);
+		c->session_s = 0;
 		return;
 	}
+	c->session_s = s;
+	c->refresher = is_refreshed_by_uac(params) ? asked_by : cp_other(asked_by);
+	c->refreshed_ms = cp_loop_now(loop);
 	(void)gw_timer_arm(&loop->timers, &c->session, cp_loop_now(loop) + 1000ull * (s < min_s ? min_s : s));
+}
+
+bool cp_call_must_refresh(const struct cp_call *c, const struct sip_msg *m)
+{
+	struct gw_sv value = sip_msg_value(m, SIP_HDR_SESSION_EXPIRES), delta, params;
+	uint64_t next, last;
+
+	gw_sv_cut(value, ';', &delta, &params);
+	if (value.len == 0 || !is_refreshed_by_uac(params))
+		return false;
+	next = cp_loop_now(c->alg->s->loop) + 500ull * c->session_s;	/* the WIC's, when this one is answered now */
+	last = c->refreshed_ms + 1000ull * (c->session_s - (c->session_s / 3 < LEAVES_EARLY_S ? c->session_s / 3 : LEAVES_EARLY_S));
+	return c->session_s == 0 || next >= last;
+}
+
+void cp_call_keep_session(const struct cp_call *c, struct sip_msg *m, enum cp_side to)
+{
+	if (!gw_timer_armed(&c->session) || c->session_s == 0)
+		return;
+	sip_msg_add(m, SIP_HDR_SUPPORTED, GW_SV("timer"));
+	sip_msg_addf(m, SIP_HDR_SESSION_EXPIRES, "%u;refresher=%s", c->session_s, c->refresher == to ? "uas" : "uac");
 }
 
 void cp_call_on_session(struct gw_timer *timer, uint64_t now_ms)

@@ -77,16 +77,19 @@ bool cp_call_restart(struct cp_call *c, struct cp_uas *u, struct sip_msg *m)
 
 	/* one that is held for lost media, or whose media is at another node, has to be told on both sides */
 	if (c->loss || c->far_node || !c->context || !cp_has_sdp(m) || u->side != CP_SIDE_W2 || c->ex.offerer != CP_SIDE_W2 ||
-		c->ex.is_own || c->ex.is_delayed || !c->ex.is_applied || !is_restart_alone(c->ex.offer_said, m->body))
+		c->ex.is_own || c->ex.is_delayed || !c->ex.is_applied || cp_call_must_refresh(c, m) ||
+		c->ex.arena.used > c->ex.arena.limit / 2 ||	/* a re-offer to the core begins with an empty one */
+		!is_restart_alone(c->ex.offer_said, m->body))
 		return false;
 	switch (cp_early_take(c, NULL, u, m, &why)) {
 	case CP_EARLY_REFUSED:
 		return false;
 	case CP_EARLY_TAKEN:
 		CP_COUNT(call_ice_restarted);
-		if (m->method == SIP_INVITE)
+		if (m->method == SIP_INVITE) {
 			cp_sip_refuse(u, 100, NULL);
-		c->ack_here = u->req.method == SIP_INVITE ? u->req.cseq.number : 0;
+			c->ack_here = u->req.cseq.number;
+		}
 		break;
 	case CP_EARLY_OVER:
 		break;

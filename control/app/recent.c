@@ -123,8 +123,12 @@ void cp_recent_begin(struct gw_sv call_id, enum cp_recent_lane lane, const char 
 {
 	struct recent *set, *r;
 
-	if (!cp_recent_on || place(call_id))	/* the second leg of a call between two WICs */
+	if (!cp_recent_on)
 		return;
+	if ((r = place(call_id))) {	/* the second leg of a call between two WICs, or a second try: it is no ended call */
+		r->end[0] = '\0';
+		return;
+	}
 	r = set = set_of(hash_of(call_id));
 	for (unsigned i = 1; i < WAYS; i++)
 		if (gives_way(&set[i], r))

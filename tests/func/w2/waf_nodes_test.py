@@ -111,6 +111,7 @@ def _(redis, a, b):
 @nodes("a user who is locked at one node loses what he has at both", **web())
 def _(redis, a, b):
     w = alice(a, b)
+    until(lambda: redis.ask("HEXISTS", "w2gw:waf:u:a", "alice") == ["1"], "a has told of alice")
     k = w.at(b).sign_in()
     ctl(a, "lock", "alice")
     everywhere(a, b, k["access_token"], False)
