@@ -112,7 +112,7 @@ static enum gw_err make_realms(struct gateway *g)
 /* Each MSRP session takes a listener and a connection, and while somebody connects some more. */
 static void raise_files(struct gateway *g)
 {
-	rlim_t want = OTHER_FILES + (rlim_t)g->conf->msrp_sessions * (DP_MSRP_LEG_FILES + 1);
+	rlim_t want = OTHER_FILES + (rlim_t)g->conf->msrp_sessions * (DP_MSRP_LEG_FILES + DP_MSRP_GUESTS);
 	struct rlimit l;
 
 	if (!g->conf->msrp_sessions || getrlimit(RLIMIT_NOFILE, &l) || l.rlim_cur >= want)

@@ -315,8 +315,10 @@ static enum gw_err check_msrp_peers(struct dp_ctx *c, struct dp_plan *p)
 		const struct dp_stream_plan *sp = &p->streams[i];
 		const struct sdp_line *l = sp->has_remote && sp->is_end && !p->is_access ? &sp->remote.lines[0] : NULL;
 
+		if (l && !l->is_msrp)
+			return dp_plan_refuse(p, 473, "media protocol cannot change");
 		/* 0.0.0.0: nowhere for now (RFC 3264 5.3) */
-		if (l && l->is_msrp && l->remote.family && !gw_addr_is_zero(&l->remote) && !is_msrp_peer(c, p->realm, &l->remote)) {
+		if (l && l->remote.family && !gw_addr_is_zero(&l->remote) && !is_msrp_peer(c, p->realm, &l->remote)) {
 			c->ctr[ctx_msrp_no_peer]++;
 			return dp_plan_refuse(p, 449, "no peer of MSRP may be there");
 		}

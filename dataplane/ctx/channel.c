@@ -50,7 +50,9 @@ static bool is_over(const struct dp_stream *channel)
 {
 	const struct dp_stream *core = dp_stream_peer(channel);
 
-	return core && core->end && dp_msrp_is_ended(core->end->msrp);
+	if (!core)
+		return false;
+	return core->text ? dp_text_is_ended(core) : core->end && dp_msrp_is_ended(core->end->msrp);
 }
 
 /* Nothing goes through it any more. */

@@ -158,7 +158,7 @@ void dp_channel_close(struct dp_stream *s);
 void dp_channel_update(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);
 /** The data line's handshake is done, or a channel has joined it. */
 void dp_channel_line_up(struct dp_ctx *c, struct dp_stream *line);
-/** It has ended, or has no consent any more: its association and what its channels were joined with end at once. Not from inside dp_sctp_run. */
+/** Its DTLS has ended: the association and what its channels were joined with end at once. Not from inside dp_sctp_run. */
 void dp_channel_line_down(struct dp_ctx *c, struct dp_stream *line);
 
 /** Both descriptions of a stream. */
@@ -177,6 +177,7 @@ enum gw_err dp_channel_send(struct dp_stream *core, uint32_t ppid, struct gw_sv 
 enum gw_err dp_text_open(struct dp_stream *core) GW_NODISCARD;
 /** The channel has ended. */
 void dp_text_stop(struct dp_stream *core);
+bool dp_text_is_ended(const struct dp_stream *core);
 void dp_text_close(struct dp_stream *core);
 /** Either of them was described anew. */
 void dp_text_update(struct dp_ctx *c, struct dp_stream *channel, struct dp_stream *core, uint64_t now_ms);

@@ -387,7 +387,7 @@ static void on_ice(struct dp_ctx *c, struct dp_stream *s, enum dp_ice_event ev, 
 		c->ctr[ctx_consent_lost]++;
 		GW_LOG_NOTICE(c->c.log, "consent.lost", "ctx=%u term=%s stream=%u", LOG_OF(s));
 		dp_publish_gate(c, s, now_ms);	/* the deadline has passed already; this makes it plain */
-		dp_channel_line_down(c, s);
+		/* channels wait, too: an ICE restart may bring the peer back (W2-ICE-12), or SCTP gives it up */
 		notify(c, s, IQ_EV_CONSENT, NULL, NULL);
 		notify(c, s, IQ_EV_X_CONSENT, "state", "lost");
 		break;

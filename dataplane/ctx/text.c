@@ -139,6 +139,11 @@ void dp_text_stop(struct dp_stream *core)
 	dp_t140_stop(core->text->leg);
 }
 
+bool dp_text_is_ended(const struct dp_stream *core)
+{
+	return dp_t140_is_ended(core->text->leg);
+}
+
 void dp_text_close(struct dp_stream *core)
 {
 	if (!core->text)

@@ -25,29 +25,40 @@ static void refuse(struct dp_msrp *m, struct leg_fd *f, enum dp_msrp_refusal why
 	m->ops->refused(m->user, why);
 }
 
-void leg_guest_arrives(struct dp_msrp *m)
+/* A free place, or that of who has waited longest: the right one speaks at once, and needs it no longer than that. */
+static struct leg_guest *place(struct dp_msrp *m)
+{
+	struct leg_guest *g = &m->guests[0];
+
+	for (unsigned i = 0; i < DP_MSRP_GUESTS; i++) {
+		if (m->guests[i].at.fd < 0)
+			return &m->guests[i];
+		if (m->guests[i].until_ms < g->until_ms)
+			g = &m->guests[i];
+	}
+	refuse(m, &g->at, DP_MSRP_UNBOUND);
+	return g;
+}
+
+unsigned leg_guest_arrives(struct dp_msrp *m)
 {
 	struct leg_fd f = { .leg = m };
+	struct leg_guest *g;
 	struct gw_addr from;
-	unsigned i = 0;
 
 	f.fd = dp_tcp_accept(m->listener.fd, &from);
 	if (f.fd < 0)
-		return;
+		return 0;
 	if (!is_from(&m->how.source, &from)) {
 		refuse(m, &f, DP_MSRP_STRANGER);
-		return;
+		return 1;
 	}
-	while (i < DP_MSRP_GUESTS && m->guests[i].at.fd >= 0)
-		i++;
-	if (i == DP_MSRP_GUESTS) {
-		refuse(m, &f, DP_MSRP_UNBOUND);
-		return;
-	}
-	m->guests[i] = (struct leg_guest){ .at = f, .until_ms = m->set->now_ms + DP_MSRP_GUEST_MS };
+	g = place(m);
+	*g = (struct leg_guest){ .at = f, .until_ms = m->set->now_ms + DP_MSRP_GUEST_MS };
 	/* edge: what was looked at stays there */
-	if (!leg_watch(&m->guests[i].at, EPOLLIN | (uint32_t)EPOLLET, EPOLL_CTL_ADD))
-		refuse(m, &m->guests[i].at, DP_MSRP_UNBOUND);
+	if (!leg_watch(&g->at, EPOLLIN | (uint32_t)EPOLLET, EPOLL_CTL_ADD))
+		refuse(m, &g->at, DP_MSRP_UNBOUND);
+	return 1;
 }
 
 /* RFC 4975 7.3: it is told why, if it takes so much at once. */
@@ -84,6 +95,7 @@ void leg_guest_speaks(struct dp_msrp *m, struct leg_guest *g)
 	is_ours = msrp_bridge_is_ours(m->bridge, MSRP_STREAM, &head);
 	if (!is_ours || m->state != LEG_UNBOUND) {
 		answer(fd, &head, is_ours ? 506 : 481);
+		(void)!recv(fd, text, sizeof(text), 0);	/* what is left unread makes a reset of the close, which may overtake the answer */
 		refuse(m, &g->at, DP_MSRP_OTHER_SESSION);
 		return;
 	}

@@ -272,10 +272,12 @@ static unsigned on_link(struct dp_msrp *m, uint32_t events)
 	unsigned n = 0;
 
 	if (m->state == LEG_CONNECTING) {
-		if (dp_tcp_is_connected(m->link.fd))
+		if (dp_tcp_is_connected(m->link.fd)) {
 			is_up(m);
-		else
+			msrp_bridge_hello(m->bridge);
+		} else {
 			end(m, DP_MSRP_FAILED);
+		}
 		n = 1;
 	} else if (m->state == LEG_UP && events & (EPOLLIN | EPOLLERR | EPOLLHUP)) {
 		n = read_some(m);
@@ -292,9 +294,8 @@ static unsigned on_event(struct leg_fd *f, uint32_t events)
 	if (f == &m->link)
 		return on_link(m, events);
 	if (f == &m->listener)
-		leg_guest_arrives(m);
-	else
-		leg_guest_speaks(m, GW_CONTAINER(f, struct leg_guest, at));
+		return leg_guest_arrives(m);
+	leg_guest_speaks(m, GW_CONTAINER(f, struct leg_guest, at));
 	return 1;
 }
 

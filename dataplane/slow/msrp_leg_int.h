@@ -59,7 +59,7 @@ bool leg_watch(struct leg_fd *f, uint32_t events, int how);
 void leg_bind(struct dp_msrp *m, int fd);
 
 /** Somebody connects. */
-void leg_guest_arrives(struct dp_msrp *m);
+unsigned leg_guest_arrives(struct dp_msrp *m);
 /** More of a guest has come. */
 void leg_guest_speaks(struct dp_msrp *m, struct leg_guest *g);
 /** Those whose time is over. */

@@ -78,6 +78,11 @@ void dp_t140_stop(struct dp_t140 *t)
 	t->is_ended = true;
 }
 
+bool dp_t140_is_ended(const struct dp_t140 *t)
+{
+	return t->is_ended;
+}
+
 /* Bytes the channel's next message may have. */
 static size_t message_bytes(const struct dp_t140 *t)
 {

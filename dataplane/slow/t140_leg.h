@@ -58,6 +58,7 @@ void dp_t140_free(struct dp_t140 *t);
 enum gw_err dp_t140_configure(struct dp_t140 *t, const struct dp_t140_conf *conf, const uint32_t random[3], uint64_t now_ms) GW_NODISCARD;
 /** The channel has ended: what waits is dropped, nothing is taken or sent any more. */
 void dp_t140_stop(struct dp_t140 *t);
+bool dp_t140_is_ended(const struct dp_t140 *t);
 /** A packet of the core whose source and payload type were looked at. GW_ESTATE; else as t140_in_packet. */
 enum gw_err dp_t140_packet(struct dp_t140 *t, struct gw_sv packet, uint64_t now_ms) GW_NODISCARD;
 /** A message of the channel. @return false: no room now, it has to come again */

@@ -116,6 +116,20 @@ static void report(struct msrp_bridge *b, enum msrp_side to, const struct msrp_m
 		send_text(b, to, gw_buf_sv(&out));
 }
 
+void msrp_bridge_hello(struct msrp_bridge *b)
+{
+	char text[MSRP_OUT_MAX], tid[MSRP_IDENT_MAX];
+	struct gw_buf out = gw_buf(text, sizeof(text));
+	struct msrp_head h = { .method = MSRP_SEND, .method_name = GW_SV("SEND"), .tid = next_tid(b, GW_SV_NONE, tid),
+		.to_path = b->conf.side[MSRP_STREAM].peer_path, .has_range = true,
+		.from_path = b->conf.is_cema ? b->conf.side[MSRP_CHANNEL].peer_path : b->conf.side[MSRP_STREAM].own_uri,
+		.range = { .start = 1, .has_end = true, .has_total = true } };
+
+	h.headers[h.n_headers++] = (struct msrp_header){ GW_SV("Message-ID"), h.tid };
+	if (msrp_print_head(&h, &out) == GW_OK && msrp_print_end(h.tid, MSRP_COMPLETE, false, &out) == GW_OK)
+		send_text(b, MSRP_STREAM, gw_buf_sv(&out));
+}
+
 static struct msrp_message *message_of(struct msrp_bridge *b, enum msrp_side from, const struct msrp_head *h)
 {
 	struct msrp_way *w = &b->way[from];

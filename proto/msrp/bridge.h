@@ -80,6 +80,8 @@ struct msrp_bridge {
 
 /** GW_EINVAL: channel_max is too small, an own_uri or peer_path is no path, or a peer_path is longer than MSRP_PATH_MAX. */
 enum gw_err msrp_bridge_init(struct msrp_bridge *b, const struct msrp_bridge_conf *conf, msrp_send_fn send, void *user) GW_NODISCARD;
+/** RFC 4975 5.4: who has made the connection names the session at once, by a SEND without a body. */
+void msrp_bridge_hello(struct msrp_bridge *b);
 /** One message of the channel. GW_EBADMSG: not one whole chunk; nothing was done. */
 enum gw_err msrp_bridge_message(struct msrp_bridge *b, struct gw_sv message) GW_NODISCARD;
 /**

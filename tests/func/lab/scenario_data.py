@@ -53,7 +53,7 @@ dc.exchange = async (sizes, options) => {
 	const back = [];
 	const all = new Promise((ok) => {
 		channel.addEventListener('message', ({ data }) => back.push(data) > sizes.length && ok());
-		setTimeout(ok, 15000);
+		setTimeout(ok, 40000);
 	});
 
 	sent.forEach((bytes) => channel.send(bytes));
@@ -127,12 +127,14 @@ def run(setting):
                 exchange(browser, [900] * 40, {"ordered": False, "maxRetransmits": 0}, 30)
                 exchange(browser, [900] * 40, {"maxPacketLifeTime": 500}, 30)
         with case("everything_arrives_over_networks_that_lose_double_and_swap_1_5_and_10_percent"):
-            for share in (0.01, 0.05, 0.10):    # each message and its echo go through it four times
-                lab.path.set(at_random(("dtls",), share, share, share, seed=int(share * 1000)))
-                exchange(alice, SIZES[:5], {})
-                exchange(web1, SIZES[:5], {"ordered": False})
-                check(sum(n for (_, kind, what), n in lab.path.done.items() if kind == "dtls" and what == "lose"), lab.path.done)
-            lab.path.set(None)
+            try:
+                for share in (0.01, 0.05, 0.10):    # each message and its echo go through it four times
+                    lab.path.set(at_random(("dtls",), share, share, share, seed=int(share * 1000)))
+                    exchange(alice, SIZES[:4], {})
+                    exchange(web1, SIZES[:5], {"ordered": False})
+                    check(sum(n for (_, kind, what), n in lab.path.done.items() if kind == "dtls" and what == "lose"), lab.path.done)
+            finally:
+                lab.path.set(None)
         with case("text_and_a_file_by_the_page"):
             js(alice, "document.getElementById('talk').open = true")
             alice.do("fill", selector="#talk-text", text="Grüße 123")

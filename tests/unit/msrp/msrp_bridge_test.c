@@ -257,11 +257,31 @@ static void a_piece_that_is_just_full_has_the_senders_flag(void **state)
 	assert_true(gw_sv_ends(gw_buf_sv(&r->sent[MSRP_CHANNEL]), GW_SV("#\r\n")));
 }
 
+/* RFC 4975 5.4: nothing but the two paths, and nobody has to report on it. */
+static void who_connects_names_the_session(void **state)
+{
+	struct rig *r = *state;
+	struct msrp_reader reader = { 0 };
+	struct msrp_item item;
+	struct msrp_head h;
+	size_t used;
+
+	msrp_bridge_hello(&r->bridge);
+	assert_int_equal(msrp_read(&reader, gw_buf_sv(&r->sent[MSRP_STREAM]), &item, &used), GW_OK);
+	assert_int_equal(msrp_head_parse(item.bytes, &h), GW_OK);
+	assert_int_equal(h.method, MSRP_SEND);
+	assert_true(gw_sv_eq(h.to_path, r->bridge.conf.side[MSRP_STREAM].peer_path));
+	assert_true(gw_sv_eq(h.from_path, GW_SV(GW_TCP)));
+	assert_int_equal(h.content_type.len, 0);
+	assert_true(h.has_range && h.range.has_end && h.range.end == 0 && h.range.total == 0);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		T(paths_are_rewritten_and_each_hop_is_answered),
+		T(who_connects_names_the_session),
 		cmocka_unit_test_setup_teardown(with_cema_paths_pass_and_the_session_decides, set_up_cema, tear_down),
 		T(another_session_or_method_is_refused),
 		T(a_failure_report_of_no_or_partial_gets_no_200),
