@@ -63,7 +63,9 @@ class Session:
         whole = self.parts.setdefault(headers["Message-ID"], bytearray())
         whole[first - 1:first - 1 + len(body)] = body
         if flag == "$":
-            self.received.append((headers.get("Content-Type"), bytes(self.parts.pop(headers["Message-ID"]))))
+            whole = bytes(self.parts.pop(headers["Message-ID"]))
+            if "Content-Type" in headers:   # a SEND without a body only names the session (RFC 4975 5.4)
+                self.received.append((headers["Content-Type"], whole))
             if headers.get("Success-Report") == "yes":
                 self.sock.sendall(self._report(headers["Message-ID"], len(whole)))
 
