@@ -41,9 +41,11 @@ bool cp_call_must_refresh(const struct cp_call *c, const struct sip_msg *m)
 	gw_sv_cut(value, ';', &delta, &params);
 	if (value.len == 0 || !is_refreshed_by_uac(params))
 		return false;
+	if (c->session_s == 0)	/* the core has no timer, whatever the WIC does; or one of before a restart of ours */
+		return gw_timer_armed(&c->session);
 	next = cp_loop_now(c->alg->s->loop) + 500ull * c->session_s;	/* the WIC's, when this one is answered now */
 	last = c->refreshed_ms + 1000ull * (c->session_s - (c->session_s / 3 < LEAVES_EARLY_S ? c->session_s / 3 : LEAVES_EARLY_S));
-	return c->session_s == 0 || next >= last;
+	return next >= last;
 }
 
 void cp_call_keep_session(const struct cp_call *c, struct sip_msg *m, enum cp_side to)

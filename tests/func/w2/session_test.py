@@ -607,7 +607,7 @@ def _(t):
         if not restarts:
             i = t.core_get("INVITE", "c1", cseq)
             check("ice-" not in i.body, i.body)
-            t.core.send(response(i, 200, "OK", CORE_CONTACT + "\nSession-Expires: 300;refresher=uac\nRequire: timer", body=CORE_SDP))
+            core_200(t, i)      # which knows no session timer
         ok = w.get(200)
         mod = t.mg.wait("mod")[2]
         check(("ice-ufrag:$" in mod) == restarts, mod)
@@ -617,17 +617,27 @@ def _(t):
         if not restarts:        # the core hears of CSeq 2 and 4, and neither of an INVITE nor of an ACK between them
             t.core_get("ACK", "c1", cseq)
     check(t.metrics()["call_ice_restarted"] == 1, t.metrics())
-    w.send(in_dialog("INVITE", "c1", 5, body=(WIC_SDP.replace("Yx3d", "Wx5f") + "a=sendonly\n") % "actpass"))
-    core_200(t, t.core_get("INVITE", "c1", 5))      # more than a restart
+    # a session timer of the core's own: a restart is answered here while the WIC's next refresh still comes in time
+    for cseq, ufrag, said, to_core in ((5, "Zx4e", 1, True), (6, "Wx5f", 300, True), (7, "Vx6g", None, False)):
+        w.send(in_dialog("INVITE", "c1", cseq, body=WIC_SDP.replace("Yx3d", ufrag) % "actpass", extra="Session-Expires: 300;refresher=uac\n"))
+        if to_core:
+            timer = f"\nSession-Expires: {said};refresher=uac\nRequire: timer"
+            t.core.send(response(t.core_get("INVITE", "c1", cseq), 200, "OK", CORE_CONTACT + timer, body=CORE_SDP))
+        w.get(200)
+        w.send(in_dialog("ACK", "c1", cseq))
+        time.sleep(0.6 if said == 1 else 0)
+    check(t.metrics()["call_ice_restarted"] == 2, t.metrics())
+    w.send(in_dialog("INVITE", "c1", 8, body=(WIC_SDP.replace("Yx3d", "Uv7h") + "a=sendonly\n") % "actpass"))
+    core_200(t, t.core_get("INVITE", "c1", 8))      # more than a restart
     w.get(200)
-    w.send(in_dialog("INVITE", "c1", 6, body=WIC_SDP.replace("Yx3d", "Zx4e") % "actpass"))
-    core_200(t, t.core_get("INVITE", "c1", 6))
+    w.send(in_dialog("INVITE", "c1", 9, body=WIC_SDP.replace("Yx3d", "Zx4e") % "actpass"))
+    core_200(t, t.core_get("INVITE", "c1", 9))
     w.get(200)
     t.metric("state_pending", 0)
     t.mg.method = "Disconnected, Reason = 900"
     t.restart()
     w = t.register(cseq=2)
-    for cseq, sdp, restarts in ((7, WIC_SDP.replace("Yx3d", "Zx4e"), False), (8, WIC_SDP, True)):
+    for cseq, sdp, restarts in ((10, WIC_SDP.replace("Yx3d", "Zx4e"), False), (11, WIC_SDP, True)):
         w.send(in_dialog("INVITE", "c1", cseq, body=sdp % "actpass"))
         t.mg.seen.clear()
         if not restarts:
