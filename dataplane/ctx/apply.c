@@ -276,7 +276,8 @@ static void commit_local(struct dp_stream *s, struct dp_stream_plan *sp)
 	s->has_no_media = l->media->n_fmts == 0 || gw_sv_eq(l->media->kind, GW_SV("-"));
 	s->mid_ext = l->mid_ext;
 	s->mid_len = l->mid.len <= sizeof(s->mid) ? (uint8_t)l->mid.len : 0;
-	memcpy(s->mid, l->mid.p, s->mid_len);
+	if (s->mid_len)
+		memcpy(s->mid, l->mid.p, s->mid_len);
 }
 
 static void commit_credentials(struct dp_ctx *c, struct dp_access *a, struct dp_stream_plan *sp)
