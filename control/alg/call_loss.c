@@ -40,8 +40,6 @@ void cp_loss_superseded(struct cp_call *c)
 		c->loss->step = LOSS_WAITING;
 }
 
-static void resume(struct cp_call *c);
-
 void cp_loss_agreed(struct cp_call *c)
 {
 	if (c->loss)

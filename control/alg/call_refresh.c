@@ -50,7 +50,7 @@ bool cp_call_must_refresh(const struct cp_call *c, const struct sip_msg *m)
 
 void cp_call_keep_session(const struct cp_call *c, struct sip_msg *m, enum cp_side to)
 {
-	if (!gw_timer_armed(&c->session) || c->session_s == 0)
+	if (c->session_s == 0)
 		return;
 	sip_msg_add(m, SIP_HDR_SUPPORTED, GW_SV("timer"));
 	sip_msg_addf(m, SIP_HDR_SESSION_EXPIRES, "%u;refresher=%s", c->session_s, c->refresher == to ? "uas" : "uac");
