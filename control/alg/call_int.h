@@ -8,11 +8,12 @@
 #include "control/app/cdr_file.h"
 #include "control/sip/reg.h"
 #include "proto/sdp/iq_sdp.h"
+#include "proto/sdp/map.h"
 
 #define CP_SDP_BYTES 16384
 #define CP_ROUTES_MAX 16
 #define CP_FORKS_MAX 8
-#define CP_LINES_MAX 4
+#define CP_LINES_MAX 8
 #define CP_CHANNEL_STREAM 33     /* and the index of the line: the streams of a channel, on both terminations */
 #define CP_GATEWAY_FAR UINT_MAX
 #define CP_FAR_MEDIA "the media of this call are at another node and stay as they are"
@@ -46,19 +47,23 @@ struct cp_half {
 	uint32_t cseq;               /* highest CSeq of that side's name; of the WIC: as the core sees it */
 };
 
-/** An m-line with streams at the gateway: the stream's ID is the line's number, from 1, on both terminations (M-2). */
+/**
+ * An m-line of the core with streams at the gateway: the stream's ID is the line's number, from 1, on both terminations (M-2).
+ * Channels have another one (CP_CHANNEL_STREAM), and the first line of their data line has its association on the access side.
+ */
 struct cp_media_line {
 	uint8_t index;               /* of the m-line */
 	char *local_access, *local_core;   /* Local texts of the gateway */
 	uint64_t wic_ice;                  /* of the WIC's ICE credentials the gateway was told last; 0: not known */
-	char *local_channel;         /* MSRP: of the channel beside the data line */
+	char *local_channel;         /* of the channel beside the data line */
 	enum sdp_setup wic_setup;    /* DTLS role the WIC has got: kept by later answers (W2-SEC-06); NONE: not yet */
 };
 
 /** An offer in progress: memory of one exchange. */
 struct cp_exchange {
 	struct gw_arena arena;
-	struct sdp_model offer, answer;
+	struct sdp_model offer, answer;    /* in the core's lines */
+	struct sdp_map map;          /* as the offer has made it */
 	struct sdp_stream *streams;  /* one a line of the offer, in the arena; NULL: no offer */
 	enum cp_side sender;         /* of the INVITE or UPDATE */
 	enum cp_side offerer;        /* the side the offer came from: the other one when it is delayed */
@@ -99,6 +104,7 @@ struct cp_call {
 	char *term_access, *term_core;
 	struct cp_media_line lines[CP_LINES_MAX];
 	unsigned n_lines;
+	struct sdp_map map;          /* as agreed last (W2-SDP-04) */
 	bool ice_lite;
 	struct sdp_origin o_w2, o_core;
 	struct cp_exchange ex;
@@ -377,6 +383,8 @@ enum gw_err cp_media_configure(struct cp_call *c, enum cp_gate gate, unsigned st
 enum gw_err cp_media_restart_ice(struct cp_call *c, unsigned step);
 /** The line with this index, made when new; NULL: no memory, or too many. */
 struct cp_media_line *cp_call_line(struct cp_call *c, unsigned index);
+/** The line whose transport on the access side this one has: itself, or the first of its data line. NULL: nothing is reserved */
+struct cp_media_line *cp_call_transport(const struct cp_call *c, unsigned index);
 /** Index of the first m-line that crosses; -1: none. */
 int cp_media_line(const struct cp_call *c);
 void cp_media_subtract(struct cp_call *c);

@@ -157,8 +157,9 @@ static struct cp_call *by_context(struct cp_alg *a, unsigned gateway, uint32_t c
 static bool is_main(const struct cp_call *c, const struct iq_item *ev)
 {
 	int line = cp_media_line(c);
+	const struct cp_media_line *l = line < 0 ? NULL : cp_call_transport(c, (unsigned)line);
 
-	return ev->stream == 0 || line < 0 || ev->stream == line + 1;
+	return ev->stream == 0 || !l || ev->stream == l->index + 1;
 }
 
 /* Data channels beside media: their loss is seen by the ends, and the call goes on. */

@@ -6,15 +6,34 @@
 #include "control/app/metrics.h"
 #include "control/app/trace.h"
 
-struct cp_media_line *cp_call_line(struct cp_call *c, unsigned index)
+/* Of a call that may be const, like strchr: nothing is written here. */
+static struct cp_media_line *find(const struct cp_call *c, unsigned index)
 {
 	for (unsigned i = 0; i < c->n_lines; i++)
 		if (c->lines[i].index == index)
-			return &c->lines[i];
-	if (c->n_lines == CP_LINES_MAX)
-		return NULL;
+			return (struct cp_media_line *)&c->lines[i];
+	return NULL;
+}
+
+struct cp_media_line *cp_call_line(struct cp_call *c, unsigned index)
+{
+	struct cp_media_line *l = find(c, index);
+
+	if (l || c->n_lines == CP_LINES_MAX)
+		return l;
 	c->lines[c->n_lines] = (struct cp_media_line){ .index = (uint8_t)index };
 	return &c->lines[c->n_lines++];
+}
+
+/* By the map of the exchange; without one by what was agreed. */
+static unsigned transport_of(const struct cp_call *c, unsigned index)
+{
+	return sdp_map_first(c->ex.map.n ? &c->ex.map : &c->map, index);
+}
+
+struct cp_media_line *cp_call_transport(const struct cp_call *c, unsigned index)
+{
+	return find(c, transport_of(c, index));
 }
 
 void cp_media_forget(struct cp_call *c)
@@ -30,12 +49,18 @@ void cp_media_forget(struct cp_call *c)
 	c->n_lines = 0;
 }
 
+static bool has_transport(const struct cp_call *c, unsigned index)
+{
+	const struct cp_media_line *l = cp_call_transport(c, index);
+
+	return l && l->local_access;
+}
+
 static bool has_streams(const struct cp_call *c, unsigned index)
 {
-	for (unsigned i = 0; i < c->n_lines; i++)
-		if (c->lines[i].index == index)
-			return c->lines[i].local_access && c->lines[i].local_core;
-	return false;
+	const struct cp_media_line *l = find(c, index);
+
+	return l && l->local_core && (!sdp_stream_ends(&c->ex.streams[index]) || l->local_channel) && has_transport(c, index);
 }
 
 bool cp_media_is_reserved(const struct cp_call *c)
@@ -73,8 +98,27 @@ static enum sdp_setup data_setup(const struct cp_call *c, const struct sdp_strea
 	return said_by_w2 == (to == CP_SIDE_W2) ? sdp_setup_reverse(s->setup) : s->setup;
 }
 
-/* The channel of a line that ends here, beside its association (E-7); the stream on the core's side has its ID. */
-static enum gw_err reserve_channel(struct cp_call *c, unsigned i, struct iq_stream *channel, struct iq_stream *core)
+/* The transport of a line on the access side: wildcards for us, and what the offerer has said of itself. */
+static enum gw_err reserve_transport(struct cp_call *c, unsigned i, struct iq_stream *access)
+{
+	const struct sdp_stream *s = &c->ex.streams[i];
+	const struct sdp_line *l = &c->ex.offer.lines[i];
+	bool from_w2 = c->ex.offerer == CP_SIDE_W2;
+	bool is_v6 = c->b && c->b->peer.addr.family == 6;	/* media take the family signalling came by */
+	enum sdp_setup setup = sdp_stream_is_relayed(s) ? data_setup(c, s, CP_SIDE_W2) : cp_sdp_our_setup(c, i);
+	char text[CP_SDP_BYTES];
+	struct gw_buf b = gw_buf(text, sizeof(text));
+	enum gw_err err;
+
+	*access = stream(c, transport_of(c, i), c->alg->s->conf->iq.gateways[c->gateway].access_realm);
+	access->has_local = true;
+	access->has_remote = from_w2;
+	err = keep(c, sdp_iq_access_local(s, from_w2 ? l->media->proto : GW_SV("UDP/TLS/RTP/SAVPF"), is_v6, setup, &b), &b, &access->local);
+	return err || !from_w2 ? err : keep(c, sdp_iq_access_remote(s, l, &b), &b, &access->remote);
+}
+
+/* A channel that ends here, beside its association (E-7). */
+static enum gw_err reserve_channel(struct cp_call *c, unsigned i, struct iq_stream *channel)
 {
 	const struct sdp_stream *s = &c->ex.streams[i];
 	char text[CP_SDP_BYTES];
@@ -82,7 +126,7 @@ static enum gw_err reserve_channel(struct cp_call *c, unsigned i, struct iq_stre
 	enum gw_err err;
 
 	*channel = stream(c, i, c->alg->s->conf->iq.gateways[c->gateway].access_realm);
-	channel->id = core->id = (uint16_t)(i + CP_CHANNEL_STREAM);
+	channel->id = (uint16_t)(i + CP_CHANNEL_STREAM);
 	channel->has_local = true;
 	channel->has_remote = c->ex.offerer == CP_SIDE_W2;
 	if ((err = keep(c, sdp_iq_channel(s, NULL, &b), &b, &channel->local)))
@@ -90,31 +134,52 @@ static enum gw_err reserve_channel(struct cp_call *c, unsigned i, struct iq_stre
 	return channel->has_remote ? keep(c, sdp_iq_channel(s, &c->ex.offer.lines[i], &b), &b, &channel->remote) : GW_OK;
 }
 
-/* Both streams of one line: wildcards for us, and what the offerer has said of itself. */
-static enum gw_err reserve_line(struct cp_call *c, unsigned i, struct iq_stream *access, struct iq_stream *core)
+static enum gw_err reserve_core(struct cp_call *c, unsigned i, struct iq_stream *core)
 {
-	const struct cp_conf_gateway *gateway = &c->alg->s->conf->iq.gateways[c->gateway];
 	const struct sdp_stream *s = &c->ex.streams[i];
 	const struct sdp_line *l = &c->ex.offer.lines[i];
 	bool from_w2 = c->ex.offerer == CP_SIDE_W2;
-	bool is_v6 = c->b && c->b->peer.addr.family == 6;	/* media take the family signalling came by */
 	char text[CP_SDP_BYTES];
 	struct gw_buf b = gw_buf(text, sizeof(text));
-	enum sdp_setup setup = sdp_stream_is_relayed(s) ? data_setup(c, s, CP_SIDE_W2) : cp_sdp_our_setup(c, i);
 	enum gw_err err;
 
-	*access = stream(c, i, gateway->access_realm);
-	*core = stream(c, i, gateway->core_realm);
-	access->has_local = core->has_local = true;
-	access->has_remote = from_w2;
+	*core = stream(c, i, c->alg->s->conf->iq.gateways[c->gateway].core_realm);
+	if (sdp_stream_ends(s))	/* joined with the channel, by its ID */
+		core->id = (uint16_t)(i + CP_CHANNEL_STREAM);
+	core->has_local = true;
 	core->has_remote = !from_w2;
-	if ((err = keep(c, sdp_iq_access_local(s, from_w2 ? l->media->proto : GW_SV("UDP/TLS/RTP/SAVPF"), is_v6,
-		     setup, &b), &b, &access->local)) ||
-		(err = keep(c, sdp_iq_core_local(s, !from_w2 && l->remote.family == 6,
-		     s->is_msrp ? cp_sdp_tcp_setup(c, i) : data_setup(c, s, CP_SIDE_MW), &b), &b, &core->local)))
-		return err;
-	return from_w2 ? keep(c, sdp_iq_access_remote(s, l, &b), &b, &access->remote) :
-			 keep(c, sdp_iq_core_remote(s, l, l->setup, &b), &b, &core->remote);
+	err = keep(c, sdp_iq_core_local(s, !from_w2 && l->remote.family == 6,
+		s->is_msrp ? cp_sdp_tcp_setup(c, i) : data_setup(c, s, CP_SIDE_MW), &b), &b, &core->local);
+	return err || from_w2 ? err : keep(c, sdp_iq_core_remote(s, l, l->setup, &b), &b, &core->remote);
+}
+
+/* Streams of both terminations, as a command has them. */
+struct streams {
+	struct iq_stream access[2 * CP_LINES_MAX], core[CP_LINES_MAX];
+	unsigned n_access, n_core;
+};
+
+static bool has_access(const struct streams *l, unsigned id)
+{
+	for (unsigned i = 0; i < l->n_access; i++)
+		if (l->access[i].id == id)
+			return true;
+	return false;
+}
+
+/* What a line has not got yet. */
+static enum gw_err reserve_line(struct cp_call *c, unsigned i, struct streams *l)
+{
+	unsigned transport = transport_of(c, i);
+	enum gw_err err = GW_OK;
+
+	if (!cp_call_line(c, i) || !cp_call_line(c, transport))
+		return GW_ELIMIT;
+	if (!has_transport(c, i) && !has_access(l, transport + 1))
+		err = reserve_transport(c, i, &l->access[l->n_access++]);
+	if (!err && sdp_stream_ends(&c->ex.streams[i]))
+		err = reserve_channel(c, i, &l->access[l->n_access++]);
+	return err ? err : reserve_core(c, i, &l->core[l->n_core++]);
 }
 
 /* Events and signals of the access termination are told as a whole (M-9): all lines, old and new. */
@@ -150,32 +215,23 @@ static void add_full_ice(struct access_lists *l)
 		l->events[l->n_events++] = (struct iq_item){ .id = IQ_EV_ICE_RESULT };
 }
 
-static struct iq_stream *core_stream(struct iq_stream *core, unsigned n, unsigned index)
-{
-	for (unsigned i = 0; i < n; i++)
-		if (core[i].id == index + 1)
-			return &core[i];
-	return NULL;
-}
-
 /* Both terminations in one transaction: reserved, and the offerer's side configured as far as it is known. */
 enum gw_err cp_media_reserve(struct cp_call *c)
 {
-	struct iq_stream sa[2 * CP_LINES_MAX], sc[CP_LINES_MAX];	/* channels follow the lines in sa */
+	struct streams l = { .n_access = 0 };
 	struct access_lists al = { .n_events = 0 };
 	struct iq_item ec[IQ_MAX_EVENTS];
-	struct iq_cmd cmds[2] = { { .kind = IQ_ADD, .term = iq_term(GW_SV("ip/$/$/$")), .streams = sa,
+	struct iq_cmd cmds[2] = { { .kind = IQ_ADD, .term = iq_term(GW_SV("ip/$/$/$")), .streams = l.access,
 			.has_events = true, .events_id = 1, .events = al.events,
 			.has_signals = true, .signals = al.signals },
-		{ .kind = IQ_ADD, .term = iq_term(GW_SV("ip/$/$/$")), .streams = sc,
+		{ .kind = IQ_ADD, .term = iq_term(GW_SV("ip/$/$/$")), .streams = l.core,
 			.has_events = true, .events_id = 2, .events = ec } };
 	struct iq_action a = { .context = IQ_CONTEXT_CHOOSE, .priority = c->is_priority ? IQ_PRIORITY_MAX : -1, .is_emergency = c->is_emergency,
 		.cmds = cmds, .n_cmds = 2 };
 	struct cp_iq_want want = { c->is_emergency || c->is_priority, c->gateways_tried };
 	struct cp_iq_gateway_info info;
 	char hb[16];
-	unsigned n = 0, n_channels = 0;
-	enum gw_err err;
+	enum gw_err err = GW_OK;
 
 	if (!c->context && (err = cp_iq_pick(c->alg->iq, &want, &c->gateway)))
 		return err;
@@ -183,27 +239,18 @@ enum gw_err cp_media_reserve(struct cp_call *c)
 	snprintf(hb, sizeof(hb), "%u", c->alg->s->conf->iq.heartbeat_s);
 	al.n_events = wanted(al.events, hb);
 	cmds[1].n_events = wanted(ec, hb);
-	for (unsigned i = 0; i < c->ex.offer.n_lines; i++) {
-		bool is_new = c->ex.streams[i].is_active && !has_streams(c, i);
-
-		if (is_new && !cp_call_line(c, i))
-			return GW_ELIMIT;
-		if (is_new && (err = reserve_line(c, i, &sa[n], &sc[n])))
-			return err;
-		n += is_new;
-	}
-	for (unsigned i = 0; i < c->ex.offer.n_lines; i++) {
-		struct iq_stream *core = core_stream(sc, n, i);
-
-		if (core && sdp_stream_ends(&c->ex.streams[i]) && (err = reserve_channel(c, i, &sa[n + n_channels++], core)))
-			return err;
-	}
+	for (unsigned i = 0; !err && i < c->ex.offer.n_lines; i++)
+		if (c->ex.streams[i].is_active && !has_streams(c, i))
+			err = reserve_line(c, i, &l);
+	if (err)
+		return err;
 	for (unsigned i = 0; i < c->n_lines; i++)
-		add_line(&al, c->lines[i].index, info.has_xwrtc);
+		if (transport_of(c, c->lines[i].index) == c->lines[i].index)
+			add_line(&al, c->lines[i].index, info.has_xwrtc);
 	if (c->alg->s->conf->media.is_ice_full)
 		add_full_ice(&al);
-	cmds[0].n_streams = n + n_channels;
-	cmds[1].n_streams = n;
+	cmds[0].n_streams = l.n_access;
+	cmds[1].n_streams = l.n_core;
 	cmds[0].n_events = al.n_events;
 	cmds[0].n_signals = al.n_signals;
 	if (c->context) {
@@ -297,7 +344,7 @@ static enum gw_err restart_ice(struct cp_call *c, unsigned i, const struct sdp_l
 {
 	const struct sdp_stream *s = &c->ex.streams[i];
 	uint64_t h = gw_sv_hash_stable(gw_sv_hash_stable(GW_HASH_STABLE_INIT, wic->ice_ufrag), wic->ice_pwd);
-	struct cp_media_line *l = cp_call_line(c, i);
+	struct cp_media_line *l = cp_call_transport(c, i);
 	bool is_offer = (c->early_u ? c->early_u->side : c->ex.offerer) == CP_SIDE_W2;
 	uint64_t before = l ? l->wic_ice : 0;
 	char text[CP_SDP_BYTES];
@@ -312,6 +359,15 @@ static enum gw_err restart_ice(struct cp_call *c, unsigned i, const struct sdp_l
 		sdp_stream_is_relayed(s) ? data_setup(c, s, CP_SIDE_W2) : sdp_setup_reverse(l->wic_setup), &b), &b, &access->local);
 }
 
+/* A line that crosses and has this one's transport; -1: none, or it is not the first of those that share one. */
+static int line_with(const struct cp_call *c, unsigned transport)
+{
+	for (unsigned i = 0; i < c->ex.offer.n_lines; i++)
+		if (c->ex.streams[i].is_active && transport_of(c, i) == transport)
+			return (int)i;
+	return -1;
+}
+
 enum gw_err cp_media_restart_ice(struct cp_call *c, unsigned step)
 {
 	struct iq_stream streams[CP_LINES_MAX];
@@ -319,18 +375,17 @@ enum gw_err cp_media_restart_ice(struct cp_call *c, unsigned step)
 	struct iq_action a = { .context = c->context, .priority = -1, .cmds = &cmd, .n_cmds = 1 };
 
 	for (unsigned k = 0; k < c->n_lines; k++) {
-		unsigned i = c->lines[k].index;
-		const struct sdp_stream *s = &c->ex.streams[i];
+		int i = line_with(c, c->lines[k].index);
 		struct iq_stream *access = &streams[cmd.n_streams];
 		char text[CP_SDP_BYTES];
 		struct gw_buf b = gw_buf(text, sizeof(text));
 		enum gw_err err;
 
-		if (i >= c->ex.offer.n_lines || !s->is_active)
+		if (i < 0)
 			continue;
-		*access = iq_stream((uint16_t)(i + 1));
+		*access = iq_stream((uint16_t)(c->lines[k].index + 1));
 		access->has_local = true;
-		err = keep(c, sdp_iq_access_local(s, GW_SV("UDP/TLS/RTP/SAVPF"), c->b && c->b->peer.addr.family == 6,
+		err = keep(c, sdp_iq_access_local(&c->ex.streams[i], GW_SV("UDP/TLS/RTP/SAVPF"), c->b && c->b->peer.addr.family == 6,
 			sdp_setup_reverse(c->lines[k].wic_setup), &b), &b, &access->local);
 		if (err)
 			return err;
@@ -340,65 +395,119 @@ enum gw_err cp_media_restart_ice(struct cp_call *c, unsigned step)
 	return cmd.n_streams ? cp_iq_request(c->alg->iq, c->gateway, &a, c->id, step) : GW_ESTATE;
 }
 
-/* Both streams of one line as the exchange has left it; a line that no longer crosses is silent. */
-static enum gw_err configure_line(struct cp_call *c, unsigned i, enum cp_gate gate, struct iq_stream *access,
-	struct iq_stream *core)
+/* What a line lets through by the exchange and the gate, on the core's side. */
+static enum iq_mode core_mode(const struct cp_call *c, unsigned i, enum cp_gate gate)
 {
 	const struct sdp_stream *s = &c->ex.streams[i];
 	bool from_w2 = c->ex.offerer == CP_SIDE_W2, is_out = c->origin == CP_SIDE_W2;
-	const struct sdp_model *w2 = from_w2 ? &c->ex.offer : &c->ex.answer;
-	const struct sdp_model *mw = from_w2 ? &c->ex.answer : &c->ex.offer;
 	/* s->dir is the answerer's word; the offerer's view is its reverse */
 	enum sdp_dir core_dir = from_w2 ? s->dir : sdp_dir_reverse(s->dir);
 	bool to_core = (core_dir == SDP_SENDRECV || core_dir == SDP_RECVONLY) &&
 		(gate & (is_out ? CP_GATE_FORWARD : CP_GATE_BACKWARD));
 	bool to_wic = (core_dir == SDP_SENDRECV || core_dir == SDP_SENDONLY) &&
 		(gate & (is_out ? CP_GATE_BACKWARD : CP_GATE_FORWARD));
+
+	return mode_of(to_core, to_wic);
+}
+
+/* H.248 Mode of the access termination, where the core's is this. */
+static enum iq_mode reversed(enum iq_mode m)
+{
+	return m == IQ_MODE_SEND_ONLY ? IQ_MODE_RECEIVE_ONLY : m == IQ_MODE_RECEIVE_ONLY ? IQ_MODE_SEND_ONLY : m;
+}
+
+static const struct sdp_line *line_of(const struct cp_call *c, unsigned i, enum cp_side side)
+{
+	return &(c->ex.offerer == side ? &c->ex.offer : &c->ex.answer)->lines[i];
+}
+
+static enum gw_err configure_core(struct cp_call *c, unsigned i, enum cp_gate gate, struct iq_stream *core)
+{
+	const struct sdp_stream *s = &c->ex.streams[i];
+	char text[CP_SDP_BYTES];
+	struct gw_buf b = gw_buf(text, sizeof(text));
+
+	*core = iq_stream((uint16_t)(i + (sdp_stream_ends(s) ? CP_CHANNEL_STREAM : 1)));
+	core->mode = s->is_active ? core_mode(c, i, gate) : IQ_MODE_INACTIVE;
+	core->has_remote = s->is_active;
+	return s->is_active ? keep(c, sdp_iq_core_remote(s, line_of(c, i, CP_SIDE_MW), sdp_setup_reverse(data_setup(c, s, CP_SIDE_MW)), &b), &b,
+		&core->remote) : GW_OK;
+}
+
+/* SCTP needs both directions as soon as one of its channels lets anything through: theirs are their own. */
+static enum iq_mode transport_mode(const struct cp_call *c, unsigned transport, unsigned i, enum cp_gate gate)
+{
+	if (!sdp_stream_ends(&c->ex.streams[i]))
+		return reversed(core_mode(c, i, gate));
+	for (i = 0; i < c->ex.offer.n_lines; i++)
+		if (c->ex.streams[i].is_active && transport_of(c, i) == transport && core_mode(c, i, gate) != IQ_MODE_INACTIVE)
+			return IQ_MODE_SEND_RECEIVE;
+	return IQ_MODE_INACTIVE;
+}
+
+/* By one of the lines that share it, and cross; i < 0: none does. */
+static enum gw_err configure_transport(struct cp_call *c, unsigned transport, int i, enum cp_gate gate, struct iq_stream *access)
+{
+	const struct sdp_stream *s = i < 0 ? NULL : &c->ex.streams[i];
 	char text[CP_SDP_BYTES];
 	struct gw_buf b = gw_buf(text, sizeof(text));
 	enum gw_err err;
 
-	*access = *core = iq_stream((uint16_t)(i + 1));
-	access->mode = core->mode = IQ_MODE_INACTIVE;
-	if (!s->is_active)
+	*access = iq_stream((uint16_t)(transport + 1));
+	access->mode = IQ_MODE_INACTIVE;
+	if (!s)
 		return GW_OK;
-	core->mode = mode_of(to_core, to_wic);
-	access->mode = mode_of(to_wic, to_core);
-	access->has_remote = core->has_remote = true;
-	if ((err = keep(c, sdp_iq_core_remote(s, &mw->lines[i],
-		     sdp_setup_reverse(data_setup(c, s, CP_SIDE_MW)), &b), &b, &core->remote)))
-		return err;
-	if ((err = keep(c, sdp_iq_access_remote(s, &w2->lines[i], &b), &b, &access->remote)))
-		return err;
-	return restart_ice(c, i, &w2->lines[i], access);
+	access->mode = transport_mode(c, transport, (unsigned)i, gate);
+	access->has_remote = true;
+	err = keep(c, sdp_iq_access_remote(s, line_of(c, (unsigned)i, CP_SIDE_W2), &b), &b, &access->remote);
+	return err ? err : restart_ice(c, (unsigned)i, line_of(c, (unsigned)i, CP_SIDE_W2), access);
 }
 
-/* Has it, at the gateway, a channel beside its data line? */
-static bool is_channel_line(const struct cp_call *c, unsigned index)
+static enum gw_err configure_channel(struct cp_call *c, unsigned i, enum cp_gate gate, struct iq_stream *channel)
 {
-	for (unsigned i = 0; i < c->n_lines; i++)
-		if (c->lines[i].index == index)
-			return c->lines[i].local_channel != NULL;
-	return false;
-}
-
-/* After its line: the channel follows, and the stream on the core's side is the channel's partner. */
-static enum gw_err configure_channel(struct cp_call *c, unsigned i, struct iq_stream *line, struct iq_stream *channel,
-	struct iq_stream *core)
-{
-	const struct sdp_model *w2 = c->ex.offerer == CP_SIDE_W2 ? &c->ex.offer : &c->ex.answer;
+	const struct sdp_stream *s = &c->ex.streams[i];
 	char text[CP_SDP_BYTES];
 	struct gw_buf b = gw_buf(text, sizeof(text));
 
 	*channel = iq_stream((uint16_t)(i + CP_CHANNEL_STREAM));
-	core->id = channel->id;
-	channel->mode = line->mode;
-	if (c->ex.streams[i].is_text && line->mode != IQ_MODE_INACTIVE)
-		line->mode = IQ_MODE_SEND_RECEIVE;	/* the direction is the text's: SCTP needs both */
-	if (!c->ex.streams[i].is_active)
-		return GW_OK;
+	channel->mode = reversed(core_mode(c, i, gate));
 	channel->has_remote = true;
-	return keep(c, sdp_iq_channel(&c->ex.streams[i], &w2->lines[i], &b), &b, &channel->remote);
+	return keep(c, sdp_iq_channel(s, line_of(c, i, CP_SIDE_W2), &b), &b, &channel->remote);
+}
+
+/* F-71, S-7: a channel that has gone gives back both of its streams, and what they were told is forgotten. */
+static void release_channel(struct cp_media_line *l, struct streams *out)
+{
+	struct iq_stream *channel = &out->access[out->n_access++], *core = &out->core[out->n_core++];
+	bool is_text = gw_sv_find(gw_sv_cstr(l->local_core), GW_SV("m=text ")) != strlen(l->local_core);
+
+	*channel = *core = iq_stream((uint16_t)(l->index + CP_CHANNEL_STREAM));
+	channel->has_local = core->has_local = true;
+	channel->local = GW_SV("v=0\r\nc=IN IP4 -\r\nm=application 0 UDP/DTLS/SCTP webrtc-datachannel\r\n");
+	core->local = is_text ? GW_SV("v=0\r\nc=IN IP4 -\r\nm=text 0 RTP/AVP 104\r\n") : GW_SV("v=0\r\nc=IN IP4 -\r\nm=message 0 TCP/MSRP *\r\n");
+	free(l->local_channel);
+	free(l->local_core);
+	l->local_channel = l->local_core = NULL;
+}
+
+/* The streams of one line as the exchange has left it; a line that no longer crosses is silent, or has none any more. */
+static enum gw_err configure_line(struct cp_call *c, struct cp_media_line *l, enum cp_gate gate, struct streams *out)
+{
+	unsigned i = l->index;
+	enum gw_err err = GW_OK;
+
+	if (transport_of(c, i) == i && l->local_access)
+		err = configure_transport(c, i, line_with(c, i), gate, &out->access[out->n_access++]);
+	if (err || !l->local_core)
+		return err;
+	if (l->local_channel && !c->ex.streams[i].is_active) {
+		if (!c->far_node)
+			release_channel(l, out);
+		return GW_OK;
+	}
+	if (l->local_channel && (err = configure_channel(c, i, gate, &out->access[out->n_access++])))
+		return err;
+	return configure_core(c, i, gate, &out->core[out->n_core++]);
 }
 
 /*
@@ -423,47 +532,36 @@ static uint64_t hash_remote(uint64_t h, struct gw_sv text, bool is_access)
 	return h;
 }
 
-static uint64_t hash_streams(const struct iq_stream *access, const struct iq_stream *core, unsigned n)
+static uint64_t hash_streams(const struct streams *l)
 {
 	uint64_t h = GW_HASH_STABLE_INIT;
 
-	for (unsigned i = 0; i < n; i++) {
-		h = hash_remote(h, access[i].has_remote ? access[i].remote : GW_SV("a=none"), true);
-		h = hash_remote(h, core[i].has_remote ? core[i].remote : GW_SV("a=none"), false);
-	}
+	for (unsigned i = 0; i < l->n_access; i++)
+		h = hash_remote(h, l->access[i].has_remote ? l->access[i].remote : GW_SV("a=none"), true);
+	for (unsigned i = 0; i < l->n_core; i++)
+		h = hash_remote(h, l->core[i].has_remote ? l->core[i].remote : GW_SV("a=none"), false);
 	return h;
 }
 
 enum gw_err cp_media_configure(struct cp_call *c, enum cp_gate gate, unsigned step)
 {
-	struct iq_stream sa[2 * CP_LINES_MAX], sc[CP_LINES_MAX];	/* channels follow the lines in sa */
-	struct iq_cmd cmds[2] = { { .kind = IQ_MODIFY, .streams = sc }, { .kind = IQ_MODIFY, .streams = sa } };
+	struct streams l = { .n_access = 0 };
+	struct iq_cmd cmds[2] = { { .kind = IQ_MODIFY, .streams = l.core }, { .kind = IQ_MODIFY, .streams = l.access } };
 	struct iq_action a = { .context = c->context, .priority = -1, .cmds = cmds, .n_cmds = 2 };
-	unsigned n = 0, n_channels = 0;
 	enum gw_err err;
 
 	if (cp_media_line(c) < 0 || !c->context)
 		return GW_ESTATE;
 	cmds[0].term = iq_term(gw_sv_cstr(c->term_core));
 	cmds[1].term = iq_term(gw_sv_cstr(c->term_access));
-	for (unsigned k = 0; k < c->n_lines; k++) {
-		if (c->lines[k].index >= c->ex.offer.n_lines)
-			continue;
-		if ((err = configure_line(c, c->lines[k].index, gate, &sa[n], &sc[n])))
+	for (unsigned k = 0; k < c->n_lines; k++)
+		if (c->lines[k].index < c->ex.offer.n_lines && (err = configure_line(c, &c->lines[k], gate, &l)))
 			return err;
-		n++;
-	}
-	for (unsigned i = 0; i < n; i++) {
-		unsigned index = sa[i].id - 1u;
-
-		if (is_channel_line(c, index) && (err = configure_channel(c, index, &sa[i], &sa[n + n_channels++], &sc[i])))
-			return err;
-	}
 	if (c->far_node)
-		return hash_streams(sa, sc, n) == c->told_hash ? GW_OK : GW_EUNSUPP;
-	c->told_hash = hash_streams(sa, sc, n);
-	cmds[0].n_streams = n;
-	cmds[1].n_streams = n + n_channels;
+		return hash_streams(&l) == c->told_hash ? GW_OK : GW_EUNSUPP;
+	c->told_hash = hash_streams(&l);
+	cmds[0].n_streams = l.n_core;
+	cmds[1].n_streams = l.n_access;
 	CP_TRACE_IQ(CP_TRACE_OUT, c->call_id, cp_call_user(c), "Modify, Modify");
 	return cp_iq_request(c->alg->iq, c->gateway, &a, c->id, step);
 }

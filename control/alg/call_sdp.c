@@ -34,10 +34,9 @@ void cp_sdp_begin(struct cp_call *c, enum cp_side sender)
 
 static enum sdp_setup wic_setup(const struct cp_call *c, unsigned index)
 {
-	for (unsigned i = 0; i < c->n_lines; i++)
-		if (c->lines[i].index == index)
-			return c->lines[i].wic_setup;
-	return SDP_SETUP_NONE;
+	const struct cp_media_line *l = cp_call_transport(c, index);
+
+	return l ? l->wic_setup : SDP_SETUP_NONE;
 }
 
 enum sdp_setup cp_sdp_our_setup(const struct cp_call *c, unsigned i)
@@ -67,16 +66,16 @@ enum sdp_setup cp_sdp_tcp_setup(const struct cp_call *c, unsigned i)
 /* The roles the exchange has given, of every line that crosses. */
 static void keep_roles(struct cp_call *c)
 {
-	for (unsigned i = 0; i < c->n_lines; i++) {
-		struct cp_media_line *l = &c->lines[i];
-		const struct sdp_stream *s = l->index < c->ex.offer.n_lines ? &c->ex.streams[l->index] : NULL;
+	for (unsigned i = 0; i < c->ex.offer.n_lines; i++) {
+		const struct sdp_stream *s = &c->ex.streams[i];
+		struct cp_media_line *l = s->is_active ? cp_call_transport(c, i) : NULL;
 
-		if (!s || !s->is_active)
+		if (!l)
 			continue;
 		if (c->ex.offerer == CP_SIDE_MW)
-			l->wic_setup = c->ex.answer.lines[l->index].setup;
+			l->wic_setup = c->ex.answer.lines[i].setup;
 		else
-			l->wic_setup = sdp_setup_reverse(sdp_stream_is_relayed(s) ? s->setup : cp_sdp_our_setup(c, l->index));
+			l->wic_setup = sdp_setup_reverse(sdp_stream_is_relayed(s) ? s->setup : cp_sdp_our_setup(c, i));
 	}
 }
 
@@ -94,6 +93,14 @@ enum gw_err cp_sdp_offer(struct cp_call *c, struct gw_sv text, enum cp_side from
 		*why = diag.what;
 		*status = 400;
 		return GW_EBADMSG;
+	}
+	c->ex.map = c->map;
+	if (from == CP_SIDE_MW)
+		sdp_map_core_offer(&c->ex.map, &c->ex.offer, &p);
+	else if (sdp_map_w2_offer(&c->ex.map, &c->ex.offer, &p, &c->ex.arena)) {
+		*why = "too many media lines";
+		*status = 488;
+		return GW_ELIMIT;
 	}
 	c->ex.streams = gw_arena_array(&c->ex.arena, struct sdp_stream, c->ex.offer.n_lines + 1);
 	if (!c->ex.streams) {
@@ -120,7 +127,8 @@ static enum gw_err locals(struct cp_call *c, enum cp_side to, struct sdp_local *
 
 	for (unsigned k = 0; k < c->n_lines; k++) {
 		const struct cp_media_line *l = &c->lines[k];
-		const char *text = is_w2 ? l->local_access : l->local_core;
+		const struct cp_media_line *transport = cp_call_transport(c, l->index);
+		const char *text = is_w2 ? transport ? transport->local_access : NULL : l->local_core;
 		bool lite = false;
 		enum gw_err err;
 
@@ -159,7 +167,7 @@ static enum gw_err write_leg(struct cp_call *c, enum cp_side to, bool is_answer,
 {
 	struct sdp_local l[SDP_MAX_MEDIA] = { 0 };
 	struct sdp_write w = { .to = side(to), .is_answer = is_answer, .streams = c->ex.streams, .locals = l,
-		.n = c->ex.offer.n_lines, .accept_bundle = may_bundle(c) };
+		.n = c->ex.offer.n_lines, .map = &c->ex.map, .accept_bundle = may_bundle(c) };
 	enum gw_err err = locals(c, to, l);
 
 	if (err)
@@ -198,6 +206,10 @@ static enum gw_err read_answer(struct cp_call *c, struct gw_sv text, bool is_off
 		*why = diag.what;
 		return GW_EBADMSG;
 	}
+	if (from == CP_SIDE_W2 && sdp_map_w2_answer(&c->ex.map, &answer, &c->ex.arena)) {
+		*why = sdp_refusal_text(SDP_FEWER_LINES);
+		return GW_EBADMSG;
+	}
 	if (is_offer)
 		settle_roles(c, &answer);
 	memcpy(streams, c->ex.streams, c->ex.offer.n_lines * sizeof(streams[0]));
@@ -212,6 +224,8 @@ static enum gw_err read_answer(struct cp_call *c, struct gw_sv text, bool is_off
 	c->ex.answer_text = gw_sv_dup(text);
 	c->ex.is_applied = true;
 	keep_roles(c);
+	c->map = c->ex.map;
+	sdp_map_settle(&c->map, c->ex.streams);
 	return GW_OK;
 }
 

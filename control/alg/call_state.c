@@ -21,7 +21,7 @@ enum tag { TAG_ID = 1, TAG_ORIGIN, TAG_BINDING, TAG_CALL_ID, TAG_ICID, TAG_GATEW
 	TAG_TERM_CORE, TAG_LOCAL_ACCESS, TAG_LOCAL_CORE, TAG_ICE_LITE, TAG_ICE_OK, TAG_DTLS_UP, TAG_START_S,
 	TAG_ANSWER_S, TAG_WATCHED, TAG_FAR_IOI, TAG_LINE, TAG_NODE, TAG_SESSION_END_S, TAG_WIC_SETUP,
 	TAG_EMERGENCY, TAG_TOLD_HASH, TAG_CSEQ_FIRST, TAG_CSEQ_SHIFT, TAG_WIC_ICE, TAG_LOCAL_CHANNEL, TAG_CSEQ_SHIFT_W2,
-	TAG_O_W2 = 30, TAG_O_CORE = 40, TAG_W2 = 50, TAG_CORE = 60 };
+	TAG_O_W2 = 30, TAG_O_CORE = 40, TAG_W2 = 50, TAG_CORE = 60, TAG_MAP = 70 };
 enum half_tag { HALF_TARGET, HALF_IDENTITY, HALF_TAG, HALF_ROUTE, HALF_CSEQ };
 enum origin_tag { ORIGIN_ID, ORIGIN_VERSION, ORIGIN_HASH };
 
@@ -58,6 +58,24 @@ static uint64_t wall_of(const struct cp_call *c, uint64_t ms)
 	return cp_loop_wall_s() - (cp_loop_now(c->alg->s->loop) - ms) / 1000;
 }
 
+/* A line of the map as a number: 8 bits its line of W2, 3 of what it is, 16 the stream of SCTP. */
+static uint64_t map_number(const struct sdp_map_line *l)
+{
+	return l->w2 | (uint64_t)l->is_idle << 8 | (uint64_t)l->channel.is_set << 9 | (uint64_t)l->channel.is_text << 10 |
+		(uint64_t)l->channel.stream << 16;
+}
+
+static void read_map(struct sdp_map *m, uint64_t n)
+{
+	struct sdp_map_line l = { .w2 = n & 0xff, .is_idle = n >> 8 & 1,
+		.channel = { .is_set = n >> 9 & 1, .is_text = n >> 10 & 1, .stream = n >> 16 & 0xffff } };
+
+	if (m->n == SDP_MAX_MEDIA || l.w2 > m->n_w2)
+		return;
+	m->n_w2 += l.w2 == m->n_w2;
+	m->core[m->n++] = l;
+}
+
 static void put_call(struct gw_buf *b, const struct cp_call *c)
 {
 	cp_record_begin(b, VERSION);
@@ -80,6 +98,8 @@ static void put_call(struct gw_buf *b, const struct cp_call *c)
 		cp_record_put_u64(b, TAG_WIC_SETUP, c->lines[i].wic_setup);
 		cp_record_put_u64(b, TAG_WIC_ICE, c->lines[i].wic_ice);
 	}
+	for (unsigned i = 0; i < c->map.n; i++)
+		cp_record_put_u64(b, TAG_MAP, map_number(&c->map.core[i]));
 	cp_record_put_u64(b, TAG_ICE_LITE, c->ice_lite);
 	cp_record_put_u64(b, TAG_ICE_OK, c->ice_ok);
 	cp_record_put_u64(b, TAG_DTLS_UP, c->dtls_up);
@@ -224,6 +244,8 @@ static void read_number(struct cp_call *c, unsigned tag, uint64_t n)
 		(void)cp_call_line(c, (unsigned)n);
 	else if (tag == TAG_WIC_SETUP && c->n_lines && (n == SDP_SETUP_ACTIVE || n == SDP_SETUP_PASSIVE))
 		c->lines[c->n_lines - 1].wic_setup = (enum sdp_setup)n;
+	else if (tag == TAG_MAP)
+		read_map(&c->map, n);
 	else if (tag == TAG_ICE_LITE)
 		c->ice_lite = n != 0;
 	else if (tag == TAG_ICE_OK)

@@ -82,8 +82,9 @@ static json_t *oauth_json(const struct cp_conf *conf)
 /* What the page has to know of this node (W2-ARC-09). */
 static void config_json(const struct cp_conf *conf, struct cp_web_req *r)
 {
-	json_t *j = json_pack("{s:s, s:s, s:b, s:b, s:b, s:[]}", "wsPath", conf->w2.path, "domain", conf->mw.home_domain,
-		"video", conf->media.n_video > 0, "data", conf->media.data == CP_DATA_RELAY, "text", conf->media.data & CP_DATA_T140, "signIn");
+	const char *carrier = conf->media.data == CP_DATA_RELAY ? "relay" : conf->media.data & CP_DATA_MSRP ? "msrp" : NULL;
+	json_t *j = json_pack("{s:s, s:s, s:b, s:s?, s:b, s:[]}", "wsPath", conf->w2.path, "domain", conf->mw.home_domain,
+		"video", conf->media.n_video > 0, "data", carrier, "text", conf->media.data & CP_DATA_T140, "signIn");
 	json_t *ways = json_object_get(j, "signIn");
 	char *s;
 

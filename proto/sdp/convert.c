@@ -153,33 +153,35 @@ static struct sdp_codec with_feedback(const struct sdp_codec *c, const struct sd
 	return out;
 }
 
-/* MSRP as RFC 8873 4 wants it, or text as RFC 8865 4 does. */
-static bool take_channel(const struct sdp_line *l, const struct sdp_dcmap *d, const struct sdp_policy *policy, struct sdp_stream *s)
+bool sdp_channel_ends(const struct sdp_line *l, const struct sdp_dcmap *d, const struct sdp_policy *p, struct sdp_channel_ref *out)
 {
-	if (policy->ends_msrp && gw_sv_ieq(d->subprotocol, GW_SV("msrp")) && !d->is_unordered && d->reliability == SDP_DC_RELIABLE &&
-		sdp_dcsa_find(l->media, d->stream, GW_SV("path")).len) {
-		s->is_msrp = true;
-	} else if (policy->ends_text && sdp_text_is_channel(d)) {
-		s->is_text = true;
-		s->n_codecs = sdp_text_codecs(sdp_text_params(l->media, d->stream), s->codecs);
-		s->dir = sdp_text_dir(l->media, d->stream);
-	} else {
-		return false;
-	}
-	s->channel = *d;
-	return true;
+	bool is_msrp = p->ends_msrp && gw_sv_ieq(d->subprotocol, GW_SV("msrp")) && !d->is_unordered && d->reliability == SDP_DC_RELIABLE &&
+		sdp_dcsa_find(l->media, d->stream, GW_SV("path")).len;
+	bool is_text = p->ends_text && sdp_text_is_channel(d);
+
+	*out = (struct sdp_channel_ref){ .is_set = is_msrp || is_text, .is_text = is_text, .stream = d->stream };
+	return out->is_set;
 }
 
-/* The first channel that can; others are left out of the answer (W2-DC-06, -18). */
+/* The one this line is of; those that cannot are left out of the answer (W2-DC-06, -18). */
 static enum sdp_refusal choose_channel(const struct sdp_line *l, const struct sdp_policy *policy, struct sdp_stream *s)
 {
 	struct sdp_dcmap d[SDP_MAX_CHANNELS];
-	unsigned n = sdp_dcmaps(l->media, d, SDP_MAX_CHANNELS);
+	unsigned n = sdp_dcmaps(l->media, d, SDP_MAX_CHANNELS), i = 0;
+	struct sdp_channel_ref ref;
 
-	for (unsigned i = 0; i < n; i++)
-		if (take_channel(l, &d[i], policy, s))
-			return SDP_OK;
-	return SDP_NO_MEDIA;
+	while (i < n && d[i].stream != l->channel.stream)
+		i++;
+	if (i == n || !sdp_channel_ends(l, &d[i], policy, &ref) || ref.is_text != l->channel.is_text)
+		return SDP_NO_MEDIA;
+	s->channel = d[i];
+	s->is_msrp = !ref.is_text;
+	s->is_text = ref.is_text;
+	if (s->is_text) {
+		s->n_codecs = sdp_text_codecs(sdp_text_params(l->media, s->channel.stream), s->codecs);
+		s->dir = sdp_text_dir(l->media, s->channel.stream);
+	}
+	return SDP_OK;
 }
 
 /* m=text of the core: t140, and the red that repeats it. */
@@ -198,7 +200,7 @@ static enum sdp_refusal choose_end(const struct sdp_line *l, enum sdp_side from,
 	struct gw_sv name = l->is_text ? GW_SV("t140") : GW_SV("msrp");
 	enum sdp_refusal r = SDP_OK;
 
-	s->channel = (struct sdp_dcmap){ .stream = 0, .subprotocol = name, .label = name, .priority = 256 };
+	s->channel = (struct sdp_dcmap){ .stream = l->channel.stream, .subprotocol = name, .label = name, .priority = 256 };
 	if (from == SDP_W2)
 		r = choose_channel(l, policy, s);
 	else if (l->is_text)
@@ -213,12 +215,11 @@ static enum sdp_refusal choose_end(const struct sdp_line *l, enum sdp_side from,
 	return SDP_OK;
 }
 
-/* Is it a line of channels that end at the gateway, or the core's form of one? */
-static bool ends_here(const struct sdp_line *l, enum sdp_side from, const struct sdp_policy *policy)
+bool sdp_line_ends(const struct sdp_line *l, enum sdp_side from, const struct sdp_policy *p)
 {
 	if (from == SDP_W2)
-		return l->is_data && (policy->ends_msrp || policy->ends_text);
-	return (l->is_msrp && policy->ends_msrp) || (l->is_text && policy->ends_text);
+		return l->is_data && (p->ends_msrp || p->ends_text);
+	return (l->is_msrp && p->ends_msrp) || (l->is_text && p->ends_text);
 }
 
 static enum sdp_refusal choose_line(const struct sdp_line *l, enum sdp_side from,
@@ -228,8 +229,8 @@ static enum sdp_refusal choose_line(const struct sdp_line *l, enum sdp_side from
 
 	if (r)
 		return r;
-	if (ends_here(l, from, policy))
-		return choose_end(l, from, policy, s);
+	if (sdp_line_ends(l, from, policy))
+		return l->channel.is_set ? choose_end(l, from, policy, s) : SDP_NO_MEDIA;
 	s->is_video = l->is_video;
 	s->is_data = l->is_data;
 	if (l->is_data) {	/* it has no direction, and is not held (RFC 8841 8) */
@@ -255,10 +256,8 @@ static enum sdp_refusal choose_line(const struct sdp_line *l, enum sdp_side from
 }
 
 /* NULL: nothing for the gateway; else is there such a line already? */
-static bool *place_of(const struct sdp_line *l, enum sdp_side from, const struct sdp_policy *policy, bool have[3])
+static bool *place_of(const struct sdp_line *l, const struct sdp_policy *policy, bool have[3])
 {
-	if (ends_here(l, from, policy))
-		return &have[2];
 	if (l->is_data)
 		return policy->relay_data ? &have[2] : NULL;
 	return l->is_rtp && (l->is_audio || l->is_video) ? &have[l->is_video] : NULL;
@@ -268,15 +267,16 @@ enum sdp_refusal sdp_choose_offer(const struct sdp_model *offer, enum sdp_side f
 	const struct sdp_policy *policy, struct sdp_stream *streams)
 {
 	enum sdp_refusal first = SDP_NO_MEDIA;
-	bool have[3] = { false };	/* audio, video, data */
+	bool have[4] = { false };	/* audio, video, data, channels */
 
 	for (unsigned i = 0; i < offer->n_lines; i++) {
 		const struct sdp_line *l = &offer->lines[i];
-		bool *place = place_of(l, from, policy, have);
+		bool ends = sdp_line_ends(l, from, policy);
+		bool *place = ends ? &have[3] : place_of(l, policy, have);
 		enum sdp_refusal r;
 
 		streams[i] = (struct sdp_stream){ 0 };
-		if (!place || *place || l->is_rejected || (l->is_bundle_only && l->media->port_n == 0))
+		if (!place || (*place && !ends) || l->is_rejected || (l->is_bundle_only && l->media->port_n == 0))
 			continue;
 		r = choose_line(l, from, policy, &streams[i]);
 		if (r == SDP_OK)
@@ -286,7 +286,7 @@ enum sdp_refusal sdp_choose_offer(const struct sdp_model *offer, enum sdp_side f
 		if (r)
 			streams[i] = (struct sdp_stream){ 0 };
 	}
-	return have[0] || have[1] || have[2] ? SDP_OK : first;
+	return have[0] || have[1] || have[2] || have[3] ? SDP_OK : first;
 }
 
 /* An answer of MSRP: of W2 the channel, of the core its line. */

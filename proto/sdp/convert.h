@@ -84,9 +84,15 @@ static inline bool sdp_stream_ends(const struct sdp_stream *s)
 	return s->is_msrp || s->is_text;
 }
 
+/** Is it a data line of W2 whose channels end at the gateway, or the core's form of such a channel? */
+bool sdp_line_ends(const struct sdp_line *l, enum sdp_side from, const struct sdp_policy *p);
+/** Can this channel of W2 be an m-line of the core: MSRP as RFC 8873 4 wants it, or text as RFC 8865 4 does? */
+bool sdp_channel_ends(const struct sdp_line *l, const struct sdp_dcmap *d, const struct sdp_policy *p, struct sdp_channel_ref *out);
+
 /**
- * Choose the streams an offer may have: the first usable line each of audio, video and data channels. Every other
- * line is kept in place with port 0 (W2-SDP-03).
+ * Choose the streams an offer may have: the first usable line each of audio, video and relayed data, and every channel that
+ * ends at the gateway (map.h). Every other line is kept in place with port 0 (W2-SDP-03).
+ * @param offer    in the core's lines
  * @param streams  as many as offer->n_lines, written
  * @return SDP_OK when at least one stream is active
  */
@@ -128,6 +134,7 @@ struct sdp_origin {
  *                 formats and mid from it (W2-SDP-30, -32)
  * @param is_answer, origin   the version steps only when the bytes change (W2-SIP-30)
  */
+struct sdp_map;
 struct sdp_write {
 	enum sdp_side to;
 	bool is_answer;
@@ -136,6 +143,7 @@ struct sdp_write {
 	const struct sdp_stream *streams;
 	const struct sdp_local *locals;   /* [n] */
 	unsigned n;
+	const struct sdp_map *map;        /* to W2, and NULL: line by line */
 	bool accept_bundle;
 	bool ice_lite;
 };

@@ -34,6 +34,12 @@ struct sdp_fingerprint {
 	struct gw_sv hex;            /* "AA:BB:.." as written */
 };
 
+/** Which one of the channels of a data line (W2-SDP-04). */
+struct sdp_channel_ref {
+	bool is_set, is_text;        /* of T.140, else of MSRP */
+	uint16_t stream;             /* of SCTP */
+};
+
 struct sdp_line {
 	const struct sdp_media *media;
 	bool is_audio, is_video, is_rtp;
@@ -62,6 +68,7 @@ struct sdp_line {
 	uint8_t mid_ext;             /* id of the header extension that carries the MID (RFC 9143 15), 0 = absent */
 	struct sdp_sctp sctp;        /* of a data line */
 	struct gw_sv msrp_path;      /* of m=message */
+	struct sdp_channel_ref channel;   /* an m-line of the core's that is one of W2's data line: set by sdp_map_.., not by reading */
 	bool is_unusable;            /* broken rtpmap, ufrag, fingerprint ...: refuse the line */
 	const char *why;             /* static sentence when unusable */
 };

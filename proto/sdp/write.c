@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Writes the description of one leg from the streams chosen and the gateway's data. */
-#include "proto/sdp/convert.h"
+#include "proto/sdp/map.h"
 
 #include "proto/sdp/text.h"
 
@@ -65,6 +65,21 @@ static unsigned as_kbit(const struct sdp_stream *s)
 			best = kbit;
 	}
 	return best;
+}
+
+/* The line of the leg written that this one is of. */
+static unsigned line_of(const struct sdp_write *w, unsigned i)
+{
+	return w->to == SDP_W2 && w->map ? w->map->core[i].w2 : i;
+}
+
+/* Of those that are one line of the leg the first that crosses, or the first, writes it. */
+static bool is_writer(const struct sdp_write *w, unsigned i)
+{
+	for (unsigned k = 0; k < w->n; k++)
+		if (k != i && line_of(w, k) == line_of(w, i) && (w->streams[k].is_active == w->streams[i].is_active ? k < i : w->streams[k].is_active))
+			return false;
+	return true;
 }
 
 /* m=message on the core's side, whatever it is on W2. */
@@ -180,8 +195,16 @@ static void put_mid(struct gw_buf *b, const struct sdp_write *w, unsigned i)
 			gw_buf_puts(b, "\r\n");
 		}
 	} else if (!w->is_answer) {
-		gw_buf_printf(b, "a=mid:%u\r\n", i);
+		gw_buf_printf(b, "a=mid:%u\r\n", line_of(w, i));
 	}
+}
+
+static void put_channel(struct gw_buf *b, const struct sdp_stream *s, const struct sdp_local *l)
+{
+	if (s->is_msrp)
+		sdp_msrp_put_channel(b, &s->channel, l->path, s->said);
+	if (s->is_text)
+		sdp_text_put_channel(b, &s->channel, s->codecs, s->n_codecs, s->dir, s->said);
 }
 
 /* What follows c= of a data line (RFC 8841); DTLS is on both legs, ICE on W2 only. */
@@ -199,10 +222,9 @@ static void put_data(struct gw_buf *b, const struct sdp_write *w, unsigned i, bo
 		gw_buf_printf(b, "a=sctp-port:%u\r\n", s->sctp.port);
 	/* of an association that ends here, what we take */
 	gw_buf_printf(b, "a=max-message-size:%u\r\n", sdp_stream_ends(s) ? SDP_MAX_MESSAGE_DEFAULT : s->sctp.max_message);
-	if (s->is_msrp)
-		sdp_msrp_put_channel(b, &s->channel, w->locals[i].path, s->said);
-	if (s->is_text)
-		sdp_text_put_channel(b, &s->channel, s->codecs, s->n_codecs, s->dir, s->said);
+	for (unsigned k = 0; k < w->n; k++)
+		if (w->streams[k].is_active && line_of(w, k) == line_of(w, i))
+			put_channel(b, &w->streams[k], &w->locals[k]);
 	if (s->channels)
 		sdp_dc_put(b, s->channels, s->offered);
 }
@@ -228,21 +250,31 @@ static void put_text(struct gw_buf *b, const struct sdp_write *w, unsigned i)
 	gw_buf_printf(b, "a=%.*s\r\n", GW_SV_FMT(sdp_dir_name(s->dir)));
 }
 
-static void put_line(struct gw_buf *b, const struct sdp_write *w, unsigned i)
+/* An offer of a channel that has gone: its line stays what it was on the leg written (RFC 3264 8.2). */
+static bool put_gone(struct gw_buf *b, const struct sdp_write *w, unsigned i)
 {
-	const struct sdp_media *like = w->is_answer ? w->remote->lines[i].media :
-						      w->peer->lines[i].media;
-	const struct sdp_stream *s = &w->streams[i];
-	const struct sdp_local *l = &w->locals[i];
-	enum sdp_dir dir = s->dir;
-	bool is_draft = w->is_answer && w->remote->lines[i].sctp.is_draft;	/* W2-DC-03 */
+	const struct sdp_channel_ref *c = w->is_answer ? NULL : &w->peer->lines[i].channel;
 
+	if (w->streams[i].is_active || !c || !c->is_set)
+		return false;
+	gw_buf_puts(b, w->to == SDP_W2 ? "m=application 0 UDP/DTLS/SCTP webrtc-datachannel\r\n" :
+		c->is_text ? "m=text 0 RTP/AVP 104\r\n" : "m=message 0 TCP/MSRP *\r\n");
+	return true;
+}
+
+static void put_m(struct gw_buf *b, const struct sdp_write *w, unsigned i, bool is_draft)
+{
+	const struct sdp_media *like = w->is_answer ? w->remote->lines[i].media : w->peer->lines[i].media;
+	const struct sdp_stream *s = &w->streams[i];
+
+	if (put_gone(b, w, i))
+		return;
 	gw_buf_puts(b, "m=");
 	if (s->is_active && sdp_stream_ends(s))
 		gw_buf_puts(b, w->to == SDP_W2 ? "application" : s->is_text ? "text" : "message");
 	else
 		gw_buf_put(b, like->kind);
-	gw_buf_printf(b, " %u ", s->is_active ? l->addr.port : 0);
+	gw_buf_printf(b, " %u ", s->is_active ? w->locals[i].addr.port : 0);
 	gw_buf_put(b, proto_of(w, i));
 	if (is_msrp_to_core(w, i))
 		gw_buf_puts(b, " *");
@@ -251,6 +283,16 @@ static void put_line(struct gw_buf *b, const struct sdp_write *w, unsigned i)
 	else
 		put_fmts(b, s, like, is_draft);
 	gw_buf_puts(b, "\r\n");
+}
+
+static void put_line(struct gw_buf *b, const struct sdp_write *w, unsigned i)
+{
+	const struct sdp_stream *s = &w->streams[i];
+	const struct sdp_local *l = &w->locals[i];
+	enum sdp_dir dir = s->dir;
+	bool is_draft = w->is_answer && w->remote->lines[i].sctp.is_draft;	/* W2-DC-03 */
+
+	put_m(b, w, i, is_draft);
 	if (!s->is_active) {
 		gw_buf_puts(b, "c=IN IP4 0.0.0.0\r\n");
 		put_mid(b, w, i);
@@ -302,12 +344,12 @@ static void put_session(struct gw_buf *b, const struct sdp_write *w)
 	if (w->to != SDP_W2)
 		return;
 	for (unsigned i = 0; i < w->n; i++)
-		n += w->streams[i].is_active;
+		n += w->streams[i].is_active && is_writer(w, i);
 	/* several lines have several transports (W2-BUN-01) */
 	for (unsigned i = 0; w->is_answer && w->accept_bundle && n == 1 && i < w->n; i++) {
 		struct gw_sv mid = w->remote->lines[i].mid;
 
-		if (!w->streams[i].is_active || !sdp_model_in_bundle(w->remote, mid))
+		if (!w->streams[i].is_active || !is_writer(w, i) || !sdp_model_in_bundle(w->remote, mid))
 			continue;
 		gw_buf_puts(b, any ? " " : "a=group:BUNDLE ");
 		gw_buf_put(b, mid);
@@ -336,8 +378,10 @@ enum gw_err sdp_write_leg(const struct sdp_write *w, struct sdp_origin *origin, 
 	uint64_t hash;
 
 	put_session(&b, w);
-	for (unsigned i = 0; i < w->n; i++)
-		put_line(&b, w, i);
+	for (unsigned line = 0; line < w->n; line++)	/* the core's have the order of W2 no more where lines were added later */
+		for (unsigned i = 0; i < w->n; i++)
+			if (line_of(w, i) == line && is_writer(w, i))
+				put_line(&b, w, i);
 	if (b.overflow)
 		return GW_ENOSPC;
 	hash = gw_sv_hash_stable(GW_HASH_STABLE_INIT, gw_buf_sv(&b));

@@ -1,8 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Session descriptions: both modes, the model, and every choice made from it. */
 #include "proto/sdp/iq_sdp.h"
+#include "proto/sdp/map.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* Channels that end at the gateway: offers of both sides, one after the other, and each written for the other leg. */
+static void map(struct gw_sv text, struct gw_arena *a)
+{
+	static const struct sdp_policy policy = { .codecs = { GW_SV_INIT("PCMU") }, .n_codecs = 1, .ends_msrp = true, .ends_text = true };
+	static struct sdp_stream streams[SDP_MAX_MEDIA];
+	static const struct sdp_local locals[SDP_MAX_MEDIA];
+	struct sdp_origin origin = { 0 };
+	struct sdp_map m = { .n = 0 };
+	static char out[32768];
+
+	for (unsigned round = 0; round < 3; round++) {
+		struct gw_buf b = gw_buf(out, sizeof(out));
+		enum sdp_side from = round & 1 ? SDP_CORE : SDP_W2;
+		struct sdp_model offer;
+
+		if (sdp_model_read(&offer, a, text, SDP_SIP, NULL))
+			return;
+		if (from == SDP_CORE)
+			sdp_map_core_offer(&m, &offer, &policy);
+		else if (sdp_map_w2_offer(&m, &offer, &policy, a))
+			return;
+		(void)sdp_choose_offer(&offer, from, &policy, streams);
+		(void)!sdp_write_leg(&(struct sdp_write){ .to = from == SDP_W2 ? SDP_CORE : SDP_W2, .peer = &offer, .streams = streams, .locals = locals,
+			.n = offer.n_lines, .map = &m }, &origin, &b);
+		sdp_map_settle(&m, streams);
+	}
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -23,6 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		for (unsigned i = 0; i < m.n_lines; i++)
 			sdp_dc_put(&b, m.lines[i].media, m.lines[0].media);
 		sdp_dc_text(gw_sv(data, size < 64 ? size : 64), &b);
+		map(gw_sv(data, size), &a);
 	}
 	gw_arena_reset(&a);
 	(void)!sdp_iq_read_local(&a, gw_sv(data, size), true, &local, &lite);

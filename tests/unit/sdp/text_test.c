@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Real-time text in descriptions: a channel of t140 <-> m=text of RTP, both ways, and what is refused (W2-DC-16, W2 14.8). */
 #include "proto/sdp/iq_sdp.h"
+#include "proto/sdp/map.h"
 #include "proto/sdp/text.h"
 
 #include <setjmp.h>
@@ -19,6 +20,7 @@ struct rig {
 	struct gw_arena arena;
 	struct sdp_policy policy;
 	struct sdp_model offer, answer;
+	struct sdp_map map;
 	struct sdp_stream streams[SDP_MAX_MEDIA];
 	struct sdp_local locals[SDP_MAX_MEDIA];
 	struct sdp_origin origin;
@@ -52,19 +54,26 @@ static int tear_down(void **state)
 static enum sdp_refusal choose(struct rig *r, const char *text, enum sdp_side from)
 {
 	assert_int_equal(sdp_model_read(&r->offer, &r->arena, gw_sv_cstr(text), SDP_SIP, NULL), GW_OK);
+	r->map.n = r->map.n_w2 = 0;
+	if (from == SDP_W2)
+		assert_int_equal(sdp_map_w2_offer(&r->map, &r->offer, &r->policy, &r->arena), GW_OK);
+	else
+		sdp_map_core_offer(&r->map, &r->offer, &r->policy);
 	return sdp_choose_offer(&r->offer, from, &r->policy, r->streams);
 }
 
 static enum sdp_refusal narrow(struct rig *r, const char *text, enum sdp_side from)
 {
 	assert_int_equal(sdp_model_read(&r->answer, &r->arena, gw_sv_cstr(text), SDP_SIP, NULL), GW_OK);
+	if (from == SDP_W2)
+		assert_int_equal(sdp_map_w2_answer(&r->map, &r->answer, &r->arena), GW_OK);
 	return sdp_choose_answer(&r->answer, from, r->streams, r->offer.n_lines);
 }
 
 static bool says(struct rig *r, enum sdp_side to, bool is_answer, const char *what)
 {
 	struct sdp_write w = { .to = to, .is_answer = is_answer, .peer = is_answer ? NULL : &r->offer, .remote = is_answer ? &r->offer : NULL,
-		.streams = r->streams, .locals = r->locals, .n = r->offer.n_lines, .ice_lite = true };
+		.streams = r->streams, .locals = r->locals, .n = r->offer.n_lines, .map = &r->map, .ice_lite = true };
 
 	r->out = gw_buf(r->text, sizeof(r->text));
 	assert_int_equal(sdp_write_leg(&w, &r->origin, &r->out), GW_OK);

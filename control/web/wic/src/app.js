@@ -49,6 +49,7 @@ async function fillAccount() {
 	domain = config.domain;
 	hasVideo = Boolean(config.video && navigator.mediaDevices);
 	hasData = Boolean(config.data);
+	phone.carrier = config.data;
 	hasText = Boolean(config.text);
 	$('impu').value = saved.impu || '';
 	$('impi').value = saved.impi || '';

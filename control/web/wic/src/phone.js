@@ -5,10 +5,12 @@
  */
 import JsSIP from 'jssip';
 
+import { Channels } from './channels.js';
 import { Data } from './data.js';
+import { Msrp } from './msrp.js';
 import { Recovery } from './recovery.js';
 import { readStats } from './stats.js';
-import { Text, textChannel } from './text.js';
+import { Text } from './text.js';
 import { Listener } from './tone.js';
 import { Video, offersVideo } from './video.js';
 
@@ -56,8 +58,17 @@ export class Phone extends EventTarget {
 		this.lastStats = null;
 		this.picture = PICTURE;
 		this.video = new Video(PICTURE);
-		this.data = new Data(() => this.followData());
+		this.carrier = null;	/* of messages and files: 'relay', 'msrp' */
+		this.makeData();
+	}
+
+	/* By what the node carries (config.json). */
+	makeData() {
+		const changed = () => this.followData();
+
+		this.data = this.carrier === 'msrp' ? new Msrp(changed) : new Data(changed);
 		this.text = new Text(() => this.followText());
+		this.channels = new Channels(this.text, ...(this.carrier === 'msrp' ? [this.data] : []));
 	}
 
 	/* ---- what others may ask --------------------------------------------------------------------- */
@@ -225,9 +236,9 @@ export class Phone extends EventTarget {
 		this.session.on('connecting', () => {
 			this.video.send(this.session.connection);
 			if (data)
-				this.data.open();
+				this.addData();
 			if (text)
-				this.text.open(this.session.connection);
+				this.channels.add(this.text);
 		});
 		return true;
 	}
@@ -256,7 +267,6 @@ export class Phone extends EventTarget {
 		this.session = session;
 		this.begin('in', from.uri.toString(), from.display_name || '');
 		this.setVideo({ offered: offersVideo(request.body) });
-		this.textOffered = textChannel(request.body);
 		this.listenToSession(session);
 		this.setCall({ state: 'ringing' });
 	}
@@ -277,8 +287,6 @@ export class Phone extends EventTarget {
 				this.video.send(session.connection);
 			else
 				this.video.refuse(session.connection);
-			if (this.textOffered >= 0)
-				this.text.open(session.connection, this.textOffered);
 		});
 		session.answer({ ...SOUND, mediaConstraints: { audio, video: false } });
 	}
@@ -336,10 +344,18 @@ export class Phone extends EventTarget {
 		if (!session || this.current.state !== 'active' || ['opening', 'open'].includes(data.state) ||
 			!session.isReadyToReOffer())
 			return false;
-		data.open();
-		if (session.connection.sctp && session.connection.sctp.state === 'connected')
+		this.addData();
+		if (this.carrier !== 'msrp' && session.connection.sctp && session.connection.sctp.state === 'connected')
 			return true;	/* the line is there: a channel more */
-		return this.renegotiate(session, () => data.refused());
+		return this.renegotiate(session, () => (this.carrier === 'msrp' ? this.channels.rollBack() : data.refused()));
+	}
+
+	/* Before an offer: it gets a data line, or a channel of it. */
+	addData() {
+		if (this.carrier === 'msrp')
+			this.channels.add(this.data);
+		else
+			this.data.open();
 	}
 
 	/** Text joins the call, by a re-INVITE. @return {Promise<boolean>} it was answered */
@@ -348,8 +364,8 @@ export class Phone extends EventTarget {
 
 		if (!session || this.current.state !== 'active' || ['opening', 'open'].includes(text.state) || !session.isReadyToReOffer())
 			return false;
-		text.open(session.connection);
-		return this.renegotiate(session, () => text.refused());
+		this.channels.add(text);
+		return this.renegotiate(session, () => this.channels.rollBack());
 	}
 
 	followText() {
@@ -357,14 +373,6 @@ export class Phone extends EventTarget {
 			this.setCall({ text: this.text.state });
 		else
 			this.changed();
-	}
-
-	/* Channels are agreed in SDP (RFC 8864), which the browser knows nothing of. */
-	describe(e) {
-		if (e.originator === 'local')
-			e.sdp = this.text.describe(e.sdp);
-		else if (e.type === 'answer')
-			this.text.answered(e.sdp);
 	}
 
 	followData() {
@@ -432,9 +440,7 @@ export class Phone extends EventTarget {
 		};
 		this.video = new Video(this.picture);
 		this.data.forget();
-		this.data = new Data(() => this.followData());
-		this.text = new Text(() => this.followText());
-		this.textOffered = -1;
+		this.makeData();
 		this.lastStats = null;
 		this.heard = false;
 		this.changed();
@@ -447,7 +453,7 @@ export class Phone extends EventTarget {
 			this.clock = performance.now();	/* the INVITE leaves now: set-up times start here */
 			this.setCall({ state: 'calling' });
 		});
-		session.on('sdp', (e) => this.describe(e));
+		session.on('sdp', (e) => this.channels.describe(e));
 		session.on('peerconnection', (e) => this.listenToConnection(e.peerconnection));
 		session.on('progress', (e) => {
 			if (e.originator === 'remote' && this.current.direction === 'out')
@@ -470,6 +476,7 @@ export class Phone extends EventTarget {
 
 	listenToConnection(connection) {
 		this.data.listen(connection);
+		this.channels.listen(connection);
 		this.recovery = new Recovery(connection, () => this.restartIce());
 		const states = () => this.setCall({
 			ice: connection.iceConnectionState, dtls: this.dtlsState(connection),

@@ -1,21 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Real-time text of a call (ITU-T T.140, RFC 8865): what is typed goes out letter by letter over a data channel that both
- * sides agree on in SDP, and is shown as it comes.
+ * sides agree on in SDP (channels.js), and is shown as it comes.
  */
 const CPS = 30;
-const CHANNEL = 0;
 const ERASE = '\b';
 const NEW_LINE = '\u2028';
 const MISSING = '\ufffd';
 const SHOWN = 4000;	/* characters of either side */
-
-/** Has this description a channel of text? @return {number} its stream, -1: none */
-export function textChannel(sdp) {
-	const found = /^a=dcmap:(\d+) .*subprotocol="t140"/mi.exec(sdp || '');
-
-	return found && !/^m=application 0 /m.test(sdp) ? Number(found[1]) : -1;
-}
 
 /** What turns one text into the other: letters erased from its end, and letters added. */
 export function edits(before, after) {
@@ -46,9 +38,10 @@ export function apply(text, come) {
 export class Text {
 	/** @param {function()} changed something is to be drawn */
 	constructor(changed) {
+		this.subprotocol = 't140';
+		this.label = 'text';
 		this.changed = changed;
 		this.channel = null;
-		this.stream = -1;
 		this.state = 'none';	/* opening, open, refused, lost */
 		this.own = '';
 		this.far = '';
@@ -58,12 +51,18 @@ export class Text {
 		return this.far.includes(MISSING);
 	}
 
-	/** Before an offer, or with the answer to one that has text. */
-	open(connection, stream = CHANNEL) {
-		const channel = connection.createDataChannel('text', { negotiated: true, id: stream, protocol: 't140' });
+	get isFree() {
+		return !['opening', 'open'].includes(this.state);
+	}
 
+	attributes() {
+		return [`fmtp:t140 cps=${CPS}`];
+	}
+
+	agreed() {}
+
+	use(channel) {
 		this.channel = channel;
-		this.stream = stream;
 		this.set('opening');
 		channel.addEventListener('open', () => this.set('open'));
 		channel.addEventListener('close', () => this.set(this.state === 'open' ? 'lost' : this.state));
@@ -75,25 +74,8 @@ export class Text {
 		});
 	}
 
-	/** Our description, with the channel in it. */
-	describe(sdp) {
-		if (this.stream < 0 || textChannel(sdp) >= 0)
-			return sdp;
-		return sdp.replace(/m=application [1-9][^]*?(?=m=|$)/, `$&a=dcmap:${this.stream} subprotocol="t140";label="text"\r\n` +
-			`a=dcsa:${this.stream} fmtp:t140 cps=${CPS}\r\n`);
-	}
-
-	/** The answer to our offer. */
-	answered(sdp) {
-		if (this.state === 'opening' && textChannel(sdp) !== this.stream)
-			this.refused();
-	}
-
 	refused() {
-		if (this.channel)
-			this.channel.close();
 		this.channel = null;
-		this.stream = -1;
 		this.set('refused');
 	}
 
@@ -109,7 +91,6 @@ export class Text {
 
 	end() {
 		this.channel = null;
-		this.stream = -1;
 		this.set('none');
 	}
 
