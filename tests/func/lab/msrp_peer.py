@@ -78,13 +78,13 @@ class Session:
         self.sock.sendall(f"MSRP {tid} {status}\r\nTo-Path: {headers['From-Path']}\r\nFrom-Path: {self.own}\r\n"
                           f"-------{tid}$\r\n".encode())
 
-    def send(self, body, kind="text/plain"):
-        """In one chunk, however large."""
+    def send(self, body, kind="text/plain", timeout_s=10, headers=""):
+        """In one chunk, however large. @return the status it is answered with"""
         tid = token()
         self.sock.sendall(f"MSRP {tid} SEND\r\nTo-Path: {self.peer}\r\nFrom-Path: {self.own}\r\nMessage-ID: {token()}\r\n"
-                          f"Byte-Range: 1-{len(body)}/{len(body)}\r\nContent-Type: {kind}\r\n\r\n".encode() + body +
+                          f"Byte-Range: 1-{len(body)}/{len(body)}\r\n{headers}Content-Type: {kind}\r\n\r\n".encode() + body +
                           f"\r\n-------{tid}$\r\n".encode())
-        wait_until("the answer to SEND", lambda: tid in self.responses, 10)
+        wait_until("the answer to SEND", lambda: tid in self.responses, timeout_s)
         return self.responses[tid]
 
     def greet(self):
@@ -100,11 +100,13 @@ class Session:
 
 
 class MsrpPhone:
-    """setup: passive, active, or None: an answer that says nothing of it, so the offerer connects."""
+    """Takes the lines it has a method for. setup: passive, active, or None: an answer that says nothing of it, so the offerer connects."""
 
     def __init__(self, user="carol", port=5090):
         self.user, self.contact = user, f"sip:{user}@{CORE_IP}:{port}"
         self.setup, self.session, self.offer, self.ended = "passive", None, "", threading.Event()
+        self.lines = {"m=message": self._message_line}
+        self.said = {}      # of the call: what was answered to a line of the same kind that said the same
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.sock.bind((CORE_IP, port))
         self._register()
@@ -139,6 +141,7 @@ class MsrpPhone:
                 self._answer(text, source)
             elif method == "BYE":
                 self._reply(text, source)
+                self.said.clear()
                 self.ended.set()
 
     def _reply(self, request, source, body=""):
@@ -153,23 +156,27 @@ class MsrpPhone:
     def _answer(self, invite, source):
         self.offer = invite.partition("\r\n\r\n")[2]
         lines = re.split(r"\r\n(?=m=)", self.offer.rstrip("\r\n"))
-        self.listener = socket.create_server((CORE_IP, 0))
-        own = f"msrp://{CORE_IP}:{self.listener.getsockname()[1]}/{token()};tcp"
-        peer = None
         out = f"v=0\r\no=- 1 1 IN IP4 {CORE_IP}\r\ns=-\r\nc=IN IP4 {CORE_IP}\r\nt=0 0\r\n"
         for line in lines[1:]:
-            kind, _, rest = line.partition(" ")
-            if kind == "m=message":
-                peer = re.search(r"a=path:([^\r\n]*)", line)[1]
-                out += (f"m=message {self.listener.getsockname()[1]} TCP/MSRP *\r\na=path:{own}\r\na=accept-types:text/plain\r\n" +
-                        (f"a=setup:{self.setup}\r\n" if self.setup else ""))
-            elif kind == "m=audio":    # a port where nobody is
-                out += f"m=audio 40998 RTP/AVP {rest.split()[2]}\r\n"
+            kind, port, rest = line.split(" ", 2)
+            if kind == "m=audio" and port != "0":    # a port where nobody is
+                out += f"m=audio 40998 RTP/AVP {rest.split()[1]}\r\n"
+            elif kind in self.lines and port != "0":
+                if self.said.get(kind, ("",))[0] != line:
+                    self.said[kind] = line, self.lines[kind](line)
+                out += self.said[kind][1]
             else:
-                out += f"{kind} 0 {rest.split(' ', 1)[1]}\r\n"
+                out += f"{kind} 0 {rest.splitlines()[0]}\r\n"
         self.ended.clear()
-        threading.Thread(target=self._connect, args=(own, peer), daemon=True).start()
         self._reply(invite, source, out)
+
+    def _message_line(self, line):
+        self.listener = socket.create_server((CORE_IP, 0))
+        own = f"msrp://{CORE_IP}:{self.listener.getsockname()[1]}/{token()};tcp"
+        peer = re.search(r"a=path:([^\r\n]*)", line)[1]
+        threading.Thread(target=self._connect, args=(own, peer), daemon=True).start()
+        return (f"m=message {self.listener.getsockname()[1]} TCP/MSRP *\r\na=path:{own}\r\na=accept-types:text/plain\r\n" +
+                (f"a=setup:{self.setup}\r\n" if self.setup else ""))
 
     def _connect(self, own, peer):
         if self.setup == "active":

@@ -3,15 +3,20 @@
 import hashlib
 import os
 import re
+import threading
+import time
 
-from .msrp_peer import MsrpPhone
 from .proc import wait_until
 from .scenario_calls import same
 from .scenario_data import js
+from .scenario_kills import memory_mb
 from .scenario_video import over
 from .scenarios import check
+from .t140_peer import TalkPhone
 
 FILE_BYTES = 100_000
+PAGE_FILE_BYTES = 4_000_000
+MEMORY_MB = 4       # of eimsagw, while a file of any size passes
 
 # An MSRP end point of RFC 8873 on the page's phone: the channel and its path are agreed in SDP.
 MSRP = """
@@ -118,11 +123,122 @@ def files(alice, session):
     check(session.received[-1][1] == bytes(i * i & 255 for i in range(FILE_BYTES)), "it is not what it was")
 
 
+# The page's files: one of any size made and hashed there; what comes is kept to be hashed.
+FILES = """
+window.files = { blobs: [], progress: 0 };
+files.hash = async (blob) => [...new Uint8Array(await crypto.subtle.digest('SHA-256', await blob.arrayBuffer()))].map((b) => b.toString(16).padStart(2, '0')).join('');
+files.make = URL.createObjectURL;
+URL.createObjectURL = (blob) => {
+	files.blobs.push(blob);
+	return files.make.call(URL, blob);
+};
+files.send = async (size) => {
+	const part = new Uint8Array(65536);
+	const parts = [];
+
+	for (let at = 0; at < size; at += part.length)
+		parts.push(crypto.getRandomValues(part).slice(0, Math.min(part.length, size - at)));
+	files.sent = new File(parts, 'a "b".bin');
+	return phone.data.send(files.sent);
+};
+files.shown = () => document.querySelector('#messages progress') && files.progress++;
+new MutationObserver(files.shown).observe(document.getElementById('messages'), { subtree: true, childList: true });
+true
+"""
+
+CPIM = ("From: <sip:carol@home1.example>\r\nTo: <sip:alice@home1.example>\r\n\r\nContent-Type: text/plain;charset=utf-8\r\n\r\n"
+        "wrapped Grüße")
+
+
+def page_call(alice, phone, setup, **options):
+    phone.setup, phone.session = setup, None
+    js(alice, "phone.call('carol', { data: true, %s })" % ", ".join(f"{k}: true" for k in options))
+    alice.wait("s.call.data === 'open'", 20)
+    return phone.connected()
+
+
+def say_and_hear(alice, session):
+    js(alice, "document.getElementById('talk').open = true")
+    alice.do("fill", selector="#talk-text", text="Grüße 123")
+    alice.do("click", selector="#talk-form button")
+    wait_until("the page's message", lambda: session.received, 10)
+    check(session.received[-1] == ("text/plain;charset=utf-8", "Grüße 123".encode()), session.received)
+    for body, kind in (("zurück", "text/plain"), (CPIM, "message/cpim")):
+        check(session.send(body.encode(), kind) == 200, "SEND was not answered by 200")
+    wait_until("the phone's messages", lambda: js(alice, "phone.data.items.length") >= 3, 10)
+    shown = js(alice, "[...document.querySelectorAll('#messages li')].map((l) => l.textContent)")
+    check(shown[-3:] == ["Grüße 123", "zurück", "wrapped Grüße"], shown)
+
+
+def type_and_read(alice, phone, text):
+    js(alice, f"document.getElementById('rtt-own').value += {text!r}; document.getElementById('rtt-own').dispatchEvent(new Event('input'))")
+    wait_until("the page's text", lambda: phone.text and phone.text.shown().endswith(text), 10)
+    phone.text.type(text[::-1])
+    wait_until("the phone's text", lambda: js(alice, "phone.text.far").endswith(text[::-1]), 10)
+
+
+class Memory:
+    """The most that eimsagw has had resident, above what it had before."""
+
+    def __init__(self, lab):
+        self.lab, self.before, self.most, self.is_over = lab, memory_mb(lab.agw), 0, threading.Event()
+        self.thread = threading.Thread(target=self._look, daemon=True)
+
+    def _look(self):
+        while not self.is_over.wait(0.1):
+            self.most = max(self.most, memory_mb(self.lab.agw) - self.before)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.is_over.set()
+        self.thread.join()
+
+
+def page_files(lab, alice, session, size, patience_s=30):
+    """One each way. @return MB that eimsagw grew by, bytes/s each way"""
+    rates = []
+    with Memory(lab) as memory:
+        had, began = len(session.received), time.monotonic()
+        check(js(alice, f"files.send({size})", patience_s), "the page's file was not taken")
+        rates.append(size / (time.monotonic() - began))
+        wait_until("the page's file", lambda: len(session.received) > had, 5)
+        check(hashlib.sha256(session.received.pop()[1]).hexdigest() == js(alice, "files.hash(files.sent)", patience_s), "it is not what it was")
+        data, began = os.urandom(size), time.monotonic()
+        status = session.send(data, "application/octet-stream", patience_s,
+            'Content-Disposition: attachment; filename="../from core.bin"\r\n')
+        check(status == 200, f"SEND was answered {status}")
+        wait_until("the phone's file", lambda: js(alice, "phone.data.items.at(-1).state") == "done", patience_s)
+        rates.append(size / (time.monotonic() - began))
+        check(js(alice, "files.hash(files.blobs.pop())", patience_s) == hashlib.sha256(data).hexdigest(), "it is not what it was")
+    check(js(alice, "[...document.querySelectorAll('#messages a')].at(-1).download") == "from core.bin", "another name")
+    check(js(alice, "files.progress") > 2, "no progress was shown")
+    check(memory.most < MEMORY_MB, f"eimsagw grew by {memory.most:.1f} MB")
+    return memory.most, rates
+
+
+def text_comes_and_goes(alice, phone):
+    """Re-INVITEs of the page: a channel more, one less, and one more in its place (W2-DC-21)."""
+    lines = lambda: re.findall(r"^m=(\w+) (\d+)", phone.offer, re.M)
+    check([k for k, _ in lines()] == ["audio", "message"], phone.offer)
+    for value in ("ab", "cd"):
+        check(js(alice, "phone.openText()"), "the re-INVITE was not answered")
+        alice.wait("s.call.text === 'open'", 10)
+        check([k for k, port in lines() if port != "0"] == ["audio", "message", "text"] and len(lines()) == 3, phone.offer)
+        type_and_read(alice, phone, value)
+        js(alice, "phone.text.channel.close()")
+        alice.wait("s.call.text === 'lost'", 10)
+        check(js(alice, "new Promise((ok) => phone.session.renegotiate({}, () => ok(true)))"), "the re-INVITE was not answered")
+        check(lines()[2] == ("text", "0"), phone.offer)
+
+
 def run(setting):
     case = setting.cases.case
-    with setting.lab(data="msrp") as lab:
+    with setting.lab(data="[msrp, t140]") as lab:
         lab.start(phones=())
-        phone = MsrpPhone()
+        phone = TalkPhone()
         alice = lab.browser("alice")
         js(alice, MSRP)
         base = lab.base_line()
@@ -146,6 +262,23 @@ def run(setting):
             texts(alice, session, 1)
             session.close()
             wait_until("the channel's end", lambda: js(alice, "msrp.channel.readyState") == "closed", 10)
+            over(lab, alice)
+        js(alice, FILES)
+        with case("on_the_page_messages_and_text_in_one_call"):
+            session = page_call(alice, phone, "passive", text=True)
+            alice.wait("s.call.text === 'open'", 10)
+            check(re.findall(r"^m=(\w+)", phone.offer, re.M) == ["audio", "message", "text"], phone.offer)
+            say_and_hear(alice, session)
+            type_and_read(alice, phone, "beside it")
+        with case("files_of_the_page_each_way_beside_text_in_flat_memory"):
+            page_files(lab, alice, session, PAGE_FILE_BYTES)
+            type_and_read(alice, phone, "still there")
+            over(lab, alice)
+        with case("text_comes_and_goes_in_re_invites_and_messages_go_on"):
+            session = page_call(alice, phone, "active")
+            text_comes_and_goes(alice, phone)
+            check(phone.session is session and session.is_open, "the connection was made anew")
+            check(session.send(b"to the end") == 200, "SEND was not answered by 200")
             over(lab, alice)
         with case("everything_is_back_at_its_base_line"):
             wait_until("base line", lambda: same(base, lab.base_line()), 10)

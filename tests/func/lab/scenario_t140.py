@@ -45,21 +45,21 @@ SENTENCE = "Grüße aus dem Labor: 😀 € " * 6
 
 
 def begin(alice, phone):
-    phone.session = None
+    phone.text = None
     js(alice, "rtt.received = ''; rtt.messages = 0; rtt.call('carol')")
     alice.in_call("active", 15)
     wait_until("the channel", lambda: js(alice, "rtt.channel.readyState") == "open", 15)
-    return phone.session
+    return phone.text
 
 
 def typed_on_the_page(alice, phone):
-    phone.session = None
+    phone.text = None
     js(alice, "phone.call('carol', { text: true })")
     alice.wait("s.call.text === 'open'", 20)
     for value in ("Hal", "Hallo", "Hallo, we", "Hello, world"):     # as the box holds it: letters, and a mistake put right
         js(alice, f"document.getElementById('rtt-own').value = {value!r}; document.getElementById('rtt-own').dispatchEvent(new Event('input'))")
-    wait_until("the browser's text", lambda: phone.session and phone.session.shown() == "Hello, world", 10)
-    phone.session.type("wrong\b\b\b\b\bright\u2028next")
+    wait_until("the browser's text", lambda: phone.text and phone.text.shown() == "Hello, world", 10)
+    phone.text.type("wrong\b\b\b\b\bright\u2028next")
     wait_until("the page's text", lambda: js(alice, "document.getElementById('rtt-far').textContent") == "right\nnext", 10)
 
 

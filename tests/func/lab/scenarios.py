@@ -19,6 +19,8 @@ GROUPS = {
     "video": ("scenario_video", 180, ()),
     "data": ("scenario_data", 180, ()),
     "msrp": ("scenario_msrp", 120, ()),
+    "files": ("scenario_files", 900, ()),
+    "channels": ("scenario_channels", 900, ()),
     "t140": ("scenario_t140", 120, ()),
     "sipjs": ("scenario_sipjs", 500, ("snippets",)),
     "long": ("scenario_long", 240, ()),
@@ -37,7 +39,7 @@ GROUPS = {
     "load-tsan": ("scenario_load", 300, ("tsan",)),
 }
 
-BY_NAME = ("handshakes", "kills")    # minutes long: not part of a run of everything
+BY_NAME = ("handshakes", "kills", "files", "channels")    # minutes long: not part of a run of everything
 
 
 class Cases:

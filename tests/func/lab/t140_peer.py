@@ -107,30 +107,31 @@ class TextSession:
         self.sock.close()
 
 
-class TextPhone(MsrpPhone):
-    """MsrpPhone's SIP, with text in the place of messages."""
+class TalkPhone(MsrpPhone):
+    """Messages and text in one call: session and text."""
 
     def __init__(self, lose_every=20, **where):
-        self.lose_every, self.cps = lose_every, 25
+        self.lose_every, self.cps, self.text = lose_every, 25, None
         super().__init__(**where)
+        self.lines["m=text"] = self._text_line
 
-    def _answer(self, invite, source):
-        self.offer = invite.partition("\r\n\r\n")[2]
-        lines = re.split(r"\r\n(?=m=)", self.offer.rstrip("\r\n"))
-        out = f"v=0\r\no=- 1 1 IN IP4 {CORE_IP}\r\ns=-\r\nc=IN IP4 {CORE_IP}\r\nt=0 0\r\n"
-        for line in lines[1:]:
-            kind, _, rest = line.partition(" ")
-            if kind == "m=text":
-                self.session = session = TextSession(self.lose_every)
-                pts = [re.search(rf"a=rtpmap:(\d+) {name}/1000", line)[1] for name in ("t140", "red")]
-                host = re.search(r"c=IN IP4 (\S+)", line)[1]
-                session.pts = (int(pts[0]), int(pts[1]))
-                session.peer = (host, int(rest.split()[0]))
-                out += (f"m=text {session.sock.getsockname()[1]} RTP/AVP {pts[1]} {pts[0]}\r\na=rtpmap:{pts[1]} red/1000\r\n"
-                        f"a=fmtp:{pts[1]} {pts[0]}/{pts[0]}/{pts[0]}\r\na=rtpmap:{pts[0]} t140/1000\r\na=fmtp:{pts[0]} cps={self.cps}\r\n")
-            elif kind == "m=audio":    # a port where nobody is
-                out += f"m=audio 40998 RTP/AVP {rest.split()[2]}\r\n"
-            else:
-                out += f"{kind} 0 {rest.split(' ', 1)[1]}\r\n"
-        self.ended.clear()
-        self._reply(invite, source, out)
+    def _text_line(self, line):
+        self.text = text = TextSession(self.lose_every)
+        pts = [re.search(rf"a=rtpmap:(\d+) {name}/1000", line)[1] for name in ("t140", "red")]
+        text.pts = (int(pts[0]), int(pts[1]))
+        text.peer = (re.search(r"c=IN IP4 (\S+)", line)[1], int(line.split()[1]))
+        return (f"m=text {text.sock.getsockname()[1]} RTP/AVP {pts[1]} {pts[0]}\r\na=rtpmap:{pts[1]} red/1000\r\n"
+                f"a=fmtp:{pts[1]} {pts[0]}/{pts[0]}/{pts[0]}\r\na=rtpmap:{pts[0]} t140/1000\r\na=fmtp:{pts[0]} cps={self.cps}\r\n")
+
+    def stop(self):
+        super().stop()
+        if self.text:
+            self.text.close()
+
+
+class TextPhone(TalkPhone):
+    """Knows text, and no messages."""
+
+    def __init__(self, **where):
+        super().__init__(**where)
+        del self.lines["m=message"]
