@@ -97,7 +97,7 @@ static void state_row(struct rte_tel_data *r, struct dp_ctx *c, struct dp_stream
 	rte_tel_data_add_dict_string(r, "realm", s->term->realm->name);
 	rte_tel_data_add_dict_string(r, "mode", mode_name(s));
 	dp_tel_put(r, "local_port", s->port);
-	put_addr(r, "remote", s->term->is_access ? (pair ? &pair->remote : &none) : &s->remote);
+	put_addr(r, "remote", has_ice(s) ? (pair ? &pair->remote : &none) : &s->remote);
 	rte_tel_data_add_dict_string(r, "dtls", dtls_name(s));
 	rte_tel_data_add_dict_string(r, "consent", has_ice(s) ? consent_names[s->access->ice.consent] : "-");
 }
@@ -163,6 +163,17 @@ static uint64_t ms_ago(uint64_t tsc)
 	return (rte_rdtsc() - tsc) / (rte_get_tsc_hz() / 1000);
 }
 
+static const char *media_name(const struct dp_stream *s)
+{
+	if (s->text || (s->end && s->end->is_text))
+		return "text";
+	if (s->end)
+		return "msrp";
+	if (s->access && s->access->data)
+		return "data";
+	return s->is_opaque ? "datagrams" : "rtp";
+}
+
 static void everything_row(struct rte_tel_data *r, struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 {
 	static const char *const ways[] = { "open", "no address", "no route", "no neighbour" };
@@ -172,7 +183,7 @@ static void everything_row(struct rte_tel_data *r, struct dp_ctx *c, struct dp_s
 
 	rte_tel_data_add_dict_string(r, "realm", s->term->realm->name);
 	rte_tel_data_add_dict_string(r, "side", s->term->is_access ? "access" : "core");
-	rte_tel_data_add_dict_string(r, "media", s->text || (s->end && s->end->is_text) ? "text" : s->end ? "msrp" : s->access && s->access->data ? "data" : "rtp");
+	rte_tel_data_add_dict_string(r, "media", media_name(s));
 	rte_tel_data_add_dict_string(r, "mode", mode_name(s));
 	put_addr(r, "local", &local);
 	put_addr(r, "remote", &remote);

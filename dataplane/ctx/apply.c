@@ -46,7 +46,7 @@ static bool is_client(const struct dp_stream_plan *sp)
 static enum gw_err make_stream(struct dp_ctx *c, struct dp_plan *p, struct dp_stream_plan *sp, uint64_t now_ms)
 {
 	struct dp_stream_want w = { p->realm, sp->addr_index, sp->s->id, p->is_access,
-		is_client(sp), sp->is_data, sp->is_end, sp->is_text, sp->sctp_stream, sp->is_member ? dp_plan_transport(p) : NULL };
+		is_client(sp), sp->is_data, sp->is_end, sp->is_text, sp->is_opaque, sp->sctp_stream, sp->is_member ? dp_plan_transport(p) : NULL };
 	const char *text;
 
 	return dp_stream_new(c, p->term, &w, now_ms, &sp->stream, &text) ? dp_plan_refuse(p, 510, text) : GW_OK;
@@ -131,7 +131,7 @@ static enum gw_err complete_local(struct dp_ctx *c, struct dp_plan *p, struct dp
 	if (s->end && choose_path(c, p, s, &ch))
 		return GW_EBADMSG;
 	ch.has_no_port = sp->is_member;
-	if (p->is_access && !s->end && !sp->is_member) {
+	if (dp_stream_has_ice(s) && !sp->is_member) {
 		ch.ufrag = gw_sv_cstr(sp->asks_ice ? sp->ufrag : s->access->ice.cred.ufrag);
 		ch.pwd = gw_sv_cstr(sp->asks_ice ? sp->pwd : s->access->ice.cred.pwd);
 		ch.ice_lite = sp->asks_ice ? sp->is_lite : s->access->ice.is_lite;
@@ -328,8 +328,8 @@ static void commit_stream(struct dp_ctx *c, struct dp_stream_plan *sp, uint64_t 
 
 static bool is_latched(const struct dp_plan *p, const struct dp_stream *s)
 {
-	/* of a data line only the handshake authenticates, and that wants the address first */
-	return p->has_latch && (p->latch_stream == 0 || p->latch_stream == s->id) && !dp_stream_is_data(s) && !s->end;
+	/* of a data line only the handshake authenticates, and that wants the address first; F-17: ICE says where the peer is */
+	return p->has_latch && (p->latch_stream == 0 || p->latch_stream == s->id) && !dp_stream_is_data(s) && !dp_stream_has_ice(s) && !s->end;
 }
 
 /* Memory for the order, off until it is committed. */
@@ -344,7 +344,10 @@ static enum gw_err prepare_latches(struct dp_plan *p)
 		if (!s->latch && !(s->latch = calloc(1, sizeof(*s->latch))))
 			return dp_plan_refuse(p, 510, "no memory");
 	}
-	return n || !p->has_latch ? GW_OK : dp_plan_refuse(p, 473, "ipnapt/latch of a stream that is not there");
+	if (n || !p->has_latch || (p->is_access && p->latch == DP_LATCH_OFF))
+		return GW_OK;
+	return p->is_access ? dp_plan_refuse(p, 513, "ipnapt/latch where there is ICE") :
+		dp_plan_refuse(p, 473, "ipnapt/latch of a stream that is not there");
 }
 
 static void commit_latches(struct dp_ctx *c, struct dp_plan *p, uint64_t now_ms)

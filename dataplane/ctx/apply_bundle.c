@@ -43,8 +43,8 @@ enum gw_err dp_plan_read_member(struct dp_plan *p, struct dp_stream_plan *sp)
 	bool has_port = sp->has_local && !gw_sv_eq(sp->local.lines[0].media->port, GW_SV("-"));
 
 	sp->is_member = sp->stream ? sp->stream->transport != NULL : is_listed(p, sp->s->id);
-	if (sp->is_member && (sp->is_data || sp->is_end))
-		return dp_plan_refuse(p, 449, "data lines and channels do not share the transport of media");
+	if (sp->is_member && (sp->is_data || sp->is_end || sp->is_opaque))
+		return dp_plan_refuse(p, 449, "data lines, channels and datagrams do not share the transport of media");
 	if (sp->is_end || !sp->has_local || sp->is_released)
 		return GW_OK;
 	if (has_port == sp->is_member)
@@ -57,8 +57,8 @@ static enum gw_err check_transport(struct dp_plan *p, uint16_t id)
 	const struct dp_stream *s = p->term ? dp_term_stream(p->term, id) : NULL;
 	const struct dp_stream_plan *sp = plan_of(p, id);
 
-	if (!p->is_access || (!s && !sp) || (sp && (sp->is_member || sp->is_released || sp->is_data || sp->is_end)) ||
-		(s && (s->transport || s->end || dp_stream_is_data(s))))
+	if (!p->is_access || (!s && !sp) || (sp && (sp->is_member || sp->is_released || sp->is_data || sp->is_end || sp->is_opaque)) ||
+		(s && (s->transport || !s->access || s->access->data)))
 		return dp_plan_refuse(p, 473, "mgroup/gs: the first stream has no transport to share");
 	return GW_OK;
 }

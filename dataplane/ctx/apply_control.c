@@ -102,17 +102,13 @@ enum gw_err dp_plan_read_control(struct dp_plan *p, struct dp_stream_plan *sp)
 
 /* ---- Signals -------------------------------------------------------------------------------------------- */
 
-static enum gw_err read_latch(struct dp_plan *p, const struct iq_item *it)
+static void read_latch(struct dp_plan *p, const struct iq_item *it)
 {
 	struct gw_sv v = iq_item_param(it, GW_SV("napt"));
 
-	/* F-17: with ICE the selected pair says where the peer is */
-	if (p->is_access)
-		return gw_sv_ieq(v, GW_SV("OFF")) ? GW_OK : dp_plan_refuse(p, 513, "ipnapt/latch where there is ICE");
 	p->has_latch = true;
 	p->latch_stream = it->stream;
 	p->latch = gw_sv_ieq(v, GW_SV("LATCH")) ? DP_LATCH_FIRST : gw_sv_ieq(v, GW_SV("RELATCH")) ? DP_LATCH_AGAIN : DP_LATCH_OFF;
-	return GW_OK;
 }
 
 enum gw_err dp_plan_read_signals(struct dp_plan *p)
@@ -123,7 +119,7 @@ enum gw_err dp_plan_read_signals(struct dp_plan *p)
 		const struct iq_item *it = &p->cmd->signals[i];
 
 		if (it->id == IQ_SG_LATCH)
-			err = read_latch(p, it);
+			read_latch(p, it);
 		else if (it->id == IQ_SG_CHECK || it->id == IQ_SG_MORE_CHECKS || it->id == IQ_SG_CONSENT)
 			err = dp_plan_read_ice_signal(p, it);
 		else if (it->id != IQ_SG_STUN_SERVER && it->id != IQ_SG_EST_BNC &&

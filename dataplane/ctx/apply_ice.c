@@ -90,7 +90,7 @@ enum gw_err dp_plan_prepare_ice(struct dp_plan *p)
 	for (struct dp_stream *s = p->term->streams; s; s = s->next) {
 		const struct dp_stream_plan *sp = plan_of(p, s);
 
-		if ((sp && sp->is_released) || s->end || s->transport)
+		if ((sp && sp->is_released) || !s->access || s->transport)
 			continue;
 		if ((err = prepare_stream(p, s)))
 			return err;

@@ -135,7 +135,18 @@ static bool is_rtp_over_udp(const struct sdp_line *l)
 	return gw_sv_starts(l->media->proto, GW_SV("RTP/")) || gw_sv_starts(l->media->proto, GW_SV("UDP/TLS/RTP/"));
 }
 
-/* Access or core side: the protocol tells, and all streams of a termination have the same. */
+/* F-73: keys and candidates are their ends', so none is made here. */
+static enum gw_err read_opaque(struct dp_plan *p, const struct sdp_line *l)
+{
+	if (l->ice_ufrag.len || l->n_fp || l->has_crypto)
+		return dp_plan_refuse(p, 473, "datagrams that pass as they are have no ICE and no keys here");
+	return GW_OK;
+}
+
+/*
+ * Access or core side: the protocol tells, and all streams of a termination have the same; those whose datagrams pass as they are go with
+ * the others, or have the side that is free.
+ */
 static enum gw_err read_side(const struct dp_ctx *c, struct dp_plan *p, struct dp_stream_plan *sp, bool *is_known)
 {
 	const struct sdp_line *l = sp->has_local && !sp->is_released ? &sp->local.lines[0] :
@@ -144,14 +155,17 @@ static enum gw_err read_side(const struct dp_ctx *c, struct dp_plan *p, struct d
 	sp->is_end = sp->stream ? sp->stream->end != NULL : l && (l->is_channel || l->is_msrp);
 	sp->is_data = sp->stream ? dp_stream_is_data(sp->stream) : l && l->is_data && !sp->is_end;
 	sp->is_text = sp->stream ? dp_stream_is_text(sp->stream) : l && (l->is_text || is_text(l));
+	sp->is_opaque = sp->stream ? sp->stream->is_opaque : l && l->is_opaque;
 	if (!l)
 		return GW_OK;
 	if (sp->is_end)
 		return read_end(c, p, sp, l, is_known);
-	if (!is_rtp_over_udp(l) && !l->is_data)
-		return dp_plan_refuse(p, 515, "only RTP media over UDP and data channels are supported");
-	if (l->is_text != sp->is_text || l->is_data != sp->is_data)
+	if (!is_rtp_over_udp(l) && !l->is_data && !l->is_opaque)
+		return dp_plan_refuse(p, 515, "only RTP over UDP, data channels and datagrams are supported");
+	if (l->is_text != sp->is_text || l->is_data != sp->is_data || l->is_opaque != sp->is_opaque)
 		return dp_plan_refuse(p, 473, "media protocol cannot change");
+	if (l->is_opaque)
+		return read_opaque(p, l);
 	if (l->is_text && (l->is_secure || !is_text(l)))
 		return dp_plan_refuse(p, 449, "text is RTP/AVP with t140/1000");
 	if (l->is_secure && !gw_sv_starts(l->media->proto, GW_SV("UDP/TLS/")))
@@ -172,7 +186,7 @@ static enum gw_err read_partner(const struct dp_context *cx, struct dp_plan *p, 
 	for (unsigned i = 0; sp->is_new && !sp->is_released && i < cx->n_terms; i++) {
 		const struct dp_stream *other = cx->terms[i]->is_access == p->is_access ? NULL : dp_term_stream(cx->terms[i], sp->s->id);
 
-		if (other && (dp_stream_is_data(other) != sp->is_data || dp_stream_is_text(other) != sp->is_text ||
+		if (other && (dp_stream_is_data(other) != sp->is_data || other->is_opaque != sp->is_opaque || dp_stream_is_text(other) != sp->is_text ||
 			(!sp->is_text && (other->end != NULL) != sp->is_end)))
 			return dp_plan_refuse(p, 473, "streams of these kinds cannot be joined");
 	}
@@ -200,7 +214,7 @@ static enum gw_err read_stream(const struct dp_ctx *c, const struct dp_context *
 		err = dp_plan_read_control(p, sp);
 	if (!err && sp->is_new && !sp->has_local)
 		err = dp_plan_refuse(p, 441, p->term ? "a new stream needs a Local descriptor" : "Add needs a Local descriptor");
-	sp->asks_ice = p->is_access && !sp->is_end && !sp->is_member && sp->has_local && !sp->is_released &&
+	sp->asks_ice = p->is_access && !sp->is_end && !sp->is_opaque && !sp->is_member && sp->has_local && !sp->is_released &&
 		(sp->is_new || gw_sv_eq(sp->local.lines[0].ice_ufrag, GW_SV("$")));
 	return err;
 }
@@ -441,7 +455,7 @@ enum gw_err dp_plan_read(struct dp_ctx *c, const struct dp_context *cx, struct d
 	bool is_known = p->term != NULL;
 	enum gw_err err;
 
-	p->is_access = p->term && p->term->is_access;
+	p->is_access = p->term ? p->term->is_access : !cx->n_terms || !cx->terms[0]->is_access;
 	p->streams = gw_arena_array(p->arena, struct dp_stream_plan, p->cmd->n_streams ? p->cmd->n_streams : 1);
 	if (!p->streams)
 		return dp_plan_refuse(p, 510, "no memory");

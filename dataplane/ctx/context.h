@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * H.248 contexts, terminations and streams: the single owner of media state (iq.md 3.1). Service thread only.
- * Streams of equal id in an access termination (ICE, DTLS-SRTP) and a core termination (RTP/AVP) are joined (M-2).
+ * Streams of equal id in an access termination (ICE, DTLS-SRTP) and a core termination (RTP/AVP) are joined (M-2). Those whose datagrams
+ * pass as they are may be in either.
  */
 #ifndef DP_CONTEXT_H
 #define DP_CONTEXT_H
@@ -215,6 +216,7 @@ struct dp_stream {
 	struct dp_stream_latch *latch;   /* NULL: never ordered */
 	bool has_remote;
 	bool has_flow;
+	bool is_opaque;                  /* its datagrams pass as they are (F-73): no ICE, no keys, on neither side */
 	struct gw_addr remote, remote_rtcp;
 	dp_flow_id flow;                 /* of RTP and its RTCP, muxed or on the next port */
 	struct dp_data_records *records; /* of a data line, once the workers have its records; freed with its flow */

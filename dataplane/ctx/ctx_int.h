@@ -46,6 +46,12 @@ static inline struct dp_stream *dp_cookie_stream(const struct dp_ctx *c, uint64_
 	return s && s->generation == cookie >> 32 ? s : NULL;
 }
 
+/* The others' peer is where their description says, or where they latched to. */
+static inline bool dp_stream_has_ice(const struct dp_stream *s)
+{
+	return s->access && s->term->is_access;
+}
+
 static inline struct dp_ctx *dp_stream_tables(const struct dp_stream *s)
 {
 	return s->term->tables;
@@ -72,6 +78,7 @@ struct dp_stream_want {
 	bool is_data;                    /* a data line */
 	bool is_end;                     /* a terminated channel, or its TCP leg: no port, no flow */
 	bool is_text;                    /* a channel of real-time text, or the core's m=text */
+	bool is_opaque;                  /* datagrams that pass as they are */
 	uint16_t sctp_stream;            /* of a channel */
 	struct dp_stream *transport;     /* it shares this one's (BUNDLE); NULL: it has its own */
 };
@@ -90,7 +97,7 @@ enum gw_err dp_publish_open(struct dp_ctx *c, struct dp_stream *s, uint64_t now_
 void dp_publish(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);
 /** This stream's own flow. */
 void dp_publish_one(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);
-/** Where a core stream's peer is, by its description or what it latched to; family 0: not known. */
+/** Where the peer of a stream without ICE is, by its description or what it latched to; family 0: not known. */
 struct gw_addr dp_stream_remote(const struct dp_stream *s, bool is_rtcp);
 /** The keys of this access stream are void: the workers give the sessions back with their acknowledgements. */
 void dp_publish_drop_keys(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);

@@ -209,7 +209,7 @@ static void audit_signals(struct dp_exec *e, struct iq_cmd *r, const struct dp_t
 		return;
 	r->signals = gw_arena_array(&e->q->arena, struct iq_item, t->n_streams);
 	for (const struct dp_stream *s = t->streams; r->signals && s; s = s->next)
-		if (!s->transport)
+		if (s->access && !s->transport)
 			r->signals[r->n_signals++] = (struct iq_item){ .id = IQ_SG_STUN_SERVER, .stream = s->id };
 }
 

@@ -22,6 +22,7 @@ struct dp_stream_plan {
 	bool is_data;                    /* a data line (W2-DC-02) */
 	bool is_end;                     /* a channel that ends here, or its TCP leg (F-70) */
 	bool is_text;                    /* real-time text: a channel, or the core's m=text (W2-DC-16) */
+	bool is_opaque;                  /* datagrams that pass as they are (F-73) */
 	uint16_t sctp_stream;            /* of a channel */
 	bool is_member;                  /* of a BUNDLE group: it has no port of its own (F-74) */
 	bool is_released;                /* port 0 in Local: its transport goes (S-7) */

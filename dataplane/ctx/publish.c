@@ -85,7 +85,7 @@ static uint64_t consent_tsc(struct dp_ctx *c, const struct dp_access *a, uint64_
 /* Until when something may come in by this stream, or go out by it. */
 static uint64_t until_tsc(struct dp_ctx *c, const struct dp_stream *s, uint64_t now_ms)
 {
-	return s->term->is_access ? consent_tsc(c, s->access, now_ms) : UINT64_MAX;
+	return dp_stream_has_ice(s) ? consent_tsc(c, s->access, now_ms) : UINT64_MAX;
 }
 
 /* Where this stream's peer is, by its description or what it latched to; family 0: not known. */
@@ -101,13 +101,13 @@ struct gw_addr dp_stream_remote(const struct dp_stream *s, bool is_rtcp)
 /* Where this stream's peer is reached, if it is known. */
 static void fill_path(struct dp_ctx *c, struct dp_path *p, const struct dp_stream *s, uint64_t now_ms)
 {
-	const struct dp_ice_pair *pair = s->term->is_access ? dp_ice_selected(&s->access->ice) : NULL;
+	const struct dp_ice_pair *pair = dp_stream_has_ice(s) ? dp_ice_selected(&s->access->ice) : NULL;
 
 	*p = (struct dp_path){ .laddr = s->laddr, .local_port = s->port, .dscp = s->ctl.dscp,
 		.keep_dscp = s->ctl.tb == 1 };
 	if (pair)
 		p->remote = pair->remote;
-	else if (!s->term->is_access)
+	else if (!dp_stream_has_ice(s))
 		p->remote = dp_stream_remote(s, false);
 	if (p->remote.family && dp_neigh_route(c->c.neigh, s->laddr, &p->remote, now_ms, &p->nexthop)) {
 		p->remote.family = 0;
@@ -226,6 +226,24 @@ static void core_spec(struct dp_ctx *c, struct dp_stream *s, struct dp_flow_spec
 	}
 }
 
+/* Either side of datagrams that pass as they are: nobody here has a consent to watch. */
+static void opaque_spec(struct dp_ctx *c, struct dp_stream *s, struct dp_flow_spec *f, uint64_t now_ms)
+{
+	struct dp_stream *to = dp_stream_peer(s);
+
+	f->kind = DP_FLOW_OPAQUE;
+	fill_filter(s, f);
+	fill_latch(s, f);
+	f->is_open = dp_mode_receives(s->ctl.mode);
+	f->open_until_tsc = f->out_until_tsc = UINT64_MAX;
+	if (!to)
+		return;
+	f->out_is_open = dp_mode_sends(to->ctl.mode);
+	if (to->has_flow)
+		f->reverse = to->flow;
+	fill_path(c, &f->out, to, now_ms);
+}
+
 /* Either side of a data line; both ends of it have gates. */
 static void data_spec(struct dp_ctx *c, struct dp_stream *s, struct dp_flow_spec *f, uint64_t now_ms)
 {
@@ -270,6 +288,8 @@ void dp_publish_one(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 	fill_police(s, &cmd.spec);
 	if (dp_stream_is_data(s))
 		data_spec(c, s, &cmd.spec, now_ms);
+	else if (s->is_opaque)
+		opaque_spec(c, s, &cmd.spec, now_ms);
 	else if (s->access)
 		access_spec(c, s, &cmd.spec, now_ms);
 	else

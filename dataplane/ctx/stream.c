@@ -124,6 +124,7 @@ enum gw_err dp_stream_new(struct dp_ctx *c, struct dp_term *t, const struct dp_s
 	s->ports = w->realm->pools[w->addr_index];
 	s->laddr = w->realm->laddrs[w->addr_index];
 	s->ctl = dp_control_default();
+	s->is_opaque = w->is_opaque;
 	if (w->is_end) {
 		link_last(t, s);
 		*text = "no memory or socket for a data channel";
@@ -142,7 +143,7 @@ enum gw_err dp_stream_new(struct dp_ctx *c, struct dp_term *t, const struct dp_s
 	}
 	link_last(t, s);
 	*text = "no memory for a DTLS session";
-	if (!s->transport && (w->is_access || w->is_data) && dp_media_open(c, s, w->is_client))
+	if (!s->transport && !s->is_opaque && (w->is_access || w->is_data) && dp_media_open(c, s, w->is_client))
 		goto out;
 	*text = "no memory for a data line";
 	if (w->is_data && dp_data_open(s))

@@ -12,9 +12,9 @@ struct gw_addr dp_stream_local(const struct dp_ctx *c, const struct dp_stream *s
 
 enum dp_way dp_stream_way(const struct dp_ctx *c, const struct dp_stream *s, struct gw_addr *to)
 {
-	const struct dp_ice_pair *pair = s->access && s->term->is_access ? dp_ice_selected(&s->access->ice) : NULL;
+	const struct dp_ice_pair *pair = dp_stream_has_ice(s) ? dp_ice_selected(&s->access->ice) : NULL;
 
-	*to = pair ? pair->remote : s->term->is_access ? (struct gw_addr){ 0 } : dp_stream_remote(s, false);
+	*to = pair ? pair->remote : dp_stream_has_ice(s) ? (struct gw_addr){ 0 } : dp_stream_remote(s, false);
 	if (!to->family)
 		return DP_WAY_NO_ADDRESS;
 	switch (dp_neigh_state(c->c.neigh, s->laddr, to)) {

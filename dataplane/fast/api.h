@@ -79,6 +79,7 @@ enum dp_flow_kind {
 	DP_FLOW_ACCESS,    /* ICE + DTLS-SRTP: STUN, DTLS, RTCP are punted, RTP is unprotected and sent on */
 	DP_FLOW_CORE_RTP,  /* RTP/AVP: RTP is protected and sent on; RTCP, mixed in or on spec.rtcp's port, is punted */
 	DP_FLOW_CORE_TEXT, /* RTP/AVP whose text ends on the service core (RFC 4103): RTP is punted too, once it may pass */
+	DP_FLOW_OPAQUE,    /* either side: whatever comes from the source allowed is sent on as it is (F-73); nothing is punted */
 	DP_FLOW_DATA,      /* ICE and a data line: STUN and DTLS are punted, but application records whose keys are here */
 	DP_FLOW_CORE_DATA, /* the same without ICE: there is no STUN, and DTLS comes from the source allowed only */
 };
@@ -96,7 +97,7 @@ struct dp_path {
 /**
  * Where a flow learns its peer's address from packets (ipnapt/latch, F-14 to F-17). A packet teaches only if the source
  * filter lets it in and it is valid: RTP of a negotiated payload type through an open gate, with keys only after its tag
- * verified; on the port of RTCP a valid compound. From then on no other address and port is taken there, and what the flow
+ * verified; on the port of RTCP a valid compound; of DP_FLOW_OPAQUE any datagram through an open gate. From then on no other address and port is taken there, and what the flow
  * `reverse` sends goes to where RTP came from. RTP has nothing that authenticates it: without a filter the first one wins (threat M1).
  */
 enum dp_latch {
@@ -107,8 +108,8 @@ enum dp_latch {
 
 /**
  * tman (H.248.53, F-21, F-22): what may come in, in bytes of IP packets, IP header included. Excess is dropped
- * (DP_DROP_RATE). STUN, DTLS and what is in it are not charged: they have budgets of their own (F-23). What does not
- * change with a FLOW_SET keeps its state.
+ * (DP_DROP_RATE). STUN, DTLS and what is in it are not charged: they have budgets of their own (F-23); of
+ * DP_FLOW_OPAQUE all is. What does not change with a FLOW_SET keeps its state.
  */
 struct dp_police {
 	uint32_t sdr, mbs;         /* bytes/s, bytes; sdr 0: no sustained rate; mbs 0: 0.1 s of sdr, but 1500 at least */

@@ -99,17 +99,6 @@ static bool split(struct dp_worker *w, const struct dp_pkt *p, const uint8_t *re
 	return true;
 }
 
-static void account(struct dp_flow *fl, uint32_t bytes, uint64_t tsc)
-{
-	struct dp_flow_stats *s = &fl->stats;
-
-	s->rx_packets++;
-	s->rx_bytes += bytes;
-	s->last_rx_tsc = tsc;
-	if (unlikely(s->first_rx_tsc == 0))
-		s->first_rx_tsc = tsc;
-}
-
 /*
  * The first alert that ends the association is an event: the peer says it once, so it needs no budget and must not be lost
  * among datagrams. RFC 5246 7.2: fatal, or close_notify. false: there was no room; the next one tries again.
@@ -141,7 +130,7 @@ static bool is_packet(struct dp_worker *w, struct dp_pkt *p, uint8_t type, uint6
 		dp_refuse(w, p, DP_DROP_DTLS_RECORD);
 		return false;
 	}
-	account(p->flow, p->m->data_len, tsc);
+	dp_flow_count(p->flow, p->m->data_len, tsc);
 	return true;
 }
 

@@ -307,6 +307,8 @@ unsigned dp_flow_commands(struct dp_worker *w);
 /* NULL: stale, or not this worker's. */
 struct dp_flow *dp_flow_used(struct dp_worker *w, dp_flow_id id);
 void dp_flow_account(struct dp_flow *fl, const struct rtp_view *v, uint32_t bytes, uint64_t tsc);
+/* The same of an accepted packet that is no RTP. */
+void dp_flow_count(struct dp_flow *fl, uint32_t bytes, uint64_t tsc);
 /* false: this flow has used up what it may have of this kind for now. */
 bool dp_flow_allow(const struct dp_fast *f, struct dp_flow *fl, enum dp_allowance a, uint64_t tsc);
 /* Headers again after the next hop changed. */
@@ -383,6 +385,9 @@ static inline void dp_pkt_strip(struct dp_pkt *p)
 /* true: it goes on to dp_data_burst(); else it is consumed. */
 bool dp_data_dispatch(struct dp_worker *w, struct dp_pkt *p, enum rtp_class cls, uint64_t tsc);
 void dp_data_burst(struct dp_worker *w, struct dp_pkt **p, uint16_t n, uint64_t tsc);
+
+/* opaque.c: a packet that is passed on as it is, consumed. */
+void dp_opaque(struct dp_worker *w, struct dp_pkt *p, uint64_t tsc);
 
 /* worker.c */
 int dp_worker_main(void *arg);

@@ -256,6 +256,17 @@ bool dp_flow_allow(const struct dp_fast *f, struct dp_flow *fl, enum dp_allowanc
 	return true;
 }
 
+void dp_flow_count(struct dp_flow *fl, uint32_t bytes, uint64_t tsc)
+{
+	struct dp_flow_stats *s = &fl->stats;
+
+	s->rx_packets++;
+	s->rx_bytes += bytes;
+	s->last_rx_tsc = tsc;
+	if (unlikely(s->first_rx_tsc == 0))
+		s->first_rx_tsc = tsc;
+}
+
 /* RFC 3550 A.1 (sequence), A.3 (loss), A.8 (jitter); v is of an accepted packet. */
 void dp_flow_account(struct dp_flow *fl, const struct rtp_view *v, uint32_t bytes, uint64_t tsc)
 {

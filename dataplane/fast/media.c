@@ -133,10 +133,14 @@ static void text_to_service(struct dp_worker *w, struct dp_pkt *p, uint64_t tsc)
 static bool dispatch(struct dp_worker *w, struct dp_pkt *p, uint64_t tsc)
 {
 	struct dp_flow *fl = p->flow;
-	enum rtp_class cls = rtp_classify(rte_pktmbuf_mtod_offset(p->m, const uint8_t *, p->payload_off),
-		p->payload_len);
+	enum rtp_class cls;
 	enum dp_drop why;
 
+	if (unlikely(fl->kind == DP_FLOW_OPAQUE)) {
+		dp_opaque(w, p, tsc);
+		return false;
+	}
+	cls = rtp_classify(rte_pktmbuf_mtod_offset(p->m, const uint8_t *, p->payload_off), p->payload_len);
 	if (dp_is_data(fl))
 		return dp_data_dispatch(w, p, cls, tsc);
 	if (unlikely(cls == RTP_CLASS_RTCP ||

@@ -309,6 +309,7 @@ static void read_line(const struct sdp_model *mo, struct sdp_line *l, enum sdp_m
 	l->is_data = sdp_is_data(m);
 	l->is_channel = mode == SDP_IQ && l->is_data && sdp_attr_find(s, m, GW_SV("dcmap"));
 	l->is_msrp = sdp_is_msrp(m);
+	l->is_opaque = mode == SDP_IQ && (gw_sv_ieq(m->proto, GW_SV("UDP")) || gw_sv_ieq(m->proto, GW_SV("udptl")));
 	l->msrp_path = sdp_msrp_path(s, m);
 	l->is_secure = gw_sv_find(m->proto, GW_SV("RTP/SAVP")) < m->proto.len;
 	l->is_bundle_only = sdp_attr_find(s, m, GW_SV("bundle-only")) != NULL;

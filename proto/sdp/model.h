@@ -47,6 +47,7 @@ struct sdp_line {
 	bool is_data;                /* data channels: UDP/DTLS/SCTP (W2-DC-02) */
 	bool is_channel;             /* Iq: one of them, beside its data line (F-70) */
 	bool is_msrp;                /* m=message over TCP, or TLS (RFC 4975 8) */
+	bool is_opaque;              /* Iq: datagrams nobody looks into: UDP (F-73), udptl (T.38) */
 	bool is_rejected;            /* port 0 and not bundle-only */
 	bool is_secure;              /* UDP/TLS/..., or RTP/SAVP(F) */
 	struct gw_addr remote;       /* family 0: none usable (0.0.0.0 with port 9 is given as it is) */

@@ -47,7 +47,7 @@ class Masks:
     def hide(self, text):
         text = re.sub(r"\b(C|Context)=(\d{3,})", lambda m: m[1] + "=" + self.name("ctx", m[2]), text)
         text = re.sub(r"(ip/1/\w+/)(\d+)", lambda m: m[1] + self.name("term", m[2]), text)
-        text = re.sub(r"(m=(?:audio|video|application|text|-) )(\d+)", lambda m: m[1] + self.name("port", m[2]), text)
+        text = re.sub(r"(m=(?:audio|video|application|text|image|-) )(\d+)", lambda m: m[1] + self.name("port", m[2]), text)
         text = re.sub(r"(typ host)", r"\1", re.sub(r"(UDP 2130706431 \S+ )(\d+)", lambda m: m[1] + self.name("port", m[2]), text))
         text = re.sub(r"(ice-ufrag:)(\S{8})", lambda m: m[1] + self.name("ufrag", m[2]), text)
         text = re.sub(r"(ice-pwd:)\S+", r"\1<pwd>", text)

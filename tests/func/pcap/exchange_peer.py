@@ -97,7 +97,7 @@ def record(gateway, wire):
     cert, key = certificate()
     fingerprint = cert.digest("sha256").decode()
     reply = gateway.set_up(fingerprint)
-    r.mac = mac_of_port(wire)
+    r.mac = x.mac_of_port(wire)
     ufrag = re.search(r"a=ice-ufrag:(\S+)", reply)[1].encode()
     pwd = re.search(r"a=ice-pwd:(\S+)", reply)[1].encode()
     user = ufrag + b":" + x.UFRAG.encode()
@@ -137,17 +137,3 @@ def record(gateway, wire):
     time.sleep(QUIET_S)
     drops = x.counted(gateway)
     return r.frames, {"fingerprint": fingerprint, "reply": reply, "first_srtp": first, "clear": clear, "drops": drops}
-
-
-def mac_of_port(wire):
-    """The port's own address: from an ARP answer, which is not part of the recording."""
-    ask = b"\xff" * 6 + x.mac(x.PEER_MAC) + b"\x08\x06\x00\x01\x08\x00\x06\x04\x00\x01" + x.mac(x.PEER_MAC) + \
-        bytes(map(int, x.PEER.split("."))) + b"\0" * 6 + bytes(map(int, x.US.split(".")))
-    seen = []
-    old, wire.arp = wire.arp, lambda frame: frame[12:14] == b"\x08\x06" and (seen.append(frame[6:12]) or True)
-    wire.send(ask)
-    end = time.monotonic() + x.PATIENCE_S
-    while not seen and time.monotonic() < end:
-        wire.receive(0.1)
-    wire.arp = old
-    return seen[0]

@@ -241,6 +241,20 @@ def payload_of(frame):
     return frame[at + 28:]
 
 
+def mac_of_port(wire):
+    """The port's own address: from an ARP answer, which is not part of the recording."""
+    ask = b"\xff" * 6 + mac(PEER_MAC) + b"\x08\x06\x00\x01\x08\x00\x06\x04\x00\x01" + mac(PEER_MAC) + \
+        bytes(map(int, PEER.split("."))) + b"\0" * 6 + bytes(map(int, US.split(".")))
+    seen = []
+    old, wire.arp = wire.arp, lambda frame: frame[12:14] == b"\x08\x06" and (seen.append(frame[6:12]) or True)
+    wire.send(ask)
+    end = time.monotonic() + PATIENCE_S
+    while not seen and time.monotonic() < end:
+        wire.receive(0.1)
+    wire.arp = old
+    return seen[0]
+
+
 # ---- fields --------------------------------------------------------------------------------------------------------------
 
 def stun_fields(p):

@@ -368,6 +368,67 @@ static void text_ends_on_the_service_core_once_it_may_pass(void **state)
 	dp_fast_free(f);
 }
 
+static struct rte_mbuf *bytes(const char *b, unsigned n)
+{
+	struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
+
+	memcpy(rte_pktmbuf_append(m, (uint16_t)n), b, n);
+	return m;
+}
+
+static void datagrams_pass_as_they_are(void **state)
+{
+	/* STUN, DTLS, RTP, RTCP, a channel of TURN, one byte, none */
+	static const char first[][2] = { { 0, 1 }, { 22, (char)0xfe }, { (char)0x80, 0 }, { (char)0x81, (char)200 }, { 64, 0 } };
+	struct dp_fast *f = gateway(1);
+	struct dp_flow_spec s = core_flow(30000, NULL);
+	struct gw_addr stranger = core_peer;
+	struct dp_flow_stats stats;
+	struct rte_mbuf *m;
+	dp_flow_id id = 0;
+
+	(void)state;
+	stranger.b[3] = 77;
+	s.kind = DP_FLOW_OPAQUE;
+	s.cookie = 7;
+	set(f, &id, &s);
+	for (unsigned i = 0; i < 7; i++) {
+		char b[100] = { 1, 2, 3 };
+		unsigned n = i < 5 ? sizeof(b) : 6 - i;
+
+		if (i < 5)
+			memcpy(b, first[i], 2);
+		give(1, framed(bytes(b, n), 1, &core_peer, core_us, 30000));
+		poll_all(f);
+		m = take(0);
+		assert_non_null(m);
+		assert_int_equal(m->data_len, HEADERS + n);
+		assert_memory_equal(rte_pktmbuf_mtod_offset(m, char *, HEADERS), b, n);
+		assert_memory_equal(&rte_pktmbuf_mtod_offset(m, struct rte_ipv4_hdr *, 14)->dst_addr, peer.b, 4);
+		rte_pktmbuf_free(m);
+	}
+	give(1, framed(bytes("stranger", 8), 1, &stranger, core_us, 30000));
+	m = framed(bytes("damaged", 7), 1, &core_peer, core_us, 30000);
+	rte_pktmbuf_mtod_offset(m, char *, HEADERS)[0] ^= 1;
+	give(1, m);
+	s.is_open = false;
+	poll_all(f);
+	set(f, &id, &s);
+	give(1, framed(bytes("late", 4), 1, &core_peer, core_us, 30000));
+	poll_all(f);
+	assert_null(take(0));
+	assert_int_equal(punts(f, 7), 0);
+	assert_int_equal(drops(f, DP_DROP_SOURCE), 1);
+	assert_int_equal(drops(f, DP_DROP_UDP_CHECKSUM), 1);
+	assert_int_equal(drops(f, DP_DROP_GATE), 1);
+	assert_int_equal(dp_flow_stats_read(f, id, &stats), GW_OK);
+	assert_int_equal(stats.rx_packets, 7);
+	assert_int_equal(stats.rx_bytes, 501);
+	assert_int_equal(stats.tx_packets, 7);
+	assert_int_equal(stats.drops, 3);
+	dp_fast_free(f);
+}
+
 static void the_nic_is_asked_for_the_sum_where_it_makes_them(void **state)
 {
 	static const bool sums[2] = { true, false };
@@ -427,6 +488,7 @@ int main(void)
 		cmocka_unit_test(ipv6_and_a_next_hop_that_moves),
 		cmocka_unit_test(punted_with_what_is_known),
 		cmocka_unit_test(text_ends_on_the_service_core_once_it_may_pass),
+		cmocka_unit_test(datagrams_pass_as_they_are),
 		cmocka_unit_test(the_nic_is_asked_for_the_sum_where_it_makes_them),
 		cmocka_unit_test(nothing_was_allocated),
 	};
