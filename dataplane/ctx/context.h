@@ -122,7 +122,7 @@ struct dp_ctx_conf {
 	X(ctx_text_bad, "packets of real-time text that were malformed (RFC 4103)")               \
 	X(ctx_text_gated, "messages of real-time text dropped: the gate of the channel or of the core is closed") \
 	X(ctx_cmd_late, "commands that waited because a worker's ring was full")                  \
-	X(ctx_cmd_lost, "of these, commands lost for want of memory")                             \
+	X(ctx_cmd_lost, "commands for which there was no memory to wait, given anew once there was room") \
 	X(ctx_punt_stray, "punted packets of terminations that are gone")
 GW_CTR_ENUM(dp_ctx_ctr, DP_CTX_CTR_LIST);
 extern const struct gw_ctr_info dp_ctx_ctr_info[dp_ctx_ctr_COUNT];
@@ -155,8 +155,6 @@ struct dp_data_records {
 	uint64_t partner;                /* cookie of the stream whose flow has, or had, this session too */
 	bool is_in_use;                  /* by the flows of both legs, as ordered last */
 	bool is_lent;                    /* a flow may still refer to it */
-	bool is_stale;                   /* the order its flow should have got last was lost: it holds sessions it should not */
-	bool is_lost;                    /* closed: its partner's flow was stale then */
 };
 
 /** What the stream of a data line has besides: SCTP packets go from its association to its partner's (data.c). */
@@ -216,6 +214,7 @@ struct dp_stream {
 	struct dp_stream_latch *latch;   /* NULL: never ordered */
 	bool has_remote;
 	bool has_flow;
+	bool is_behind;                  /* what its flow should have been told last was lost (publish.c) */
 	bool is_opaque;                  /* its datagrams pass as they are (F-73): no ICE, no keys, on neither side */
 	struct gw_addr remote, remote_rtcp;
 	dp_flow_id flow;                 /* of RTP and its RTCP, muxed or on the next port */

@@ -20,6 +20,9 @@ struct dp_ctx {
 	uint32_t next_context, next_term, next_generation;
 	struct gw_list backlog;          /* commands for workers whose ring was full (publish.c) */
 	struct gw_timer backlog_timer;
+	uint64_t n_unacked;              /* orders of which no event has come yet */
+	bool is_behind;                  /* some stream is */
+	bool is_unsure;                  /* from then on until all orders are acknowledged: a flow may hold sessions it should not */
 	uint64_t ctr[dp_ctx_ctr_COUNT];
 };
 

@@ -300,7 +300,6 @@ void dp_data_detach(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 		return;
 	to->records->is_in_use = false;
 	dp_publish_one(c, to, now_ms);	/* the same worker: it has done this when it deletes the other flow */
-	s->records->is_lost = to->records->is_stale;
 }
 
 void dp_data_stop(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
@@ -320,7 +319,7 @@ void dp_data_records_free(struct dp_ctx *c, struct dp_stream *s)
 	if (other && other->partner != dp_cookie(c, s))
 		other = NULL;
 	s->records = NULL;
-	if (r->is_lost || (other && other->is_stale)) {	/* it has not (ctx_cmd_lost): nobody may have the session */
+	if (c->is_unsure) {	/* perhaps it has not (ctx_cmd_lost): nobody may have the session */
 		free(r);
 		return;
 	}

@@ -14,6 +14,32 @@ struct waiting_cmd {
 
 #define RETRY_MS 1u
 
+/* false: no room. */
+static bool try_cmd(struct dp_ctx *c, const struct dp_cmd *cmd)
+{
+	if (dp_cmd_send(c->c.fast, cmd) == GW_EAGAIN)
+		return false;
+	c->n_unacked += cmd->type != DP_CMD_FLOW_GATE;
+	return true;
+}
+
+/* Those whose orders there was no memory for get them anew, as things are by now; those who left, in any order. */
+static void catch_up(struct dp_ctx *c, uint64_t now_ms)
+{
+	struct dp_stream *s;
+
+	c->is_behind = false;
+	for (uint32_t i = 0; (s = dp_pool_at(&c->stream_pool, i)); i++) {
+		if (!s->is_behind)
+			continue;
+		s->is_behind = false;
+		if (s->term)
+			dp_publish(c, s, now_ms);
+		else
+			(void)dp_publish_close(c, s, now_ms);
+	}
+}
+
 static void on_backlog(struct gw_timer *timer, uint64_t now_ms)
 {
 	struct dp_ctx *c = GW_CONTAINER(timer, struct dp_ctx, backlog_timer);
@@ -21,35 +47,44 @@ static void on_backlog(struct gw_timer *timer, uint64_t now_ms)
 	while (!gw_list_empty(&c->backlog)) {
 		struct waiting_cmd *w = GW_CONTAINER(c->backlog.next, struct waiting_cmd, node);
 
-		if (dp_cmd_send(c->c.fast, &w->cmd) == GW_EAGAIN) {
+		if (!try_cmd(c, &w->cmd)) {
 			(void)gw_timer_arm(c->c.timers, timer, now_ms + RETRY_MS);
 			return;
 		}
 		gw_list_remove(&w->node);
 		free(w);
 	}
+	if (c->is_behind)
+		catch_up(c, now_ms);
 }
 
-/* In the order they were given, and none is lost: a lost FLOW_DEL would keep its port and its memory for ever. */
-static bool send_cmd(struct dp_ctx *c, const struct dp_cmd *cmd, uint64_t now_ms)
+static void fall_behind(struct dp_ctx *c, struct dp_stream *s)
+{
+	c->ctr[ctx_cmd_lost]++;
+	s->is_behind = c->is_behind = c->is_unsure = true;
+}
+
+/* In the order they were given, and none is lost for good: that of a FLOW_DEL would keep its port and its memory for ever. */
+static void send_cmd(struct dp_ctx *c, struct dp_stream *s, const struct dp_cmd *cmd, uint64_t now_ms)
 {
 	struct waiting_cmd *w;
 
-	if (gw_list_empty(&c->backlog) && dp_cmd_send(c->c.fast, cmd) != GW_EAGAIN)
-		return true;
+	if (cmd->type != DP_CMD_FLOW_GATE)	/* says all there is to say */
+		s->is_behind = false;
+	if (gw_list_empty(&c->backlog) && try_cmd(c, cmd))
+		return;
 	w = malloc(sizeof(*w));
-	if (!w) {
-		c->ctr[ctx_cmd_lost]++;
-		return false;
+	if (w) {
+		c->ctr[ctx_cmd_late]++;
+		w->cmd = *cmd;
+		gw_list_append(&c->backlog, &w->node);
+	} else {
+		fall_behind(c, s);
 	}
-	c->ctr[ctx_cmd_late]++;
-	w->cmd = *cmd;
-	gw_list_append(&c->backlog, &w->node);
 	if (!gw_timer_armed(&c->backlog_timer)) {
 		c->backlog_timer.fn = on_backlog;
 		(void)gw_timer_arm(c->c.timers, &c->backlog_timer, now_ms + RETRY_MS);
 	}
-	return true;
 }
 
 void dp_publish_drop_backlog(struct dp_ctx *c)
@@ -276,7 +311,6 @@ static void data_spec(struct dp_ctx *c, struct dp_stream *s, struct dp_flow_spec
 void dp_publish_one(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 {
 	struct dp_cmd cmd = { .type = DP_CMD_FLOW_SET, .flow = s->flow };
-	bool is_sent;
 
 	if (!s->has_flow)
 		return;
@@ -294,9 +328,7 @@ void dp_publish_one(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 		access_spec(c, s, &cmd.spec, now_ms);
 	else
 		core_spec(c, s, &cmd.spec, now_ms);
-	is_sent = send_cmd(c, &cmd, now_ms);
-	if (s->records)
-		s->records->is_stale = !is_sent;
+	send_cmd(c, s, &cmd, now_ms);
 }
 
 /* The access side last: SRTP sessions are its flow's to give back, once no other uses them. */
@@ -335,7 +367,7 @@ static void publish_gate(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 	cmd.gate.out_is_open = core && dp_mode_sends(core->ctl.mode);
 	cmd.gate.open_until_tsc = until;
 	cmd.gate.out_until_tsc = UINT64_MAX;
-	send_cmd(c, &cmd, now_ms);
+	send_cmd(c, s, &cmd, now_ms);
 	if (!core || !core->has_flow)
 		return;
 	cmd.flow = core->flow;
@@ -343,7 +375,7 @@ static void publish_gate(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 	cmd.gate.out_is_open = dp_mode_sends(s->ctl.mode);
 	cmd.gate.open_until_tsc = UINT64_MAX;
 	cmd.gate.out_until_tsc = until;
-	send_cmd(c, &cmd, now_ms);
+	send_cmd(c, core, &cmd, now_ms);
 }
 
 void dp_publish_gate(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
@@ -363,8 +395,8 @@ bool dp_publish_close(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 {
 	struct dp_cmd cmd = { .type = DP_CMD_FLOW_DEL, .flow = s->flow };
 
-	if (s->has_flow && !send_cmd(c, &cmd, now_ms) && s->records)
-		s->records->is_stale = true;
+	if (s->has_flow)
+		send_cmd(c, s, &cmd, now_ms);
 	return s->has_flow;
 }
 
@@ -411,8 +443,10 @@ void dp_ctx_event(struct dp_ctx *c, const struct dp_event *ev, uint64_t now_ms)
 	bool is_gone = ev->type == DP_EV_FLOW_GONE, is_of_peer = ev->type == DP_EV_LATCHED || ev->type == DP_EV_ALERT;
 	struct dp_stream *s = is_gone || is_of_peer ? dp_cookie_stream(c, ev->cookie) : NULL;
 
-	/* a command that was lost may have left a flow that has been lent them */
-	if (!c->ctr[ctx_cmd_lost]) {
+	c->n_unacked -= !is_of_peer && c->n_unacked;
+	c->is_unsure = c->is_unsure && (c->is_behind || c->n_unacked || !gw_list_empty(&c->backlog));
+	/* a flow that has been lent them may not have been told that they are void: better lost than used by two */
+	if (!c->is_unsure) {
 		c->c.srtp->session_free(ev->old_srtp);
 		c->c.srtp->session_free(ev->old_kept);
 	}

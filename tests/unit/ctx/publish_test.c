@@ -24,9 +24,22 @@ struct dp_fast {
 	struct dp_event events[64];
 	unsigned n_events;
 	unsigned n_freed[MAX];
+	bool is_full;
 };
 
 static struct dp_fast fast;
+static unsigned mallocs_to_fail;
+
+void *__real_malloc(size_t n);
+void *__wrap_malloc(size_t n);
+
+void *__wrap_malloc(size_t n)
+{
+	if (mallocs_to_fail == 0)
+		return __real_malloc(n);
+	mallocs_to_fail--;
+	return NULL;
+}
 
 enum gw_err dp_flow_alloc(struct dp_fast *f, uint16_t local_port, dp_flow_id *out)
 {
@@ -42,6 +55,8 @@ void dp_flow_release(struct dp_fast *f, dp_flow_id id)
 
 enum gw_err dp_cmd_send(struct dp_fast *f, const struct dp_cmd *cmd)
 {
+	if (f->is_full)
+		return GW_EAGAIN;
 	f->cmds[f->n_cmds++] = *cmd;
 	return GW_OK;
 }
@@ -154,6 +169,7 @@ static struct dp_ctx c;
 static struct dp_context cx;
 static struct dp_term access_term, core_term;
 static struct dp_access access_side;
+static struct gw_timers timers;
 static const struct dp_srtp_ops ops = { .session_free = session_free };
 
 static void events(void)
@@ -230,21 +246,30 @@ static int set_up(void **state)
 	assert_int_equal(dp_pool_init(&c.stream_pool, 8, sizeof(struct dp_stream)), GW_OK);
 	c.c.fast = &fast;
 	c.c.srtp = &ops;
+	c.c.timers = &timers;
+	assert_int_equal(gw_timers_reserve(&timers, 4), GW_OK);
 	gw_list_init(&c.backlog);
 	add(&access_term, true);
 	return 0;
 }
 
-static int all_freed(void **state)
+static void nothing_left(void)
 {
-	(void)state;
 	events();
-	assert_int_equal(fast.n_freed[1], 1);
-	assert_int_equal(fast.n_freed[2], 1);
 	assert_int_equal(c.n_flows, 0);
 	assert_int_equal(c.stream_pool.in_use, 0);
 	assert_int_not_equal(n_streams_freed, 0);
 	dp_pool_free(&c.stream_pool);
+	gw_timers_free(&timers);
+	timers = (struct gw_timers){ 0 };
+}
+
+static int all_freed(void **state)
+{
+	(void)state;
+	nothing_left();
+	assert_int_equal(fast.n_freed[1], 1);
+	assert_int_equal(fast.n_freed[2], 1);
 	return 0;
 }
 
@@ -429,6 +454,71 @@ static void there_never_is_a_core_side(void **state)
 	all_freed(state);
 }
 
+/* A worker that does not take its orders, and no memory to keep them. */
+static void without_memory(bool is_so)
+{
+	fast.is_full = is_so;
+	mallocs_to_fail = is_so ? 100 : 0;
+	if (!is_so)
+		(void)gw_timers_run(&timers, 2);
+}
+
+static void what_was_lost_is_said_again(void **state)
+{
+	add(&core_term, false);
+	keys();
+	events();
+	without_memory(true);
+	dp_publish_drop_keys(&c, access_term.streams, 0);
+	assert_int_equal(c.ctr[ctx_cmd_lost], 2);
+	assert_true(c.is_unsure);
+	without_memory(false);
+	assert_int_equal(fast.n_cmds, 2);
+	events();
+	assert_int_equal(fast.n_freed[1], 1);
+	assert_false(c.is_unsure);
+	without_memory(true);
+	subtract(&core_term);
+	subtract(&access_term);
+	events();
+	assert_int_equal(c.n_flows, 2);
+	without_memory(false);
+	all_freed(state);
+	assert_false(c.is_unsure);
+}
+
+/* The core's flow has been lent what the access side's gives back, and nobody has told it: that session is nobody's. */
+static void a_session_that_may_be_in_use_is_not_freed_but_the_next_one_is(void **state)
+{
+	add(&core_term, false);
+	keys();
+	events();
+	fast.is_full = true;
+	mallocs_to_fail = 1;
+	dp_publish_drop_keys(&c, access_term.streams, 0);	/* the core's order is lost, the other waits */
+	assert_int_equal(c.ctr[ctx_cmd_lost], 1);
+	fast.is_full = false;
+	(void)gw_timers_run(&timers, 2);
+	assert_int_equal(fast.n_cmds, 3);	/* that, and then both anew */
+	fast.n_cmds = 1;
+	events();				/* session_free() looks who uses it */
+	assert_int_equal(fast.n_freed[1] + fast.n_freed[2], 0);
+	memmove(&fast.cmds[0], &fast.cmds[1], 2 * sizeof(fast.cmds[0]));
+	fast.n_cmds = 2;
+	events();
+	assert_false(c.is_unsure);
+	access_side.srtp_rx = session(3);
+	access_side.srtp_tx = session(4);
+	dp_publish(&c, access_term.streams, 0);
+	dp_publish_drop_keys(&c, access_term.streams, 0);
+	events();
+	assert_int_equal(fast.n_freed[3] + fast.n_freed[4], 2);
+	subtract(&core_term);
+	subtract(&access_term);
+	nothing_left();
+	(void)state;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -439,6 +529,8 @@ int main(void)
 		cmocka_unit_test_setup(keys_are_dropped_before_the_worker_let_the_core_side_go, set_up),
 		cmocka_unit_test_setup(keys_are_dropped_beside_a_core_side, set_up),
 		cmocka_unit_test_setup(what_an_order_before_learned_is_not_of_the_new_one, set_up),
+		cmocka_unit_test_setup(what_was_lost_is_said_again, set_up),
+		cmocka_unit_test_setup(a_session_that_may_be_in_use_is_not_freed_but_the_next_one_is, set_up),
 		cmocka_unit_test_setup(lines_that_share_a_transport, set_up),
 		cmocka_unit_test_setup(keys_made_anew_while_lines_share_them, set_up),
 	};
