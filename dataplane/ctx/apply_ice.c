@@ -69,7 +69,7 @@ static enum gw_err prepare_stream(struct dp_plan *p, struct dp_stream *s)
 	if (!x->checks && !x->consent && !ice->full)
 		return GW_OK;
 	p->n_ice++;
-	if (dp_ice_reserve_full(ice))
+	if (dp_ice_reserve_full(ice, &s->term->ice_pace))
 		return dp_plan_refuse(p, 510, "no memory");
 	if ((err = find_remote(p, s, &x->remote)) || !x->remote || !x->remote->ice_pwd.len)
 		return err;

@@ -257,6 +257,7 @@ struct dp_term {
 	struct gw_timer clock;           /* heartbeat and inactivity */
 	uint64_t created_ms, wanted_ms;  /* wanted_ms: when the list came */
 	uint64_t heartbeat_ms;           /* when the next one is due */
+	struct ice_pace ice_pace;        /* of checks of its own */
 };
 
 struct dp_context {

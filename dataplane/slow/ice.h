@@ -37,6 +37,7 @@ enum dp_ice_consent { DP_ICE_CONSENT_NONE, DP_ICE_CONSENT_VALID, DP_ICE_CONSENT_
 
 /** What an agent that sends checks has besides. */
 struct dp_ice_full {
+	struct ice_pace *pace;
 	struct ice_checks checks;
 	struct ice_consent consent;
 	bool has_checks;              /* a list for the present credentials of both sides */
@@ -110,8 +111,8 @@ enum dp_ice_event dp_ice_tick(struct dp_ice *ice, uint64_t now_ms);
 
 /* ice_full.c */
 
-/** Memory for the orders that follow, ahead of them. GW_ENOMEM. */
-enum gw_err dp_ice_reserve_full(struct dp_ice *ice) GW_NODISCARD;
+/** Memory for the orders that follow, ahead of them; pace: of all agents of a termination, and outlives them. GW_ENOMEM. */
+enum gw_err dp_ice_reserve_full(struct dp_ice *ice, struct ice_pace *pace) GW_NODISCARD;
 /** The peer's password, from malloc, taken over; NULL: none. Another one than before ends the list of checks. */
 void dp_ice_take_remote_pwd(struct dp_ice *ice, char *remote_pwd);
 /**

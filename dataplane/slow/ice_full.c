@@ -6,11 +6,12 @@
 
 _Static_assert(DP_STUN_ID_BYTES == ICE_ID_BYTES, "both are RFC 8489's");
 
-enum gw_err dp_ice_reserve_full(struct dp_ice *ice)
+enum gw_err dp_ice_reserve_full(struct dp_ice *ice, struct ice_pace *pace)
 {
-	if (!ice->full)
-		ice->full = calloc(1, sizeof(*ice->full));
-	return ice->full ? GW_OK : GW_ENOMEM;
+	if (!ice->full && !(ice->full = calloc(1, sizeof(*ice->full))))
+		return GW_ENOMEM;
+	ice->full->pace = pace;
+	return GW_OK;
 }
 
 void dp_ice_take_remote_pwd(struct dp_ice *ice, char *remote_pwd)
@@ -38,7 +39,7 @@ void dp_ice_check(struct dp_ice *ice, const struct ice_candidate *c, unsigned n,
 	if (!ice->cred.remote_ufrag || !ice->cred.remote_pwd)
 		return;
 	if (!f->has_checks)
-		ice_checks_init(&f->checks, ice->controls, tie, now_ms);
+		ice_checks_init(&f->checks, f->pace, ice->controls, tie, now_ms);
 	else if (is_again)
 		ice_checks_again(&f->checks, now_ms);
 	f->has_checks = true;

@@ -4,10 +4,17 @@
 
 #include <string.h>
 
-void ice_checks_init(struct ice_checks *l, bool is_controlling, uint64_t tie, uint64_t now_ms)
+static void take_turn(struct ice_checks *l, uint64_t now_ms)
+{
+	l->next_ms = l->pace->next_ms > now_ms ? l->pace->next_ms : now_ms;
+	l->pace->next_ms = l->next_ms + ICE_TA_MS;
+}
+
+void ice_checks_init(struct ice_checks *l, struct ice_pace *pace, bool is_controlling, uint64_t tie, uint64_t now_ms)
 {
 	*l = (struct ice_checks){ .is_controlling = is_controlling, .tie = tie, .local_priority = ICE_PRIORITY_HOST,
-		.next_ms = now_ms, .give_up_ms = now_ms + ICE_PAC_MS };
+		.pace = pace, .give_up_ms = now_ms + ICE_PAC_MS };
+	take_turn(l, now_ms);
 }
 
 static uint64_t priority_of(const struct ice_checks *l, const struct ice_pair *p)
@@ -178,7 +185,12 @@ struct ice_pair *ice_checks_next(struct ice_checks *l, uint64_t now_ms)
 	nominate(l, now_ms);
 	if (now_ms < l->next_ms || !(p = ordinary(l)))
 		return NULL;
-	l->next_ms = now_ms + ICE_TA_MS;
+	if (now_ms >= l->next_ms + ICE_TA_MS) {		/* a turn of long ago: others may be having theirs */
+		take_turn(l, now_ms);
+		if (now_ms < l->next_ms)
+			return NULL;
+	}
+	take_turn(l, now_ms);
 	p->queued = 0;
 	p->n_sent = p->state == ICE_IN_PROGRESS;	/* as it was: its answer holds by either */
 	return p;

@@ -37,6 +37,11 @@ struct ice_pair {
 
 enum ice_outcome { ICE_RUNNING, ICE_DONE, ICE_FAILED };
 
+/** Ta is of an agent, which has a check list for each of its lines (RFC 8445 6.1.4.2): they take turns. Zero at first. */
+struct ice_pace {
+	uint64_t next_ms;               /* when the next turn is that nobody has taken */
+};
+
 /** Owned by the caller. */
 struct ice_checks {
 	bool is_controlling;
@@ -45,7 +50,8 @@ struct ice_checks {
 	uint16_t last_queued;
 	uint32_t local_priority;
 	uint64_t tie;
-	uint64_t next_ms, first_valid_ms, give_up_ms;   /* next_ms: by Ta; first_valid_ms 0: none */
+	struct ice_pace *pace;
+	uint64_t next_ms, first_valid_ms, give_up_ms;   /* next_ms: its turn; first_valid_ms 0: none */
 	struct ice_pair pairs[ICE_PAIRS_MAX];
 };
 
@@ -56,8 +62,9 @@ enum ice_event {
 	ICE_EV_FAILED,
 };
 
-/** @param tie  random */
-void ice_checks_init(struct ice_checks *l, bool is_controlling, uint64_t tie, uint64_t now_ms);
+/** @param tie   random
+ *  @param pace  of the agent; outlives the list */
+void ice_checks_init(struct ice_checks *l, struct ice_pace *pace, bool is_controlling, uint64_t tie, uint64_t now_ms);
 /** A candidate of the peer: a pair, or nothing when there is one already or its priority is too low for the table. */
 void ice_checks_add(struct ice_checks *l, const struct ice_candidate *c);
 /** The controller orders more checks: those that failed are made again, and the time begins anew. */

@@ -13,12 +13,14 @@ static const struct gw_addr src = { .family = 4, .b = { 192, 0, 2, 1 }, .port = 
 /* A check of ours is on its way to src; what claims to answer it has its transaction id. */
 static void ask(struct dp_ice *ice, struct dp_ice_msg *im, uint8_t id[DP_STUN_ID_BYTES])
 {
+	static struct ice_pace pace;	/* the agent outlives this */
 	const struct ice_candidate c = { .addr = src, .priority = ICE_PRIORITY_HOST };
 	char bytes[DP_STUN_MAX_BYTES];
 	struct gw_buf out = gw_buf(bytes, sizeof(bytes));
 	struct gw_addr to;
 
-	if (dp_ice_set_remote(ice, GW_SV("h6vY")) || dp_ice_reserve_full(ice))
+	pace = (struct ice_pace){ 0 };
+	if (dp_ice_set_remote(ice, GW_SV("h6vY")) || dp_ice_reserve_full(ice, &pace))
 		abort();
 	dp_ice_take_remote_pwd(ice, gw_sv_dup(GW_SV("asd88fgpdd777uzjYhagZg")));
 	dp_ice_check(ice, &c, 1, 7, false, 1);

@@ -104,6 +104,7 @@ int main(int argc, char **argv)
 	struct ice_candidate peer[ICE_PAIRS_MAX];
 	socklen_t len = sizeof(in);
 	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	struct ice_pace pace = { 0 };
 	struct dp_ice ice = { 0 };
 	struct dp_ice_msg *im;
 	uint64_t tie;
@@ -118,7 +119,7 @@ int main(int argc, char **argv)
 	fflush(stdout);
 	setvbuf(stdin, NULL, _IONBF, 0);	/* poll() has to see what is there */
 	n = read_peer(&ice, peer);
-	if (dp_ice_reserve_full(&ice) || RAND_bytes((unsigned char *)&tie, sizeof(tie)) != 1)
+	if (dp_ice_reserve_full(&ice, &pace) || RAND_bytes((unsigned char *)&tie, sizeof(tie)) != 1)
 		return 2;
 	dp_ice_ask_consent(&ice, true);
 	dp_ice_check(&ice, peer, n, tie, false, now_ms());

@@ -21,6 +21,7 @@ struct packet {
 
 struct agent {
 	struct dp_ice ice;
+	struct ice_pace pace;
 	struct dp_ice_msg *im;
 	struct gw_addr addr, mapped;      /* mapped: what the other side sees; family 0: addr */
 	unsigned n_sent, n_selected, n_prflx, n_failed, n_lost, n_auth;
@@ -104,7 +105,7 @@ static void check(struct net *n, struct agent *x, const char *const *remotes, ui
 
 	for (k = 0; remotes[k]; k++)
 		c[k] = (struct ice_candidate){ addr(remotes[k]), ICE_PRIORITY_HOST - k, k };
-	assert_int_equal(dp_ice_reserve_full(&x->ice), GW_OK);
+	assert_int_equal(dp_ice_reserve_full(&x->ice, &x->pace), GW_OK);
 	dp_ice_check(&x->ice, c, k, tie, false, n->now);
 }
 
@@ -425,7 +426,7 @@ static void consent_cannot_be_asked_before_the_peers_password_is_known(void **st
 
 	free(n->b.ice.cred.remote_pwd);
 	n->b.ice.cred.remote_pwd = NULL;
-	assert_int_equal(dp_ice_reserve_full(&n->b.ice), GW_OK);
+	assert_int_equal(dp_ice_reserve_full(&n->b.ice, &n->b.pace), GW_OK);
 	dp_ice_ask_consent(&n->b.ice, true);
 	check(n, &n->a, at_b, 7);
 	run(n, 1000);
@@ -481,11 +482,12 @@ static void candidates_are_read(void **state)
 /* More candidates than there are places: the best stay, and one the peer shows takes the place of one that failed. */
 static void the_table_keeps_the_best(void **state)
 {
+	struct ice_pace pace = { 0 };
 	struct ice_checks l;
 	struct gw_addr a = addr("203.0.113.1:1");
 
 	(void)state;
-	ice_checks_init(&l, false, 1, 0);
+	ice_checks_init(&l, &pace, false, 1, 0);
 	for (unsigned i = 0; i < 3 * ICE_PAIRS_MAX; i++) {
 		a.port = (uint16_t)(i + 1);
 		ice_checks_add(&l, &(struct ice_candidate){ a, i + 1, i });
@@ -506,8 +508,8 @@ static void an_offerer_without_a_list_has_its_role(void **state)
 {
 	struct net *n = *state;
 
-	assert_int_equal(dp_ice_reserve_full(&n->a.ice), GW_OK);
-	assert_int_equal(dp_ice_reserve_full(&n->b.ice), GW_OK);
+	assert_int_equal(dp_ice_reserve_full(&n->a.ice, &n->a.pace), GW_OK);
+	assert_int_equal(dp_ice_reserve_full(&n->b.ice, &n->b.pace), GW_OK);
 	n->b.ice.controls = false;
 	check(n, &n->b, at_a, 8);
 	run(n, 40);
@@ -524,7 +526,7 @@ static void an_offerer_without_a_list_yields_its_role_to_nobody(void **state)
 {
 	struct net *n = *state;
 
-	assert_int_equal(dp_ice_reserve_full(&n->a.ice), GW_OK);
+	assert_int_equal(dp_ice_reserve_full(&n->a.ice, &n->a.pace), GW_OK);
 	n->b.ice.controls = true;
 	check(n, &n->b, at_a, 8);
 	run(n, 600);
@@ -554,10 +556,11 @@ static unsigned checks_conflicting(struct ice_checks *l, uint64_t now, uint64_t 
 static void a_peer_that_claims_every_role_is_not_asked_for_ever(void **state)
 {
 	struct ice_candidate c = { addr("203.0.113.1:1"), 5, 1 };
+	struct ice_pace pace = { 0 };
 	struct ice_checks l;
 
 	(void)state;
-	ice_checks_init(&l, true, 1, 0);
+	ice_checks_init(&l, &pace, true, 1, 0);
 	ice_checks_add(&l, &c);
 	assert_int_equal(checks_conflicting(&l, 0, 60000), 1 + ICE_CONFLICTS_MAX);
 	assert_int_equal(l.outcome, ICE_FAILED);
@@ -570,11 +573,12 @@ static void checks_of_the_peer_do_not_hurry_ours_beyond_ta(void **state)
 {
 	struct ice_candidate c = { addr("203.0.113.1:1"), 5, 1 };
 	uint8_t id[ICE_ID_BYTES] = { 1 };
+	struct ice_pace pace = { 0 };
 	struct ice_checks l;
 	unsigned n = 0;
 
 	(void)state;
-	ice_checks_init(&l, true, 1, 0);
+	ice_checks_init(&l, &pace, true, 1, 0);
 	ice_checks_add(&l, &c);
 	for (uint64_t now = 0; now < 1000; now++) {
 		struct ice_pair *p = ice_checks_next(&l, now);
@@ -590,6 +594,45 @@ static void checks_of_the_peer_do_not_hurry_ours_beyond_ta(void **state)
 	assert_non_null(ice_checks_find_id(&l, id));	/* an answer to any of them holds */
 }
 
+/* RFC 8445 6.1.4.2: Ta is of the agent, and its lists take turns. */
+static void lists_of_an_agent_share_its_pace(void **state)
+{
+	struct ice_pace pace = { 0 };
+	struct ice_checks l[3];
+	uint64_t last = 0;
+	unsigned n[3] = { 0 }, sent = 0;
+
+	(void)state;
+	for (unsigned k = 0; k < 3; k++) {
+		ice_checks_init(&l[k], &pace, true, 1, 1000);
+		for (uint16_t i = 0; i < 4; i++) {
+			struct ice_candidate c = { addr("203.0.113.1:1"), 100, i };
+
+			c.addr.port = (uint16_t)(i + 1);
+			ice_checks_add(&l[k], &c);
+		}
+	}
+	for (uint64_t now = 1000; now < 1400; now++)
+		for (unsigned k = 0; k < 3; k++) {
+			struct ice_pair *p = ice_checks_next(&l[k], now);
+			uint8_t id[ICE_ID_BYTES] = { (uint8_t)++sent };
+
+			if (!p)
+				continue;
+			ice_checks_sent(&l[k], p, id, now);
+			assert_true(n[0] + n[1] + n[2] == 0 || now >= last + ICE_TA_MS);
+			last = now;
+			n[k]++;
+		}
+	assert_int_equal(n[0] + n[1] + n[2], 400 / ICE_TA_MS);
+	assert_true(n[0] >= 2 && n[1] >= 2 && n[2] >= 2);
+	/* one that had nothing to say for long does not come between the others */
+	assert_int_equal(ice_checks_request(&l[0], &(struct gw_addr){ .family = 4, .port = 9 }, 5, false), ICE_EV_NEW_PRFLX);
+	l[0].next_ms = 1000;
+	assert_null(ice_checks_next(&l[0], last + 1));
+	assert_non_null(ice_checks_next(&l[0], l[0].next_ms));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -598,6 +641,7 @@ int main(void)
 		ROW(a_full_agent_checks_and_nominates_at_a_lite_one),
 		ROW(the_best_pair_is_waited_for),
 		ROW(checks_are_paced),
+		cmocka_unit_test(lists_of_an_agent_share_its_pace),
 		ROW(a_conflict_ends_with_the_larger_tie_breaker_controlling),
 		ROW(a_peer_reflexive_candidate_is_told_and_selected),
 		ROW(checks_without_an_answer_fail_after_39_5_s),
