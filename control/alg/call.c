@@ -70,7 +70,7 @@ void cp_alg_response(struct cp_uas *u, struct sip_msg *m)
 }
 
 /* A request within a dialog that no call here knows. @return answered */
-static bool stray(struct cp_uas *u, struct sip_msg *m, const struct cp_call *fork_of, enum cp_side to)
+static bool stray(struct cp_uas *u, struct sip_msg *m, struct cp_call *fork_of, enum cp_side to)
 {
 	if (m->to_tag.len == 0 || (!has_descriptions(m->method) && m->method != SIP_BYE))
 		return false;
@@ -79,7 +79,7 @@ static bool stray(struct cp_uas *u, struct sip_msg *m, const struct cp_call *for
 		return true;
 	}
 	if (fork_of && m->method != SIP_INVITE) {	/* a caller puts an end to what it does not want, or a callee is not there yet */
-		cp_rel_renumber(fork_of, m, to);
+		cp_call_renumber(fork_of, m, to);
 		cp_alg_edit_body(m);
 		return false;
 	}
@@ -124,7 +124,7 @@ bool cp_alg_request(struct cp_alg *a, struct cp_uas *u, struct sip_msg *m, struc
 	}
 	if (!c)
 		return stray(u, m, fork_of, to);
-	cp_rel_renumber(c, m, to);
+	cp_call_renumber(c, m, to);
 	if (m->method == SIP_BYE)
 		return bye(c, u, m, to);
 	h = to == CP_SIDE_MW ? &c->w2 : &c->core;
@@ -157,7 +157,7 @@ bool cp_alg_ack(struct sip_msg *m, struct cp_binding *b, enum cp_side to)
 	if (c && to == CP_SIDE_MW && c->ack_here && c->ack_here == m->cseq.number)
 		return true;
 	if (c)
-		cp_rel_renumber(c, m, to);
+		cp_call_renumber(c, m, to);
 	return c && c->ex.is_delayed && c->ex.sender == cp_other(to) && c->ex.cseq == m->cseq.number &&
 		cp_call_delayed_ack(c, m);
 }

@@ -19,36 +19,8 @@ struct held {
 	struct sip_msg m;
 	struct gw_sv description;
 	bool is_behind;              /* it came while another one waited for the gateway */
+	bool is_unread;              /* nothing of it has been looked at yet */
 };
-
-/* ---- CSeq -------------------------------------------------------------------------------------------------- */
-
-static void set_number(struct sip_msg *m, uint32_t number)
-{
-	char text[64];
-	struct gw_buf b = gw_buf(text, sizeof(text));
-
-	m->cseq.number = number;
-	gw_buf_printf(&b, "%u %.*s", number, GW_SV_FMT(m->method_name));
-	if (!b.overflow)
-		sip_msg_set(m, SIP_HDR_CSEQ, gw_buf_sv(&b));
-}
-
-void cp_rel_renumber(const struct cp_call *c, struct sip_msg *m, enum cp_side to)
-{
-	uint32_t shift = to == CP_SIDE_MW ? c->cseq_shift : c->cseq_shift_w2;
-	uint32_t first = c->origin == to ? 0 : c->cseq_first;	/* its number, and that of its ACK, stay */
-	struct sip_rack rack;
-
-	if (shift == 0)
-		return;
-	if (m->cseq.number > first)
-		set_number(m, m->cseq.number + shift);
-	if (m->method != SIP_PRACK || sip_rack_parse(sip_msg_value(m, SIP_HDR_RACK), &rack) || rack.cseq.number <= first)
-		return;
-	sip_msg_del(m, SIP_HDR_RACK);
-	sip_msg_addf(m, SIP_HDR_RACK, "%u %u %.*s", rack.rseq, rack.cseq.number + shift, GW_SV_FMT(rack.cseq.method_name));
-}
 
 /* ---- the INVITE -------------------------------------------------------------------------------------------- */
 
@@ -180,7 +152,7 @@ static struct gw_list *first_behind(struct cp_call *c)
 	return &c->rel.held;
 }
 
-void cp_rel_keep(struct cp_call *c, const struct sip_msg *m, struct gw_sv description)
+static struct held *keep(struct cp_call *c, const struct sip_msg *m, struct gw_sv description)
 {
 	struct held *h = c->rel.n_held < HELD_MAX || m->status >= 200 ? calloc(1, sizeof(*h)) : NULL;
 
@@ -189,12 +161,26 @@ void cp_rel_keep(struct cp_call *c, const struct sip_msg *m, struct gw_sv descri
 		if (h)
 			gw_arena_reset(&h->arena);
 		free(h);
-		return;
+		return NULL;
 	}
 	h->description = gw_arena_sv(&h->arena, description);
 	h->is_behind = c->waiting && m != c->waiting;
 	gw_list_append(m == c->waiting ? first_behind(c) : &c->rel.held, &h->node);
 	c->rel.n_held++;
+	return h;
+}
+
+void cp_rel_keep(struct cp_call *c, const struct sip_msg *m, struct gw_sv description)
+{
+	(void)keep(c, m, description);
+}
+
+void cp_rel_keep_unread(struct cp_call *c, const struct sip_msg *m)
+{
+	struct held *h = keep(c, m, GW_SV_NONE);
+
+	if (h)
+		h->is_unread = true;
 }
 
 struct sip_msg *cp_rel_final(const struct cp_call *c)
@@ -290,17 +276,33 @@ static void on_timer(struct gw_timer *timer, uint64_t now_ms)
 	cp_call_fail_reoffer(c, 504, "no PRACK");
 }
 
+/* @return false: the call is over */
+static bool take_turn(struct cp_call *c, struct held *h)
+{
+	const struct cp_alg *a = c->alg;
+	uint64_t id = c->id;
+
+	if (!h->is_unread) {
+		cp_call_relay(c, &h->m, h->description);
+		return true;
+	}
+	cp_call_on_response(c, c->ex.c, &h->m, h->m.status);
+	return gw_map_get_u64(&a->by_id, id) != NULL;
+}
+
 void cp_rel_go_on(struct cp_call *c)
 {
+	bool goes_on = true;
+
 	if (!c->waiting)
 		GW_LIST_FOREACH(it, &c->rel.held)
 			GW_CONTAINER(it, struct held, node)->is_behind = false;
-	while (c->rel.rseq == 0 && !c->waiting && !gw_list_empty(&c->rel.held)) {
+	while (goes_on && c->rel.rseq == 0 && !c->waiting && !gw_list_empty(&c->rel.held)) {
 		struct held *h = GW_CONTAINER(c->rel.held.next, struct held, node);
 
 		gw_list_remove(&h->node);
 		c->rel.n_held--;
-		cp_call_relay(c, &h->m, h->description);
+		goes_on = take_turn(c, h);
 		gw_arena_reset(&h->arena);
 		free(h);
 	}

@@ -39,7 +39,9 @@ bool cp_rel_received(struct cp_call *c, struct sip_msg *m) GW_NODISCARD;
 bool cp_rel_hold(struct cp_call *c, const struct sip_msg *m, struct gw_sv description) GW_NODISCARD;
 /** Keep a response until it is its turn; too many, and it is dropped. */
 void cp_rel_keep(struct cp_call *c, const struct sip_msg *m, struct gw_sv description);
-/** What was kept is relayed, if nothing is waited for any more. */
+/** The same of one that comes while the gateway is busy with an offer: it is looked at when it is its turn. */
+void cp_rel_keep_unread(struct cp_call *c, const struct sip_msg *m);
+/** What was kept is relayed, if nothing is waited for any more. The call may be over behind it. */
 void cp_rel_go_on(struct cp_call *c);
 /** The response is ready to be sent. @return false: it cannot be sent reliably, so it is not sent at all */
 bool cp_rel_sending(struct cp_call *c, struct sip_msg *m) GW_NODISCARD;
@@ -51,11 +53,5 @@ void cp_rel_pass(struct cp_call *c, const struct sip_msg *prack, enum cp_side to
 struct sip_msg *cp_rel_final(const struct cp_call *c);
 /** Nothing is sent any more. */
 void cp_rel_end(struct cp_call *c);
-
-/**
- * A request within the dialog on its way to this side: our own requests have used some of its sender's CSeq numbers
- * (W2-ST-05). The answer gets its own number back from its server transaction.
- */
-void cp_rel_renumber(const struct cp_call *c, struct sip_msg *m, enum cp_side to);
 
 #endif

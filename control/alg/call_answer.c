@@ -321,8 +321,12 @@ void cp_call_on_response(void *user, struct cp_uac *uac, struct sip_msg *m, unsi
 		refused(c, m, status);
 		return;
 	}
-	if (c->waiting && c->waiting->is_request && c->waiting->method != SIP_ACK)	/* the gateway is busy: what matters is repeated by its sender */
+	has_rseq = sip_msg_find(m, SIP_HDR_RSEQ) && sip_msg_has_token(m, SIP_HDR_REQUIRE, GW_SV("100rel"));
+	if (c->waiting && c->waiting->is_request && c->waiting->method != SIP_ACK) {	/* the gateway is busy with an early offer */
+		if (status < 200 && !has_rseq)	/* the others are repeated by their sender */
+			cp_rel_keep_unread(c, m);
 		return;
+	}
 	if (!c->is_answered)
 		f = cp_call_fork(c, m->to_tag);
 	if (f && status == 199)		/* W2-SIP-38 */
@@ -333,7 +337,6 @@ void cp_call_on_response(void *user, struct cp_uac *uac, struct sip_msg *m, unsi
 		late_2xx(c, m);
 		return;
 	}
-	has_rseq = sip_msg_find(m, SIP_HDR_RSEQ) && sip_msg_has_token(m, SIP_HDR_REQUIRE, GW_SV("100rel"));
 	if (!cp_rel_received(c, m))
 		return;
 	if (f && status < 200 && cp_has_sdp(m) && !c->ex.is_delayed && has_rseq && c->rel.role != CP_REL_CALLEE) {

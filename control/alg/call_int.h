@@ -14,6 +14,7 @@
 #define CP_ROUTES_MAX 16
 #define CP_FORKS_MAX 8
 #define CP_LINES_MAX 8
+#define CP_REFERS_MAX 4
 #define CP_CHANNEL_STREAM 33     /* and the index of the line: the streams of a channel, on both terminations */
 #define CP_GATEWAY_FAR UINT_MAX
 #define CP_FAR_MEDIA "the media of this call are at another node and stay as they are"
@@ -59,6 +60,12 @@ struct cp_media_line {
 	enum sdp_setup wic_setup;    /* DTLS role the WIC has got: kept by later answers (W2-SEC-06); NONE: not yet */
 };
 
+/** A REFER that has another CSeq on the other leg: its subscription is named by it. */
+struct cp_refer {
+	enum cp_side to;             /* where it went */
+	uint32_t said, sent;         /* its number where it came from, and where it went; 0: none */
+};
+
 /** An offer in progress: memory of one exchange. */
 struct cp_exchange {
 	struct gw_arena arena;
@@ -91,6 +98,8 @@ struct cp_call {
 	uint32_t cseq_first;         /* of the first INVITE */
 	uint32_t cseq_shift;         /* what is behind it has numbers higher by this at the core: we sent as many requests */
 	uint32_t cseq_shift_w2;      /* the same of the core's requests to the WIC */
+	struct cp_refer refers[CP_REFERS_MAX];	/* the last of them, in turn */
+	unsigned n_refers;
 	struct cp_rel rel;
 	struct cp_uas *early_u;      /* UPDATE, PRACK or re-INVITE with an offer that is answered here, or NULL */
 	uint32_t ack_here;           /* CSeq of the WIC's last re-INVITE answered here: its ACK ends here too; 0: none */
@@ -189,6 +198,15 @@ struct cp_fork *cp_call_fork(struct cp_call *c, struct gw_sv tag);
 bool cp_call_in_dialog(const struct cp_call *c, const struct sip_msg *m, enum cp_side from);
 /** Does it belong to a fork of the call that was not the one answered? */
 bool cp_call_in_fork(const struct cp_call *c, const struct sip_msg *m, enum cp_side from);
+
+/* call_cseq.c */
+/**
+ * A request within the dialog on its way to this side: our own requests have used some of its sender's CSeq numbers
+ * (W2-ST-05). The answer gets its own number back from its server transaction.
+ */
+void cp_call_renumber(struct cp_call *c, struct sip_msg *m, enum cp_side to);
+/** A REFER with another number, sent to this side: what names it later is renumbered, too. */
+void cp_call_renumbered_refer(struct cp_call *c, enum cp_side to, uint32_t said, uint32_t sent);
 
 /* call_end.c */
 /** Let go of the call; what still waits for an answer gets 487, what still rings gets CANCEL. */

@@ -21,7 +21,7 @@ enum tag { TAG_ID = 1, TAG_ORIGIN, TAG_BINDING, TAG_CALL_ID, TAG_ICID, TAG_GATEW
 	TAG_TERM_CORE, TAG_LOCAL_ACCESS, TAG_LOCAL_CORE, TAG_ICE_LITE, TAG_ICE_OK, TAG_DTLS_UP, TAG_START_S,
 	TAG_ANSWER_S, TAG_WATCHED, TAG_FAR_IOI, TAG_LINE, TAG_NODE, TAG_SESSION_END_S, TAG_WIC_SETUP,
 	TAG_EMERGENCY, TAG_TOLD_HASH, TAG_CSEQ_FIRST, TAG_CSEQ_SHIFT, TAG_WIC_ICE, TAG_LOCAL_CHANNEL, TAG_CSEQ_SHIFT_W2,
-	TAG_O_W2 = 30, TAG_O_CORE = 40, TAG_W2 = 50, TAG_CORE = 60, TAG_MAP = 70 };
+	TAG_O_W2 = 30, TAG_O_CORE = 40, TAG_W2 = 50, TAG_CORE = 60, TAG_MAP = 70, TAG_REFER_MW, TAG_REFER_W2 };
 enum half_tag { HALF_TARGET, HALF_IDENTITY, HALF_TAG, HALF_ROUTE, HALF_CSEQ };
 enum origin_tag { ORIGIN_ID, ORIGIN_VERSION, ORIGIN_HASH };
 
@@ -116,6 +116,10 @@ static void put_call(struct gw_buf *b, const struct cp_call *c)
 		cp_record_put_u64(b, TAG_CSEQ_SHIFT, c->cseq_shift);
 		cp_record_put_u64(b, TAG_CSEQ_SHIFT_W2, c->cseq_shift_w2);
 	}
+	for (unsigned i = 0; i < CP_REFERS_MAX; i++)
+		if (c->refers[i].sent)
+			cp_record_put_u64(b, c->refers[i].to == CP_SIDE_MW ? TAG_REFER_MW : TAG_REFER_W2,
+				(uint64_t)c->refers[i].sent << 32 | c->refers[i].said);
 	put_origin(b, TAG_O_W2, &c->o_w2);
 	put_origin(b, TAG_O_CORE, &c->o_core);
 	put_half(b, TAG_W2, &c->w2);
@@ -262,6 +266,8 @@ static void read_number(struct cp_call *c, unsigned tag, uint64_t n)
 		c->cseq_shift = (uint32_t)n;
 	else if (tag == TAG_CSEQ_SHIFT_W2)
 		c->cseq_shift_w2 = (uint32_t)n;
+	else if (tag == TAG_REFER_MW || tag == TAG_REFER_W2)
+		cp_call_renumbered_refer(c, tag == TAG_REFER_MW ? CP_SIDE_MW : CP_SIDE_W2, (uint32_t)n, (uint32_t)(n >> 32));
 	else if (tag == TAG_EMERGENCY)
 		c->is_emergency = n != 0;
 	else if (tag == TAG_START_S)

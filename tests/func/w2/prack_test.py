@@ -24,6 +24,23 @@ def numbered(m, method, cseq):
     check(m.header("CSeq") == f"{cseq} {method}", m)
 
 
+def refer_goes_on(t, w, cseq, wics_cseq):
+    """The WIC's REFER has CSeq 5 there and 7 in the core: its subscription is named so on each leg (RFC 3515 2.4.6)."""
+    for there, here in (("refer;id=7", "refer;id=5"), ('refer ; id="7" ;x=7', 'refer ; id="5" ;x=7'), ("refer", "refer"), ("presence;id=7", "presence;id=7")):
+        t.core.send(request("NOTIFY", "sip:alice@abc.invalid;transport=ws", cid="c1", cseq=cseq, via=t.core.via, frm=f"<{BOB}>;tag=ct",
+                            to=f"<{ALICE}>;tag=a1", extra=f"Route: {w.path}\nEvent: {there}\nSubscription-State: active", body="x", ctype="text/plain"))
+        m = w.get("NOTIFY")
+        check(m.header("Event") == here, m)
+        w.send(response(m, 200))
+        t.core.get(200)
+        cseq += 10
+    w.send(in_dialog("SUBSCRIBE", "c1", wics_cseq, extra="Event: refer;id=5\nExpires: 60"))
+    m = t.core.get("SUBSCRIBE")
+    check(m.header("Event") == "refer;id=7", m)
+    t.core.send(response(m, 200, "OK", f"Expires: 60\n{CORE_CONTACT}"))
+    w.get(200)
+
+
 # ---- the WIC calls, and knows nothing of it ------------------------------------------------------------
 
 @case("a WIC without 100rel: the core is offered it and gets our PRACK, the WIC an ordinary 18x (W2-SIP-35)", **PATIENT)
@@ -59,18 +76,22 @@ def _(t):
     numbered(w.get(200), "INVITE", 4)  # repeated: the ACK is late
     w.send(in_dialog("ACK", "c1", 4))
     numbered(t.core.get("ACK"), "ACK", 6)
+    w.send(in_dialog("REFER", "c1", 5, extra="Refer-To: <sip:carol@home1.example>"))
+    numbered(t.core.get("REFER"), "REFER", 7)
+    refer_goes_on(t, w, 1, 6)
     t.metric("state_pending", 0)
     t.mg.method = "Disconnected, Reason = 900"
     t.restart()
     w = t.register(cseq=2)
-    w.send(in_dialog("UPDATE", "c1", 5))
+    w.send(in_dialog("UPDATE", "c1", 7))
     m = t.core.get("UPDATE")
-    numbered(m, "UPDATE", 7)
+    numbered(m, "UPDATE", 9)
     t.core.send(response(m, 200, "OK", CORE_CONTACT))
-    numbered(w.get(200), "UPDATE", 5)
+    numbered(w.get(200), "UPDATE", 7)
+    refer_goes_on(t, w, 2, 8)
     t.mg.method = 'Restart, Reason = "901 Cold Boot"'
     t.mg.register()
-    numbered(t.core.get("BYE"), "BYE", 8)  # of our own
+    numbered(t.core.get("BYE"), "BYE", 11)  # of our own
 
 
 @case("forks: each early dialog has an RSeq of its own, and the caller's BYE to the one that lost its number (W2-SIP-37)", **PATIENT)
@@ -371,6 +392,32 @@ def _(t):
     w.send(in_dialog("BYE", "c1", 2))
     t.core.get(481)
     w.get(487)
+
+
+@case("unreliable responses and a 199 that come during an early offer wait for its answer, in order; a description of another fork counts", **PATIENT)
+def _(t):
+    w = t.register()
+    i = t.invite(w, "c1")
+    t.core.send(reliable(i, 183, 1, body=CORE_SDP))
+    prack_of(t, 1, 2)
+    w.get(183)
+    answer, held = t.mg.answer, []
+    t.mg.answer = lambda *a: (held.append(a), t.mg.note("held")) if a[2].startswith("MF=") else answer(*a)
+    core_update(t, w, 2, CORE_SDP.replace("30100", "30300"))
+    t.mg.wait("held")
+    t.core.send(response(i, 180, "Ringing", CORE_CONTACT))
+    t.core.send(response(i, 183, "Progress", CORE_CONTACT, tag="f2", body=CORE_SDP.replace("30100", "30400")))
+    t.core.send(response(i, 199, "Early Dialog Terminated", tag="ct"))
+    t.core.send(response(i, 182, "Queued", CORE_CONTACT, tag="f2"))
+    w.none(None, 0.2)
+    t.mg.answer = answer
+    answer(*held[0])
+    check("m=audio 30000" in t.core.get(200).body, "the UPDATE has no answer")
+    check([w.recv().status for _ in range(4)] == [180, 183, 199, 182], "responses")
+    check("m=audio 30400" in t.mg.wait("mod")[2], "the core leg is not where the last fork is")
+    core_200(t, i, tag="f2", body="")
+    w.get(200)
+    t.metric("calls", 1)
 
 
 @case("both know 100rel: an offer in a PRACK is answered in its 200, the callee's early UPDATE here, too", **PATIENT)
