@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "control/alg/call.h"
 #include "control/app/log_sink.h"
@@ -20,6 +21,7 @@
 #include "control/waf/waf.h"
 #include "control/web/admin.h"
 
+#define STOP_MS 5000u        /* for what must come to its end of itself */
 #define FILES_SPARE 256u     /* besides WebSockets: databases, core and web connections, log */
 
 struct process {
@@ -132,6 +134,7 @@ static void stop(struct process *p)
 	uv_close((uv_handle_t *)&p->term, NULL);
 	uv_close((uv_handle_t *)&p->intr, NULL);
 	uv_close((uv_handle_t *)&p->hup, NULL);
+	cp_transport_set_waf(p->sip.transport, NULL);
 	cp_waf_stop(p->waf);
 	cp_admin_free(p->admin);	/* it turns the loop once more: what ends then has ended */
 	cp_store_close(p->sip.store);	/* all that is let go from here on was not ended */
@@ -143,7 +146,6 @@ static void stop(struct process *p)
 	p->sip.alg = NULL;
 	cp_entry_stop(p->sip.entry);
 	cp_sip_free(&p->sip);
-	cp_transport_set_waf(p->sip.transport, NULL);
 	cp_waf_free(p->waf);
 	cp_reg_free(p->sip.reg);
 	cp_reg_auth_free(p->sip.auth);
@@ -152,7 +154,10 @@ static void stop(struct process *p)
 	cp_overload_free(p->sip.overload);
 	cp_entry_free(p->sip.entry);
 	cp_iq_free(p->iq);
-	cp_loop_close(&p->loop);
+	if (cp_loop_close(&p->loop, STOP_MS)) {
+		GW_LOG_ERROR(&p->log, "stop.incomplete", "seconds=%u what was under way is left", STOP_MS / 1000);
+		_exit(1);	/* exit() would wait for the thread pool */
+	}
 	cp_recent_close();
 }
 

@@ -88,13 +88,26 @@ void cp_loop_stop(struct cp_loop *l)
 	uv_stop(&l->uv);
 }
 
-void cp_loop_close(struct cp_loop *l)
+static void on_limit(uv_timer_t *t)
 {
-	uv_close((uv_handle_t *)&l->tick, NULL);
+	uv_stop(t->loop);
+}
+
+enum gw_err cp_loop_close(struct cp_loop *l, unsigned limit_ms)
+{
+	bool is_left;
+
 	uv_close((uv_handle_t *)&l->prepare, NULL);
-	uv_run(&l->uv, UV_RUN_DEFAULT);	/* lets pending close callbacks free their objects */
-	uv_loop_close(&l->uv);
+	uv_timer_start(&l->tick, on_limit, limit_ms, 0);
+	uv_unref((uv_handle_t *)&l->tick);	/* it waits for nobody */
+	is_left = uv_run(&l->uv, UV_RUN_DEFAULT) != 0;	/* lets pending close callbacks free their objects */
+	uv_close((uv_handle_t *)&l->tick, NULL);
+	uv_run(&l->uv, UV_RUN_NOWAIT);
 	gw_timers_free(&l->timers);
+	if (is_left)
+		return GW_EAGAIN;
+	uv_loop_close(&l->uv);
+	return GW_OK;
 }
 
 void cp_random(void *dst, size_t n)

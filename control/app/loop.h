@@ -44,7 +44,11 @@ void cp_loop_run_urgent(struct cp_loop *l);
 /** Runs until cp_loop_stop. */
 void cp_loop_run(struct cp_loop *l);
 void cp_loop_stop(struct cp_loop *l);
-void cp_loop_close(struct cp_loop *l);
+/**
+ * What was begun comes to its end: handles that are being closed, work of the thread pool.
+ * @return GW_OK; GW_EAGAIN: something has not come to its end within limit_ms, and may still use its memory
+ */
+enum gw_err cp_loop_close(struct cp_loop *l, unsigned limit_ms);
 /** Cryptographic random bytes (OpenSSL); never fails quietly: ends the process when there are none. */
 void cp_random(void *dst, size_t n);
 /** n random characters out of a-z0-9 and a NUL: tags, branches, ids. */

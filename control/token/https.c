@@ -162,6 +162,7 @@ static bool prepare(struct cp_https_job *j, const struct cp_https_request *q)
 	SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	SET(CURLOPT_FOLLOWLOCATION, 0L);
 	SET(CURLOPT_NOSIGNAL, 1L);
+	SET(CURLOPT_QUICK_EXIT, 1L);	/* else the end of a request waits, on the loop, for the thread that resolves its name */
 	SET(CURLOPT_TIMEOUT_MS, q->timeout_s * 1000L);
 	SET(CURLOPT_CONNECTTIMEOUT_MS, q->timeout_s * 1000L);
 	SET(CURLOPT_WRITEFUNCTION, on_body);

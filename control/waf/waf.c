@@ -314,7 +314,11 @@ void cp_waf_stop(struct cp_waf *w)
 {
 	if (!w)
 		return;
+	w->is_stopping = true;
 	gw_timer_stop(&w->loop->timers, &w->tick);
+	cp_waf_login_stop(w);
+	while (w->is_checkpointing)
+		uv_run(&w->loop->uv, UV_RUN_ONCE);
 	cp_store_hear(w->store, NULL, NULL);
 	w->store = NULL;
 }
@@ -323,11 +327,7 @@ void cp_waf_free(struct cp_waf *w)
 {
 	if (!w)
 		return;
-	w->is_stopping = true;
 	gw_timer_stop(&w->loop->timers, &w->tick);
-	cp_waf_login_stop(w);
-	while (w->is_checkpointing)
-		uv_run(&w->loop->uv, UV_RUN_ONCE);
 	cp_grants_free(w->grants);
 	cp_pool_free(w->pool);
 	cp_keys_free(w->keys);

@@ -29,6 +29,7 @@ class Rig:
         """ip: its own address; core: that of another rig, which this one shares."""
         self.ip, self.shares_core = ip, bool(core)
         self.dir = tempfile.mkdtemp(prefix="w2gw-")
+        self.wrapper = conf.pop("wrapper", [])
         self.core = core or (Core() if conf.pop("core", True) else None)
         self.sockets, self.mg = [], conf.pop("gateway", lambda: Gateway(ip=ip))()
         self.lines, self.event = [], threading.Condition()
@@ -55,7 +56,7 @@ class Rig:
         self.start()
 
     def start(self):
-        self.p = subprocess.Popen([sys.argv[1], "-c", f"{self.dir}/c.yaml"], stderr=subprocess.PIPE, text=True,
+        self.p = subprocess.Popen([*self.wrapper, sys.argv[1], "-c", f"{self.dir}/c.yaml"], stderr=subprocess.PIPE, text=True,
                                   errors="replace")
         self.reader = threading.Thread(target=self.read, daemon=True)
         self.reader.start()
@@ -214,7 +215,7 @@ CASES = []
 
 def case(sentence, **conf):
     """Register a test. conf: sections of the configuration; start=False: no process, t is None;
-    core=False: nobody at the core's port, t.core is None; gateway: makes the media gateway, t.mg."""
+    core=False: nobody at the core's port, t.core is None; gateway: makes the media gateway, t.mg; wrapper: in front of the command."""
     def add(fn):
         CASES.append((sentence, fn, conf))
         return fn

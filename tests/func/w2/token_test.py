@@ -440,6 +440,33 @@ def _(t):
     sign_in(t, token(), w, cid=fresh(), cseq=2)     # the keys are known
 
 
+# a mount namespace whose name server is the test
+OUR_DNS = ["unshare", "--mount", "sh", "-c", "f=$(mktemp) && printf 'nameserver 127.0.0.1\\noptions timeout:20 attempts:1\\n' > $f && "
+           'mount --bind $f /etc/resolv.conf && rm $f && exec "$@"', "sh"]
+
+
+@case("a name server that does not answer: 503 in time, nobody else waits, and the process ends when it is asked to",
+      wrapper=OUR_DNS, **conf({**OPAQUE, "introspection": "https://waf.example/introspect"}, timeout_s=1))
+def _(t):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as dns:
+        dns.bind((LO, 53))
+        w, other = t.ws(), t.register(user="carol")
+        w.send(register_request("Bearer opaque-token-1"))
+        dns.settimeout(5)
+        check(dns.recv(1000), "no question")
+        other.send(message(frm="<sip:carol@home1.example>;tag=1"))
+        t.core.get("MESSAGE")
+        check(w.get(503, 5).header("Retry-After"), "no Retry-After")
+        for n in range(2):
+            x = t.ws()
+            x.send(register_request("Bearer opaque-token-2", cid=fresh()))
+            check(dns.recv(1000), "no question")
+            if n == 0:
+                x.close()       # who asked is gone
+        other.send(message(frm="<sip:carol@home1.example>;tag=1"))
+        t.core.get("MESSAGE", 3)        # and the process is stopped while one is asked
+
+
 @case("an unknown kid asks for the keys once, not each time", **conf(HTTPS, refetch_s=3600, negative_s=1))
 def _(t):
     waf = None

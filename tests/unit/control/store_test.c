@@ -93,7 +93,7 @@ static void rig_free(struct rig *r)
 	char cmd[128];
 
 	cp_store_close(r->store);
-	cp_loop_close(&r->loop);
+	assert_int_equal(cp_loop_close(&r->loop, 5000), GW_OK);
 	stop_redis(r);
 	snprintf(cmd, sizeof(cmd), "rm -rf %s", r->dir);
 	assert_int_equal(system(cmd), 0);

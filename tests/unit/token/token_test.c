@@ -52,7 +52,7 @@ static int stop(void **state)
 	struct rig *r = *state;
 
 	cp_token_free(r->v);
-	cp_loop_close(&r->loop);
+	assert_int_equal(cp_loop_close(&r->loop, 5000), GW_OK);
 	cjose_jwk_release(r->key);
 	free(r);
 	return 0;
