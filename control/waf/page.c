@@ -10,7 +10,6 @@
 
 #define PAGE_BYTES 24576
 #define CSRF_COOKIE "__Host-w2gw-csrf"
-#define HTML "text/html; charset=utf-8"
 
 static struct gw_buf page_buf(struct cp_web_req *r)
 {
@@ -21,19 +20,14 @@ static struct gw_buf page_buf(struct cp_web_req *r)
 
 static void head(struct gw_buf *b, const char *title)
 {
-	gw_buf_printf(b, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>%s</title>\n"
-			 "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-			 "<meta name=\"color-scheme\" content=\"light dark\">\n"
-			 "<link rel=\"stylesheet\" href=\"" CP_WAF_STYLE "\"></head><body><main>\n<h1>%s</h1>\n", title, title);
+	cp_web_page_begin(b, title, CP_WAF_STYLE);
+	gw_buf_printf(b, "<main>\n<h1>%s</h1>\n", title);
 }
 
 static void finish(struct cp_web_req *r, struct gw_buf *b, unsigned status)
 {
-	gw_buf_puts(b, "</main></body></html>\n");
-	if (b->overflow)
-		cp_web_answer(r, 503, "text/plain", GW_SV("try again\n"));
-	else
-		cp_web_answer(r, status, HTML, gw_buf_sv(b));
+	gw_buf_puts(b, "</main>");
+	cp_web_page_end(r, b, status);
 }
 
 /* ---- the token against cross-site requests: HMAC of a random cookie -------------------------------------- */

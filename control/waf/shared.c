@@ -1,16 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Names in Redis, behind "w2gw:waf:": s:KEY sessions, c:KEY codes (a record; "-" when one is at work on it, "!" when it came
- * again meanwhile; then the id of the grant made of it), g:ID grants, t:JTI the grant of a living access token, p:SUB what a
- * person has (gID, sKEY, cKEY, with their ends), a:KIND all sessions, codes, grants by their end ("KEY SUB"), u:NODE users by
- * login with the stamp that node's file has for them, i:IMPU the guest who has it, r revoked access tokens by their end, k
- * public keys by node. KEY is the SHA-256 of the secret. What ends by time has that as its time to live.
- *
- * A user who changes loses all he has: each node tells of its file's changes until Redis has them (tell_users), and each step
- * that gives a user something tells of his stamp first (LUA_KNOW), so that it sees the change even before its turn comes.
- * Stamps are compared with those of the same node only: each has a file, and a count, of its own.
- */
-#include "control/waf/shared.h"
+/* What the WAF of several nodes asks Redis for, and tells it; the scripts, and the names in Redis, are in shared_scripts.c. */
+#include "control/waf/shared_int.h"
 
 #include <stdlib.h>
 
@@ -19,175 +9,8 @@
 
 #define CANDIDATES 64u		/* IMPUs offered at once */
 #define OFFERED_MAX 4096u	/* for one guest; a pool so full is exhausted */
-#define CLAIM_GRACE_S 60	/* an IMPU is free again when nobody can believe in a token any more, whatever his clock */
 #define KEPT_S 3600		/* what a node that is gone has said, beyond the life of what may depend on it */
 #define USERS_AT_ONCE 32u	/* changes told in one script: each costs a read of the file, and the loop waits */
-
-#define W "'w2gw:waf:"
-#define GRACE_S "60"		/* CLAIM_GRACE_S, in a script */
-/* Arguments of all who use this: 1 now, and the most of a kind: 2 of a person, 3 of all. */
-#define LUA_LOSE \
-	"local now, per_person, most = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])\n" \
-	"local function forget(sub, f)\n" \
-	" redis.call('HDEL', " W "p:' .. sub, f)\n" \
-	" redis.call('ZREM', " W "a:' .. f:sub(1, 1), f:sub(2) .. ' ' .. sub)\n" \
-	"end\n" \
-	"local function lose_session(sub, key)\n" \
-	" redis.call('DEL', " W "s:' .. key)\n" \
-	" forget(sub, 's' .. key)\n" \
-	"end\n" \
-	"local function drop(id, with_session)\n" \
-	" local v = redis.call('GET', " W "g:' .. id)\n" \
-	" if not v then return end\n" \
-	" local g = cjson.decode(v)\n" \
-	" redis.call('DEL', " W "g:' .. id)\n" \
-	" forget(g.sub, 'g' .. id)\n" \
-	" if with_session then lose_session(g.sub, g.session) end\n" \
-	" for jti, exp in pairs(g.tokens) do if exp > now then\n" \
-	"  redis.call('DEL', " W "t:' .. jti)\n" \
-	"  redis.call('ZADD', " W "r', exp, jti)\n" \
-	"  redis.call('PUBLISH', 'w2gw:waf', 'revoked ' .. jti .. ' ' .. string.format('%.0f', exp))\n" \
-	" end end\n" \
-	" if g.guest then\n" \
-	"  for _, f in ipairs(redis.call('HKEYS', " W "p:' .. g.sub)) do\n" \
-	"   if f:sub(1, 1) == 'g' and redis.call('EXISTS', " W "g:' .. f:sub(2)) == 1 then return end\n" \
-	"  end\n" \
-	"  local i = " W "i:' .. g.impus[1]\n" \
-	"  if redis.call('GET', i) == g.sub then redis.call('DEL', i) end\n" \
-	"  lose_session(g.sub, g.session)\n" \
-	" end\n" \
-	"end\n" \
-	"local function lose(sub, f, with_session)\n" \
-	" if f:sub(1, 1) == 'g' then drop(f:sub(2), with_session)\n" \
-	" else redis.call('DEL', " W "' .. f:sub(1, 1) .. ':' .. f:sub(2)) end\n" \
-	" forget(sub, f)\n" \
-	"end\n"
-/* Written down; above the most of its kind what ends first gives way. */
-#define LUA_NOTE \
-	"local function keep(key, till)\n" \
-	" if redis.call('EXPIRETIME', key) < tonumber(till) then redis.call('EXPIREAT', key, till) end\n" \
-	"end\n" \
-	"local function note(sub, f, till)\n" \
-	" local p, kind, n, first, at = " W "p:' .. sub, f:sub(1, 1), 1, nil, nil\n" \
-	" redis.call('HSET', p, f, till)\n" \
-	" keep(p, till)\n" \
-	" local all = redis.call('HGETALL', p)\n" \
-	" for i = 1, #all, 2 do\n" \
-	"  local ends = tonumber(all[i + 1])\n" \
-	"  if ends <= now then redis.call('HDEL', p, all[i])\n" \
-	"  elseif all[i]:sub(1, 1) == kind and all[i] ~= f then\n" \
-	"   n = n + 1\n" \
-	"   if not at or ends < at then first, at = all[i], ends end\n" \
-	"  end\n" \
-	" end\n" \
-	" if n > per_person then lose(sub, first, false) end\n" \
-	" local a = " W "a:' .. kind\n" \
-	" redis.call('ZREMRANGEBYSCORE', a, '-inf', now)\n" \
-	" redis.call('ZADD', a, till, f:sub(2) .. ' ' .. sub)\n" \
-	" keep(a, till)\n" \
-	" if redis.call('ZCARD', a) > most then\n" \
-	"  local key, of = redis.call('ZRANGE', a, 0, 0)[1]:match('(%S+) (.*)')\n" \
-	"  lose(of, kind .. key, false)\n" \
-	" end\n" \
-	"end\n"
-/* The stamp of a user at a node; 0: there is none there, or he may have nothing. */
-#define LUA_KNOW \
-	"local function know(node, sub, stamp)\n" \
-	" local u, is_user = " W "u:' .. node, stamp ~= '0'\n" \
-	" local had = redis.call('HGET', u, sub)\n" \
-	" if is_user then redis.call('HSET', u, sub, stamp) elseif had then redis.call('HDEL', u, sub) end\n" \
-	" if had and had ~= stamp then\n" \
-	"  for _, f in ipairs(redis.call('HKEYS', " W "p:' .. sub)) do lose(sub, f, true) end\n" \
-	" end\n" \
-	" return is_user\n" \
-	"end\n"
-
-/* 1 subject, 2 end, 3 IMPUs with spaces between */
-static const char claim[] =
-	"for impu in ARGV[3]:gmatch('%S+') do\n"
-	" if redis.call('SET', " W "i:' .. impu, ARGV[1], 'NX', 'EXAT', ARGV[2]) then return {impu} end\n"
-	"end\n"
-	"return {''}";
-/* 4 node, 5 stamp of a user, 6 code, 7 record, 8 end, 9 session, 10 record or empty: it is there, 11 end */
-static const char put_code[] = LUA_LOSE LUA_NOTE LUA_KNOW
-	"local c, s = cjson.decode(ARGV[7]), " W "s:' .. ARGV[9]\n"
-	"if c.guest then\n"
-	" local i = " W "i:' .. c.impus[1]\n"
-	" if redis.call('GET', i) ~= c.sub then return {''} end\n"
-	" redis.call('EXPIREAT', i, tonumber(ARGV[8]) + " GRACE_S ", 'GT')\n"
-	"elseif not know(ARGV[4], c.sub, ARGV[5]) then return {''} end\n"
-	"if ARGV[10] ~= '' then\n"
-	" redis.call('SET', s, ARGV[10], 'EXAT', ARGV[11])\n"
-	" note(c.sub, 's' .. ARGV[9], ARGV[11])\n"
-	"elseif redis.call('EXISTS', s) == 0 then return {''} end\n"
-	"redis.call('SET', " W "c:' .. ARGV[6], ARGV[7], 'EXAT', ARGV[8])\n"
-	"note(c.sub, 'c' .. ARGV[6], ARGV[8])\n"
-	"return {'ok'}";
-static const char get[] = "return {redis.call('GET', 'w2gw:waf:' .. ARGV[1]) or ''}";
-static const char get_by_jti[] =
-	"local id = redis.call('GET', " W "t:' .. ARGV[1])\n"
-	"return {id and redis.call('GET', " W "g:' .. id) or ''}";
-/* 1 code; the grant made of it when it is spent: the caller ends that */
-static const char take_code[] =
-	"local k = " W "c:' .. ARGV[1]\n"
-	"local v = redis.call('GET', k)\n"
-	"if not v then return {''} end\n"
-	"if v:sub(1, 1) == '{' then redis.call('SET', k, '-', 'KEEPTTL') return {v} end\n"
-	"if v == '-' then redis.call('SET', k, '!', 'KEEPTTL') end\n"
-	"return {redis.call('GET', " W "g:' .. v) or ''}";
-/* 4 node, 5 stamp of a user, 6 id, 7 record before, 8 record, 9 code or empty */
-static const char put_grant[] = LUA_LOSE LUA_NOTE LUA_KNOW
-	"local k, g = " W "g:' .. ARGV[6], cjson.decode(ARGV[8])\n"
-	"if not g.guest and not know(ARGV[4], g.sub, ARGV[5]) then return {''} end\n"
-	"local was = redis.call('GET', k) or ''\n"
-	"if was ~= ARGV[7] then\n"	/* two refresh with one token at once: as cp_grants_refresh when one is the later */
-	" if was ~= '' then drop(ARGV[6], false) end\n"
-	" return {''}\n"
-	"end\n"
-	"local ends = g.idle\n"
-	"for _, exp in pairs(g.tokens) do ends = math.max(ends, exp) end\n"
-	"if g.guest then\n"
-	" local i, s = " W "i:' .. g.impus[1], " W "s:' .. g.session\n"
-	" if redis.call('GET', i) ~= g.sub then return {''} end\n"
-	" redis.call('EXPIREAT', i, ends + " GRACE_S ", 'GT')\n"
-	" if redis.call('EXPIREAT', s, g.idle, 'GT') == 1 then note(g.sub, 's' .. g.session, g.idle) end\n"
-	"end\n"
-	"if ARGV[9] ~= '' then\n"
-	" local c = " W "c:' .. ARGV[9]\n"
-	" if redis.call('GET', c) ~= '-' then return {''} end\n"
-	" redis.call('SET', c, ARGV[6], 'KEEPTTL')\n"
-	"end\n"
-	"redis.call('SET', k, ARGV[8], 'EXAT', g.idle)\n"
-	"for jti, exp in pairs(g.tokens) do redis.call('SET', " W "t:' .. jti, ARGV[6], 'EXAT', exp) end\n"
-	"note(g.sub, 'g' .. ARGV[6], g.idle)\n"
-	"return {'ok'}";
-/* 4 id, 5 "all": with its session */
-static const char end_grant[] = LUA_LOSE "drop(ARGV[4], ARGV[5] == 'all') return {'ok'}";
-/* 4 node, 5 logins and stamps with spaces between, 6 end of what the node has said */
-static const char users_are[] = LUA_LOSE LUA_KNOW
-	"for login, stamp in ARGV[5]:gmatch('(%S+) (%d+)') do know(ARGV[4], login, stamp) end\n"
-	"redis.call('EXPIREAT', " W "u:' .. ARGV[4], ARGV[6])\n"
-	"return {'ok'}";
-/* 1 now, 2 the last that was read, or empty. Only what is over leaves the set, so what comes behind that one is not read yet. */
-static const char revoked[] =
-	"local r, at = " W "r', 0\n"
-	"if ARGV[2] == '' then redis.call('ZREMRANGEBYSCORE', r, '-inf', ARGV[1])\n"
-	"else at = (redis.call('ZRANK', r, ARGV[2]) or -1) + 1 end\n"
-	"return redis.call('ZRANGE', r, at, at + 499, 'WITHSCORES')";
-/* 1 node, 2 its key set, 3 end, 4 now, 5 end of what it has said of users. Who has new keys says so. */
-static const char keys[] =
-	"local k, all, out = " W "k', nil, {}\n"
-	"local before = redis.call('HGET', k, ARGV[1])\n"
-	"redis.call('HSET', k, ARGV[1], ARGV[3] .. ' ' .. ARGV[2])\n"
-	"redis.call('EXPIREAT', " W "u:' .. ARGV[1], ARGV[5])\n"
-	"if not before or before:match('%d+ (.*)') ~= ARGV[2] then redis.call('PUBLISH', 'w2gw:waf', 'keys') end\n"
-	"all = redis.call('HGETALL', k)\n"
-	"for i = 1, #all, 2 do\n"
-	" local till, set = all[i + 1]:match('(%d+) (.*)')\n"
-	" if tonumber(till) <= tonumber(ARGV[4]) then redis.call('HDEL', k, all[i])\n"
-	" elseif all[i] ~= ARGV[1] then table.insert(out, set) end\n"
-	"end\n"
-	"return out";
 
 /* ---- asking ------------------------------------------------------------------------------------------------- */
 
@@ -245,15 +68,21 @@ static void put_limits(const struct cp_waf *w, struct limits *l, struct gw_sv ar
 	argv[2] = put_number(&l->most, w->conf->max_sessions);
 }
 
-/* The stamp of a user of this node's file; 0: there is none, or he is locked. GW_EIO: nobody knows. */
-static enum gw_err stamp_of(struct cp_waf *w, struct gw_sv login, uint64_t *out)
+struct stamp {
+	uint64_t number;             /* 0: there is no such user in this node's file, or he is locked */
+	bool is_changed;             /* since he was added */
+};
+
+/* GW_EIO: nobody knows. */
+static enum gw_err stamp_of(struct cp_waf *w, struct gw_sv login, struct stamp *out)
 {
 	struct gw_arena a = GW_ARENA_INIT(65536);
 	struct cp_user u;
 	enum gw_err err = cp_users_get(w->users, &a, login, &u);
 
-	if (err == GW_OK || err == GW_ENOENT)
-		*out = err == GW_OK && !u.is_locked ? (uint64_t)u.stamp : 0;
+	*out = (struct stamp){ .is_changed = true };
+	if (err == GW_OK && !u.is_locked)
+		*out = (struct stamp){ (uint64_t)u.stamp, u.is_changed };
 	gw_arena_reset(&a);
 	return err == GW_OK || err == GW_ENOENT ? GW_OK : GW_EIO;
 }
@@ -310,7 +139,7 @@ static void offer(struct claiming *c)
 		gw_buf_printf(&b, "%s ", impu);
 	}
 	c->offered += CANDIDATES;
-	ask(c->w, claim, (const struct gw_sv[]){ gw_sv_cstr(c->sub), put_number(&end, c->end_s + CLAIM_GRACE_S), gw_buf_sv(&b) }, 3,
+	ask(c->w, cp_script_claim, (const struct gw_sv[]){ gw_sv_cstr(c->sub), put_number(&end, c->end_s + CP_CLAIM_GRACE_S), gw_buf_sv(&b) }, 3,
 		on_claimed, c);
 }
 
@@ -338,7 +167,8 @@ void cp_shared_claim(struct cp_waf *w, struct gw_arena *a, const char *sub, cp_s
 
 void cp_shared_put_code(struct cp_waf *w, struct cp_shared_code *c, cp_shared_fn *fn, void *user)
 {
-	uint64_t now_s = cp_loop_wall_s(), end_s = now_s + w->conf->code_s, stamp = 0;
+	uint64_t now_s = cp_loop_wall_s(), end_s = now_s + w->conf->code_s;
+	struct stamp stamp = { 0 };
 	bool is_guest = json_is_true(json_object_get(c->person, "guest"));
 	const char *sub = json_string_value(json_object_get(c->person, "sub"));
 	struct hashed code, session;
@@ -358,7 +188,7 @@ void cp_shared_put_code(struct cp_waf *w, struct cp_shared_code *c, cp_shared_fn
 	} else {
 		put_limits(w, &limits, argv);
 		argv[3] = gw_sv_cstr(w->node);
-		argv[4] = put_number(&of_user, stamp);
+		argv[4] = put_number(&of_user, stamp.number);
 		argv[5] = put_hash(&code, "", gw_sv_cstr(c->code));
 		argv[6] = gw_sv_cstr(record);
 		argv[7] = put_number(&code_end, end_s);
@@ -366,7 +196,7 @@ void cp_shared_put_code(struct cp_waf *w, struct cp_shared_code *c, cp_shared_fn
 		argv[9] = c->is_new ? gw_sv_cstr(person) : GW_SV("");
 		/* the session of a guest without a grant must not outlive his place */
 		argv[10] = put_number(&session_end, is_guest ? end_s : now_s + w->conf->session_s);
-		ask(w, put_code, argv, 11, fn, user);
+		ask(w, cp_script_put_code, argv, 11, fn, user);
 	}
 	free(person);
 	free(record);
@@ -376,14 +206,14 @@ void cp_shared_session(struct cp_waf *w, struct gw_sv cookie, cp_shared_fn *fn, 
 {
 	struct hashed h;
 
-	ask(w, get, (const struct gw_sv[]){ put_hash(&h, "s:", cookie) }, 1, fn, user);
+	ask(w, cp_script_get, (const struct gw_sv[]){ put_hash(&h, "s:", cookie) }, 1, fn, user);
 }
 
 void cp_shared_take_code(struct cp_waf *w, struct gw_sv code, cp_shared_fn *fn, void *user)
 {
 	struct hashed h;
 
-	ask(w, take_code, (const struct gw_sv[]){ put_hash(&h, "", code) }, 1, fn, user);
+	ask(w, cp_script_take_code, (const struct gw_sv[]){ put_hash(&h, "", code) }, 1, fn, user);
 }
 
 static struct cp_grant *redeem(struct cp_waf *w, json_t *j, const struct cp_conf_client *client, struct gw_sv redirect_uri,
@@ -433,12 +263,12 @@ void cp_shared_grant(struct cp_waf *w, struct gw_sv id, cp_shared_fn *fn, void *
 
 	gw_buf_puts(&b, "g:");
 	gw_buf_put(&b, gw_sv_sub(id, 0, CP_ID_CHARS));
-	ask(w, get, (const struct gw_sv[]){ gw_buf_sv(&b) }, 1, fn, user);
+	ask(w, cp_script_get, (const struct gw_sv[]){ gw_buf_sv(&b) }, 1, fn, user);
 }
 
 void cp_shared_grant_of(struct cp_waf *w, struct gw_sv jti, cp_shared_fn *fn, void *user)
 {
-	ask(w, get_by_jti, &jti, 1, fn, user);
+	ask(w, cp_script_get_by_jti, &jti, 1, fn, user);
 }
 
 void cp_shared_put(struct cp_waf *w, const struct cp_grant *grant, struct gw_sv before, struct gw_sv code, cp_shared_fn *fn, void *user)
@@ -447,7 +277,7 @@ void cp_shared_put(struct cp_waf *w, const struct cp_grant *grant, struct gw_sv 
 	struct gw_sv argv[9];
 	struct limits limits;
 	struct number of_user;
-	uint64_t stamp = 0;
+	struct stamp stamp = { 0 };
 	struct hashed h;
 
 	if (!text || (!grant->person->is_guest && stamp_of(w, gw_sv_cstr(grant->person->sub), &stamp))) {
@@ -455,12 +285,12 @@ void cp_shared_put(struct cp_waf *w, const struct cp_grant *grant, struct gw_sv 
 	} else {
 		put_limits(w, &limits, argv);
 		argv[3] = gw_sv_cstr(w->node);
-		argv[4] = put_number(&of_user, stamp);
+		argv[4] = put_number(&of_user, stamp.number);
 		argv[5] = gw_sv_cstr(grant->id);
 		argv[6] = before;
 		argv[7] = gw_sv_cstr(text);
 		argv[8] = code.len ? put_hash(&h, "", code) : GW_SV("");
-		ask(w, put_grant, argv, 9, fn, user);
+		ask(w, cp_script_put_grant, argv, 9, fn, user);
 	}
 	free(text);
 }
@@ -471,7 +301,7 @@ static void end_it(struct cp_waf *w, const char *id, struct gw_sv what, cp_share
 	struct limits limits;
 
 	put_limits(w, &limits, argv);
-	ask(w, end_grant, argv, 5, fn, user);
+	ask(w, cp_script_end_grant, argv, 5, fn, user);
 }
 
 void cp_shared_end(struct cp_waf *w, const char *id, cp_shared_fn *fn, void *user)
@@ -485,22 +315,20 @@ struct users_list {
 	struct cp_waf *w;
 	struct gw_buf b;
 	bool has_failed;
-	char text[USERS_AT_ONCE * (CP_LOGIN_MAX + 24)];
+	char text[USERS_AT_ONCE * (CP_LOGIN_MAX + 26)];
 };
 
 static void put_user(void *arg, struct gw_sv login)
 {
 	struct users_list *l = arg;
-	uint64_t stamp;
+	bool is_new = l->w->users_telling > l->w->users_first;	/* else it may be as old as the file */
+	struct stamp stamp;
 
 	if (stamp_of(l->w, login, &stamp)) {
 		l->has_failed = true;
 		return;
 	}
-	gw_buf_put(&l->b, login);
-	gw_buf_putc(&l->b, ' ');
-	gw_buf_u64(&l->b, stamp);
-	gw_buf_putc(&l->b, ' ');
+	gw_buf_printf(&l->b, "%.*s %llu %d ", GW_SV_FMT(login), (unsigned long long)stamp.number, is_new && stamp.is_changed);
 }
 
 /* On with the next; what could not be told is told again a second later. */
@@ -538,7 +366,7 @@ void cp_shared_tell_users(struct cp_waf *w)
 	argv[3] = gw_sv_cstr(w->node);
 	argv[4] = gw_buf_sv(&l.b);
 	argv[5] = put_number(&end, users_end(w));
-	ask(w, users_are, argv, 6, on_told, w);
+	ask(w, cp_script_users_are, argv, 6, on_told, w);
 }
 
 /* ---- what other nodes do --------------------------------------------------------------------------------------- */
@@ -573,7 +401,7 @@ static void ask_revoked(struct cp_waf *w)
 	if (w->reads_again)
 		w->revoked_last[0] = '\0';
 	w->reads_again = false;
-	w->is_reading = cp_store_eval(w->store, revoked, (const struct gw_sv[]){ put_number(&now, cp_loop_wall_s()),
+	w->is_reading = cp_store_eval(w->store, cp_script_revoked, (const struct gw_sv[]){ put_number(&now, cp_loop_wall_s()),
 		gw_sv_cstr(w->revoked_last) }, 2, on_revoked, w) != NULL;
 }
 
@@ -590,7 +418,7 @@ void cp_shared_keys(struct cp_waf *w)
 	uint64_t now_s = cp_loop_wall_s();
 	struct number end, now, users;
 
-	(void)cp_store_eval(w->store, keys, (const struct gw_sv[]){ gw_sv_cstr(w->node), gw_sv_cstr(cp_keys_own(w->keys)),
+	(void)cp_store_eval(w->store, cp_script_keys, (const struct gw_sv[]){ gw_sv_cstr(w->node), gw_sv_cstr(cp_keys_own(w->keys)),
 		put_number(&end, now_s + w->conf->access_token_s + KEPT_S), put_number(&now, now_s),
 		put_number(&users, users_end(w)) }, 5, on_keys, w);
 }
@@ -612,6 +440,7 @@ static void on_line(void *user, struct gw_sv line)
 		ask_revoked(w);
 	w->is_heard = true;	/* Redis may have forgotten all: all is told again */
 	w->users_seen = w->users_telling = 0;
+	w->users_first = cp_users_count(w->users);
 }
 
 static void on_drop(void *user, const char *id)

@@ -18,21 +18,24 @@ static const char *const schema[] = {
 	"CREATE INDEX gone_stamp ON gone(stamp);"
 	/* one for all users and never used twice: a user deleted and added again is somebody else */
 	"CREATE TABLE counter(value INTEGER NOT NULL) STRICT; INSERT INTO counter VALUES(0);",
+	/* the stamp a user began with */
+	"ALTER TABLE user ADD COLUMN added INTEGER NOT NULL DEFAULT 0;",
 	NULL };
 
-enum query { Q_GET, Q_IMPUS, Q_ALL, Q_ADD, Q_ADD_IMPU, Q_HASH, Q_LOCK, Q_DEL, Q_GONE, Q_COUNT_UP, Q_CHANGED, QUERIES };
+enum query { Q_GET, Q_IMPUS, Q_ALL, Q_ADD, Q_ADD_IMPU, Q_HASH, Q_LOCK, Q_DEL, Q_GONE, Q_COUNT, Q_COUNT_UP, Q_CHANGED, QUERIES };
 
 #define NEXT "(SELECT value FROM counter)"
 static const char *const sql[QUERIES] = {
-	[Q_GET] = "SELECT login, hash, impi, locked, stamp FROM user WHERE login=?1",
+	[Q_GET] = "SELECT login, hash, impi, locked, stamp, stamp<>added FROM user WHERE login=?1",
 	[Q_IMPUS] = "SELECT uri FROM impu WHERE login=?1 ORDER BY place",
-	[Q_ALL] = "SELECT login, hash, impi, locked, stamp FROM user ORDER BY login",
-	[Q_ADD] = "INSERT INTO user(login, hash, impi, locked, stamp) VALUES(?1, ?2, ?3, ?4, " NEXT ")",
+	[Q_ALL] = "SELECT login, hash, impi, locked, stamp, stamp<>added FROM user ORDER BY login",
+	[Q_ADD] = "INSERT INTO user(login, hash, impi, locked, stamp, added) VALUES(?1, ?2, ?3, ?4, " NEXT ", " NEXT ")",
 	[Q_ADD_IMPU] = "INSERT INTO impu(login, place, uri) VALUES(?1, ?2, ?3)",
 	[Q_HASH] = "UPDATE user SET hash=?2, stamp=" NEXT " WHERE login=?1",
 	[Q_LOCK] = "UPDATE user SET locked=?2, stamp=" NEXT " WHERE login=?1",
 	[Q_DEL] = "DELETE FROM user WHERE login=?1",
 	[Q_GONE] = "INSERT OR REPLACE INTO gone(login, stamp) SELECT login, " NEXT " FROM user WHERE login=?1",
+	[Q_COUNT] = "SELECT value FROM counter",
 	[Q_COUNT_UP] = "UPDATE counter SET value=value+1",
 	/* by two indexes, which are merged: nothing is sorted */
 	[Q_CHANGED] = "SELECT login, stamp FROM user WHERE stamp>?1 UNION ALL SELECT login, stamp FROM gone WHERE stamp>?1"
@@ -105,7 +108,8 @@ static enum gw_err read_row(struct cp_users *u, struct gw_arena *a, sqlite3_stmt
 {
 	*out = (struct cp_user){ .login = gw_arena_sv(a, cp_sqlite_text(s, 0)),
 		.hash = gw_arena_sv(a, cp_sqlite_text(s, 1)), .impi = gw_arena_sv(a, cp_sqlite_text(s, 2)),
-		.is_locked = sqlite3_column_int(s, 3) != 0, .stamp = sqlite3_column_int64(s, 4) };
+		.is_locked = sqlite3_column_int(s, 3) != 0, .stamp = sqlite3_column_int64(s, 4),
+		.is_changed = sqlite3_column_int(s, 5) != 0 };
 	return a->failed ? GW_ENOMEM : read_impus(u, a, out);
 }
 
@@ -234,6 +238,15 @@ unsigned cp_users_changes(struct cp_users *u, int64_t *since, unsigned max, void
 		*since = sqlite3_column_int64(s, 1);
 		fn(arg, cp_sqlite_text(s, 0));
 	}
+	sqlite3_reset(s);
+	return n;
+}
+
+int64_t cp_users_count(struct cp_users *u)
+{
+	sqlite3_stmt *s = u->q[Q_COUNT];
+	int64_t n = sqlite3_step(s) == SQLITE_ROW ? sqlite3_column_int64(s, 0) : INT64_MAX;
+
 	sqlite3_reset(s);
 	return n;
 }

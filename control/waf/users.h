@@ -18,6 +18,7 @@ struct cp_user {
 	unsigned n_impus;
 	bool is_locked;
 	int64_t stamp;            /* grows with each change: what was granted before is to be taken back */
+	bool is_changed;          /* since he was added */
 };
 
 struct cp_users;
@@ -47,6 +48,8 @@ enum gw_err cp_users_each(struct cp_users *u, void (*fn)(void *arg, const struct
  * @return how many
  */
 unsigned cp_users_changes(struct cp_users *u, int64_t *since, unsigned max, void (*fn)(void *arg, struct gw_sv login), void *arg);
+/** Stamp of the last change of all; INT64_MAX: it cannot be read. */
+int64_t cp_users_count(struct cp_users *u);
 /** What SQLite says about the last failure. */
 const char *cp_users_error(const struct cp_users *u);
 /** Accepts NULL. */

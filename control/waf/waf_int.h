@@ -40,6 +40,7 @@ struct cp_waf {
 	bool is_reading, reads_again;     /* the tokens the nodes have revoked; from the first one again */
 	char revoked_last[CP_ID_CHARS + 1];       /* as far as they are read */
 	int64_t users_seen, users_telling;        /* changes of the file (cp_users_changes) */
+	int64_t users_first;              /* behind it changes are new: made since the nodes hear of each other */
 	struct cp_backoff by_source, by_account, guests, grants_failed;
 	unsigned char csrf_key[CP_CSRF_BYTES];
 	char dummy_hash[CP_HASH_BYTES];   /* checked when there is no such user, so that it takes as long */

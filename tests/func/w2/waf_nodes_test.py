@@ -119,6 +119,27 @@ def _(redis, a, b):
     check('name="password"' in w.request("GET", w.authorize_url()).body)
 
 
+@nodes("users who are locked, changed or deleted at a node in the moment they were added there lose what they have at the other", **web())
+def _(redis, a, b):
+    logins = [f"u{n}" for n in range(4)]
+    for x in logins:
+        ctl(b, "add", x, "--domain", "home1.example", "--password-stdin", password=PASSWORD)
+    tokens = [Browser(b).sign_in(login=x)["access_token"] for x in logins]
+    ctl(a, "add", "first", "--domain", "home1.example", "--password-stdin", password=PASSWORD)
+    until(lambda: redis.ask("HEXISTS", "w2gw:waf:u:a", "first") == ["1"], "a tells of its users")
+    db = sqlite3.connect(f"{a.dir}/users.db", timeout=10)
+    n = db.execute("SELECT value FROM counter").fetchone()[0]       # all of it in one step: the node cannot look in between
+    for x, stamp, locked in (("u0", n + 2, 1), ("u1", n + 4, 0), ("u2", n + 5, 0)):
+        db.execute("INSERT INTO user(login, hash, impi, locked, stamp, added) VALUES(?1, '*', ?1, ?2, ?3, ?4)",
+                   (x, locked, stamp, n + (1 if x == "u0" else 3 if x == "u1" else 5)))
+    db.execute("INSERT INTO gone(login, stamp) VALUES('u3', ?1)", (n + 6,))
+    db.execute("UPDATE counter SET value=?1", (n + 6,))
+    db.commit()
+    db.close()
+    for x, is_active in ((0, False), (1, False), (3, False), (2, True)):
+        everywhere(a, b, tokens[x], is_active)
+
+
 def passwd(t, login="alice"):
     ctl(t, "passwd", login, "--password-stdin", password="another " + PASSWORD + "\n")
 
