@@ -10,16 +10,17 @@
 #include "control/web/httpd_int.h"
 
 #define KEY_CHARS 32u
+#define PLACE_CHARS 16u
 #define LINK_MS 60000u                     /* to open it */
 #define SESSION_MS (12u * 3600u * 1000u)   /* a shift */
 #define PAGE_BYTES 98304u
 #define COOKIE "w2gw-admin"
-#define HTML "text/html; charset=utf-8"
 
 struct cp_admin {
 	const struct cp_sip *s;
 	struct cp_httpd *httpd;
 	char link[KEY_CHARS + 1], session[KEY_CHARS + 1];
+	char place[PLACE_CHARS + 3];               /* "/.../": below it are the pages, and the cookie goes nowhere else */
 	uint64_t link_until_ms, session_until_ms;  /* 0: there is none */
 	struct gw_list questions;
 };
@@ -40,21 +41,10 @@ static struct gw_buf page_begin(void)
 	static char bytes[PAGE_BYTES];
 	struct gw_buf b = gw_buf(bytes, sizeof(bytes));
 
-	gw_buf_puts(&b, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>w2gw</title>\n"
-		"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-		"<meta name=\"color-scheme\" content=\"light dark\">\n<link rel=\"stylesheet\" href=\"/style.css\"></head><body>\n"
-		"<form action=\"/why\"><a href=\"/\">calls</a> <label>why has <input name=\"call\" size=\"40\" required "
+	cp_web_page_begin(&b, "w2gw", "style.css");
+	gw_buf_puts(&b, "<form action=\"why\"><a href=\"./\">calls</a> <label>why has <input name=\"call\" size=\"40\" required "
 		"placeholder=\"number, Call-ID or IMPU\"></label> <button>no audio?</button></form>\n");
 	return b;
-}
-
-static void page_end(struct cp_web_req *r, struct gw_buf *b, unsigned status)
-{
-	gw_buf_puts(b, "</body></html>\n");
-	if (b->overflow)
-		cp_web_answer(r, 500, "text/plain", GW_SV("the page is too long\n"));
-	else
-		cp_web_answer(r, status, HTML, gw_buf_sv(b));
 }
 
 static void say(struct cp_web_req *r, unsigned status, const char *what)
@@ -62,7 +52,7 @@ static void say(struct cp_web_req *r, unsigned status, const char *what)
 	struct gw_buf b = page_begin();
 
 	gw_buf_printf(&b, "<p>%s</p>\n", what);
-	page_end(r, &b, status);
+	cp_web_page_end(r, &b, status);
 }
 
 /* ---- who may see it ----------------------------------------------------------------------------------------- */
@@ -72,19 +62,26 @@ static bool is_key(struct gw_sv v, const char *key, uint64_t until_ms, uint64_t 
 	return now < until_ms && gw_sv_eq_const_time(v, gw_sv(key, KEY_CHARS));
 }
 
-/* The link works once; the browser has a cookie from then on. */
+/*
+ * The link works once; the browser has a cookie from then on. Cookies know no ports: what else listens on this host would be sent
+ * ours, but for a path that nobody can guess.
+ */
 static void sign_in(struct cp_admin *a, struct cp_web_req *r, uint64_t now)
 {
-	char text[128];
+	char text[160], place[PLACE_CHARS + 1];
 	struct gw_buf b = gw_buf(text, sizeof(text));
 
 	a->link_until_ms = 0;
-	if (now >= a->session_until_ms)
+	if (now >= a->session_until_ms) {
 		cp_random_token(a->session, KEY_CHARS);
+		a->place[0] = a->place[PLACE_CHARS + 1] = '/';
+		cp_random_token(place, PLACE_CHARS);
+		memcpy(a->place + 1, place, PLACE_CHARS);
+	}
 	a->session_until_ms = now + SESSION_MS;
-	gw_buf_printf(&b, COOKIE "=%s; Path=/; HttpOnly; SameSite=Strict", a->session);
+	gw_buf_printf(&b, COOKIE "=%s; Path=%s; HttpOnly; SameSite=Strict", a->session, a->place);
 	cp_web_header(r, "Set-Cookie", gw_buf_sv(&b));
-	cp_web_header(r, "Location", GW_SV("/"));
+	cp_web_header(r, "Location", gw_sv_cstr(a->place));
 	cp_web_answer(r, 303, "text/plain", GW_SV_NONE);
 }
 
@@ -118,7 +115,7 @@ static void list_calls(struct cp_admin *a, struct cp_web_req *r, struct gw_sv fr
 	calls = cp_alg_show(a->s->alg, gw_sv_cstr(args));
 	cp_admin_put_calls(&b, calls, from);
 	json_decref(calls);
-	page_end(r, &b, 200);
+	cp_web_page_end(r, &b, 200);
 }
 
 static void show_why(struct cp_web_req *r, json_t *call, json_t *streams, bool is_asked)
@@ -128,7 +125,7 @@ static void show_why(struct cp_web_req *r, json_t *call, json_t *streams, bool i
 
 	cp_admin_put_why(&b, call, streams, is_asked, json_object_get(recent, "error") ? NULL : recent);
 	json_decref(recent);
-	page_end(r, &b, 200);
+	cp_web_page_end(r, &b, 200);
 }
 
 static void on_answer(void *user, json_t *answer)
@@ -173,7 +170,7 @@ static void why(struct cp_admin *a, struct cp_web_req *r, struct gw_sv who)
 	if (json_array_size(calls) > 1) {
 		b = page_begin();
 		cp_admin_put_calls(&b, calls, 0);
-		page_end(r, &b, 200);
+		cp_web_page_end(r, &b, 200);
 	} else if (!call) {
 		recent = cp_recent_show(NULL, who);
 		if (json_object_get(recent, "error")) {
@@ -181,7 +178,7 @@ static void why(struct cp_admin *a, struct cp_web_req *r, struct gw_sv who)
 		} else {
 			b = page_begin();
 			cp_admin_put_ended(&b, recent);
-			page_end(r, &b, 200);
+			cp_web_page_end(r, &b, 200);
 		}
 		json_decref(recent);
 	} else if (json_integer_value(json_object_get(call, "context")) == 0 || !ask_gateway(a, r, call)) {
@@ -190,12 +187,22 @@ static void why(struct cp_admin *a, struct cp_web_req *r, struct gw_sv who)
 	json_decref(calls);
 }
 
+/* What is asked for below the place of the session; NULL: it is none of it. */
+static const char *below(const struct cp_admin *a, const struct cp_web_req *r, const char *url, uint64_t now)
+{
+	size_t n = strlen(a->place);
+
+	return is_key(cp_cookie_get(r->cookie, GW_SV(COOKIE)), a->session, a->session_until_ms, now) && strncmp(url, a->place, n) == 0 ?
+		url + n : NULL;
+}
+
 static void serve(struct cp_httpd *h, struct cp_web_req *r, const char *url)
 {
 	struct cp_admin *a = h->user;
 	uint64_t now = cp_loop_now(a->s->loop);
 	struct cp_form query;
 	bool is_ok = cp_form_parse(&query, &r->arena, r->query) == GW_OK;
+	const char *what = below(a, r, url, now);
 
 	r->csp = "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 	if (!gw_sv_eq(r->method, GW_SV("GET")) && !gw_sv_eq(r->method, GW_SV("HEAD"))) {
@@ -203,16 +210,16 @@ static void serve(struct cp_httpd *h, struct cp_web_req *r, const char *url)
 		cp_web_answer(r, 405, "text/plain", GW_SV("only GET and HEAD\n"));
 	} else if (!is_ok) {
 		cp_web_answer(r, 400, "text/plain", GW_SV("malformed\n"));
-	} else if (strcmp(url, "/style.css") == 0) {
-		cp_web_answer(r, 200, "text/css; charset=utf-8", gw_sv_cstr(cp_admin_style));
 	} else if (is_key(cp_form_get(&query, "key"), a->link, a->link_until_ms, now)) {
 		sign_in(a, r, now);
-	} else if (!is_key(cp_cookie_get(r->cookie, GW_SV(COOKIE)), a->session, a->session_until_ms, now)) {
+	} else if (!what) {
 		cp_web_answer(r, 403, "text/plain", GW_SV("\"w2gwctl cscf page\" gives a link that opens these pages\n"));
-	} else if (strcmp(url, "/") == 0) {
+	} else if (strcmp(what, "") == 0) {
 		list_calls(a, r, cp_form_get(&query, "from"));
-	} else if (strcmp(url, "/why") == 0) {
+	} else if (strcmp(what, "why") == 0) {
 		why(a, r, gw_sv_trim(cp_form_get(&query, "call")));
+	} else if (strcmp(what, "style.css") == 0) {
+		cp_web_answer(r, 200, "text/css; charset=utf-8", gw_sv_cstr(cp_admin_style));
 	} else {
 		say(r, 404, "There is no such page.");
 	}

@@ -59,7 +59,7 @@ void cp_admin_put_calls(struct gw_buf *b, json_t *calls, uint32_t from)
 	for (size_t i = 0; i < n && i < CP_ADMIN_ROWS; i++) {
 		json_t *c = json_array_get(calls, i);
 
-		gw_buf_printf(b, "<tr><td><a href=\"/why?call=%lld\">why?</a></td>",
+		gw_buf_printf(b, "<tr><td><a href=\"why?call=%lld\">why?</a></td>",
 			(long long)json_integer_value(json_object_get(c, "id")));
 		for (size_t k = 0; k < sizeof(keys) / sizeof(keys[0]); k++) {
 			gw_buf_puts(b, "<td>");
@@ -70,7 +70,7 @@ void cp_admin_put_calls(struct gw_buf *b, json_t *calls, uint32_t from)
 	}
 	gw_buf_puts(b, "</table>\n");
 	if (n > CP_ADMIN_ROWS)
-		gw_buf_printf(b, "<p><a href=\"/?from=%u\">more</a></p>\n", from + CP_ADMIN_ROWS);
+		gw_buf_printf(b, "<p><a href=\"./?from=%u\">more</a></p>\n", from + CP_ADMIN_ROWS);
 }
 
 /* ---- the ladder -------------------------------------------------------------------------------------------- */

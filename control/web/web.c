@@ -49,3 +49,19 @@ void cp_web_put_html(struct gw_buf *b, struct gw_sv v)
 			gw_buf_putc(b, (char)c);
 	}
 }
+
+void cp_web_page_begin(struct gw_buf *b, const char *title, const char *style)
+{
+	gw_buf_printf(b, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>%s</title>\n"
+		"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+		"<meta name=\"color-scheme\" content=\"light dark\">\n<link rel=\"stylesheet\" href=\"%s\"></head><body>\n", title, style);
+}
+
+void cp_web_page_end(struct cp_web_req *r, struct gw_buf *b, unsigned status)
+{
+	gw_buf_puts(b, "</body></html>\n");
+	if (b->overflow)
+		cp_web_answer(r, 503, "text/plain", GW_SV("this page cannot be made\n"));
+	else
+		cp_web_answer(r, status, "text/html; charset=utf-8", gw_buf_sv(b));
+}

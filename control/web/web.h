@@ -37,6 +37,10 @@ struct cp_web_req {
 
 /** A value inside HTML, text or attribute: no markup is left in it (threat P11). */
 void cp_web_put_html(struct gw_buf *b, struct gw_sv v);
+/** An HTML page up to its body; title: of ours, style: where its style sheet is. */
+void cp_web_page_begin(struct gw_buf *b, const char *title, const char *style);
+/** The rest of it, and the answer; 503 when it did not fit into b. */
+void cp_web_page_end(struct cp_web_req *r, struct gw_buf *b, unsigned status);
 /** Add a header to the answer; line ends in the value end it. Before cp_web_answer. */
 void cp_web_header(struct cp_web_req *r, const char *name, struct gw_sv value);
 /** The answer; body is copied. */

@@ -264,8 +264,9 @@ class Telemetry(threading.Thread):
             self.held.append(c)
 
 
-def page(path, cookie="", method="GET"):
-    """@return (status, head, body) of the operator's page"""
+def page(path, at=("", "/"), method="GET"):
+    """at: cookie and place of a session. @return (status, head, body) of the operator's page"""
+    cookie, path = at[0], path if path.startswith("/") else at[1] + path
     s = socket.create_connection((LO, 9091))
     s.settimeout(10)
     s.sendall(f"{method} {path} HTTP/1.1\r\nHost: {LO}:9091\r\nCookie: {cookie}\r\nConnection: close\r\n\r\n".encode())
@@ -277,12 +278,14 @@ def page(path, cookie="", method="GET"):
 
 
 def sign_in(t):
-    """@return the cookie, and the link it came of"""
+    """@return cookie and place of the session, and the link they came of"""
     link = json.loads(ctl(t, "cscf", "page", "--json"))["link"]
     check(link.startswith(f"http://{LO}:9091/?key="), link)
     status, head, _ = page(link.split(":9091")[1])
     check(status == 303 and "HttpOnly; SameSite=Strict" in head, head)
-    return re.search(r"Set-Cookie: (w2gw-admin=\w{32});", head).group(1), link.split(":9091")[1]
+    cookie, path = re.search(r"Set-Cookie: (w2gw-admin=\w{32}); Path=(/\w{16}/);", head).groups()
+    check(f"Location: {path}\r\n" in head, head)
+    return (cookie, path), link.split(":9091")[1]
 
 
 @case("the operator's pages are on loopback, off by default, and open by a link of the control socket that works once",
@@ -290,12 +293,15 @@ def sign_in(t):
 def _(t):
     for path in ("/", "/why?call=c1", "/?key=", "/?key=" + "0" * 32):
         check(page(path)[0] == 403, path)
-        check(page(path, "w2gw-admin=" + "0" * 32)[0] == 403, path)
-    cookie, link = sign_in(t)
+        check(page(path, ("w2gw-admin=" + "0" * 32, "/"))[0] == 403, path)
+    at, link = sign_in(t)
     check(page(link)[0] == 403, "the link works twice")
-    check(page("/", cookie)[0] == 200 and page("/why?call=nobody", cookie)[0] == 404 and page("/x", cookie)[0] == 404)
-    check(page("/", cookie, "POST")[0] == 405 and page("/why?call=%zz", cookie)[0] == 400)
-    check(sign_in(t)[0] == cookie, "a second window has ended the first")
+    check(page("", at)[0] == 200 and page("why?call=nobody", at)[0] == 404 and page("x", at)[0] == 404 and page("style.css", at)[0] == 200)
+    check(page("", at, "POST")[0] == 405 and page("why?call=%zz", at)[0] == 400)
+    for path in ("/", "/why?call=nobody", "/style.css", at[1][:-2] + "x/"):     # a cookie alone, as another port of the host gets none
+        check(page(path, at)[0] == 403, path)
+    check(page("", ("", at[1]))[0] == 403, "the place alone")
+    check(sign_in(t)[0] == at, "a second window has ended the first")
     for path in ("/why?call=1", f"{link}"):    # never where subscribers are
         check("Ladder" not in t.http(path) and " 303 " not in t.http(path), path)
 
@@ -318,26 +324,26 @@ def _(t):
     w = t.register()
     evil = "c<script>1"
     answer_call(t, w, evil)
-    cookie = sign_in(t)[0]
+    at = sign_in(t)[0]
     row = table(t, "calls")[0]
-    status, head, body = page("/", cookie)
-    check(f'href="/why?call={row["id"]}"' in body and "c&#60;script&#62;1" in body and "<script" not in body, body)
+    status, head, body = page("", at)
+    check(f'href="why?call={row["id"]}"' in body and "c&#60;script&#62;1" in body and "<script" not in body, body)
     check("default-src 'none'" in head, head)
     for who in (row["id"], "sip%3Aalice%40home1.example"):
-        status, head, body = page(f"/why?call={who}", cookie)
+        status, head, body = page(f"why?call={who}", at)
         order = [body.find(x) for x in ("no connectivity check of the browser", "<svg", "INVITE SDP", "Add, Add", "200 INVITE SDP", "Legs",
                                         "&#60;b&#62;", "call_id", "c&#60;script&#62;1")]
         check(status == 200 and -1 not in order and order == sorted(order) and "<script" not in body, (order, body))
     check(agw.asked == ["/w2gw/context,101"] * 2, agw.asked)
-    check("has no context 101" in page("/why?call=c%3Cscript%3E1", cookie)[2], "a context that is gone")
-    check("could not be asked" in page(f"/why?call={row['id']}", cookie)[2], "a gateway that does not answer")
+    check("has no context 101" in page("why?call=c%3Cscript%3E1", at)[2], "a context that is gone")
+    check("could not be asked" in page(f"why?call={row['id']}", at)[2], "a gateway that does not answer")
     t.invite(w, "c2")
-    check(page("/why?call=sip%3Aalice%40home1.example", cookie)[2].count("/why?call=") == 2, "no choice")
+    check(page("why?call=sip%3Aalice%40home1.example", at)[2].count("why?call=") == 2, "no choice")
     w.send(request("BYE", CORE_URI, cid=evil, cseq=2, to=f"<{BOB}>;tag=ct", contact=""))
     t.core.send(response(t.core.get("BYE"), 200))
     w.get(200)
     t.metric("calls", 1)
-    body = page("/why?call=c%3Cscript%3E1", cookie)[2]
+    body = page("why?call=c%3Cscript%3E1", at)[2]
     check("The call is over" in body and "BYE from the WIC" in body and "<svg" in body, body)
 
 
@@ -345,9 +351,9 @@ def _(t):
 def _(t):
     agw = Telemetry("/tmp/w2gw-page.sock", None)
     answer_call(t, t.register(), "c1")
-    cookie = sign_in(t)[0]
+    cookie, place = sign_in(t)[0]
     s = socket.create_connection((LO, 9091))
-    s.sendall(f"GET /why?call=c1 HTTP/1.1\r\nHost: {LO}\r\nCookie: {cookie}\r\n\r\n".encode())
+    s.sendall(f"GET {place}why?call=c1 HTTP/1.1\r\nHost: {LO}\r\nCookie: {cookie}\r\n\r\n".encode())
     until(lambda: agw.asked, "the question")
     t.restart(signal.SIGTERM)
     s.settimeout(5)
