@@ -60,6 +60,15 @@ class Capture:
     def size(self):
         return os.path.getsize(self.path)
 
+    def streams(self):
+        """What was said by UDP and TCP: {(source, sport, destination, dport): bytes}, in order."""
+        said = {}
+        for row in self.fields("(udp || tcp.len > 0) && !icmp && !icmpv6", "ip.src", "udp.srcport", "tcp.srcport", "ip.dst",
+                               "udp.dstport", "tcp.dstport", "udp.payload", "tcp.payload"):
+            src, us, ts, dst, ud, td, u, t = (row + [""] * 8)[:8]
+            said.setdefault((src, int(us or ts), dst, int(ud or td)), bytearray()).extend(bytes.fromhex((u or t).replace(":", "")))
+        return said
+
     def udp_payloads(self):
         """(source, sport, destination, dport, bytes) of every UDP packet, v4 and v6."""
         for row in self.fields("udp && !icmp && !icmpv6", "ip.src", "ipv6.src", "udp.srcport", "ip.dst", "ipv6.dst",

@@ -4,8 +4,14 @@ authentication, in scenarios 2 and 3; refused tokens and forged words leave noth
 import asyncio
 import base64
 import json
+import os
 import secrets
 import socket
+import time
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from . import call
 from .core import CORE_IP, PCSCF_IP
@@ -20,13 +26,10 @@ def access_token(browser):
 
 
 def at_core(capture, words):
-    """SIP of epcscf on Mw that holds one of the words."""
-    found = []
-    for src, _, dst, _, data in capture.udp_payloads():
-        text = data.decode("utf-8", "replace")
-        if src == PCSCF_IP and dst == CORE_IP and any(w in text for w in words):
-            found.append(text.splitlines()[0])
-    return found
+    """Those of the words that epcscf has said on Mw, by UDP or TCP."""
+    said = b"".join(b"\n" + data for (src, _, dst, _), data in capture.streams().items() if src == PCSCF_IP and dst == CORE_IP)
+    check(said.count(b"REGISTER sip:") > 2 and said.count(b"INVITE sip:") > 1, "nothing was captured")
+    return [w for w in words if w.encode() in said]
 
 
 async def raw_register(user, authorization, extra=(), instance=None):
@@ -55,6 +58,19 @@ def altered(token, **claims):
     return f"{head}.{base64.urlsafe_b64encode(json.dumps(c).encode()).rstrip(b'=').decode()}.{sig}"
 
 
+def signed(lab, token, **claims):
+    """The token with other claims, signed anew by the WAF's own key."""
+    head, body, _ = token.split(".")
+    kid = json.loads(base64.urlsafe_b64decode(head + "=="))["kid"]
+    with open(os.path.join(lab.cscf.dir, "waf-keys.json"), encoding="utf-8") as f:
+        jwk = next(k for k in json.load(f)["keys"] if k["kid"] == kid)
+    key = ec.derive_private_key(int.from_bytes(base64.urlsafe_b64decode(jwk["d"] + "=="), "big"), ec.SECP256R1())
+    text = altered(token, jti=secrets.token_hex(8), **claims).rsplit(".", 1)[0]
+    r, s = decode_dss_signature(key.sign(text.encode(), ec.ECDSA(hashes.SHA256())))
+    raw = r.to_bytes(32, "big") + s.to_bytes(32, "big")
+    return f"{text}.{base64.urlsafe_b64encode(raw).rstrip(b'=').decode()}"
+
+
 def register_from(source, visited):
     """A node that is not the P-CSCF vouches for alice at the core. @return the status it gets"""
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -77,7 +93,7 @@ def run(setting):
     case = setting.cases.case
     with setting.lab() as lab:
         lab.start(phones=("bob",))
-        mw = lab.capture("lo", "mw", f"udp port 5060 and host {CORE_IP}")
+        mw = lab.capture("lo", "mw", f"port 5060 and host {CORE_IP}")
         lab.cscf.user("add", "alice", "--domain", "home1.example", password="alice-secret")
         with case("the_page_signs_in_and_registers_by_trusted_node_authentication"):
             browser = lab.browser(register=False)
@@ -111,15 +127,23 @@ def run(setting):
             check(raw("alice", f"Bearer {altered(token, exp=1 << 33)}") == 401, "a token made longer")
             check(raw("guest9", f"Bearer {altered(access_token(guest), impu=['sip:guest9@home1.example'])}") == 401, "pool")
             check(raw("alice", "Bearer") == 400, "no token")
+            expired = signed(lab, token, exp=int(time.time()) - 3600)
+            foreign = signed(lab, token, aud="https://elsewhere.example")
+            check(raw("alice", f"Bearer {expired}") == 401, "an expired token")
+            check(raw("alice", f"Bearer {foreign}") == 401, "a token for another audience")
+            other = "guest20" if user != "guest20" else "guest19"
+            check(raw(other, f"Bearer {signed(lab, access_token(guest))}") == 403, "an IMPU of the pool that is not the guest's")
+            check(raw("guest21", f"Bearer {signed(lab, access_token(guest))}") == 403, "an IMPU outside the pool")
             check(raw("carol", done, ["P-Asserted-Identity: <sip:carol@home1.example>",
                                       'P-Visited-Network-ID: "webrtc.home1.example"']) == 401, "forged auth-done")
-            check(lab.cscf.counters()["token_misused"] == mark + 2, "two tokens were misused")
+            check(lab.cscf.counters()["token_misused"] == mark + 4, "four tokens were misused")
             check(not lab.core.bindings("carol"), "carol is registered")
         with case("the_core_believes_nobody_else"):
             check(register_from(CORE_IP, "webrtc.home1.example") == 401, "another address is believed")
         mw.stop()
         with case("nothing_of_it_is_on_mw"):
-            words = [p for t in (token, forged) for p in t.split(".")[1:]] + ["Bearer", "thief"]
+            words = ["Bearer", "thief", f"sip:{other}@", "sip:guest21@",
+                     *(p for t in (token, forged, expired, foreign) for p in t.split(".")[1:])]
             check(not at_core(mw, words), at_core(mw, words))
             check(not at_core(mw, ["P-Asserted-Identity: <sip:carol"]), "carol is asserted")
             tna = [d for s, _, _, _, d in mw.udp_payloads() if s == PCSCF_IP and b"auth-done" in d]
