@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What stack.c, uas.c and uac.c share. */
+/* What stack.c, flow.c, uas.c and uac.c share. */
 #ifndef CP_STACK_INT_H
 #define CP_STACK_INT_H
 
@@ -44,13 +44,24 @@ bool cp_uas_was_stateless(const struct sip_msg *ack);
 void cp_uas_new_tag(const struct cp_uas *u, char tag[CP_UAS_TAG_BYTES]);
 /** Answer with a message of our own. */
 void cp_uas_answer(struct cp_uas *u, struct sip_msg *m);
-/** The flow of a connection, made when there is none; NULL: out of memory. */
-struct cp_flow *cp_flow_get(struct cp_sip *s, cp_conn_id conn);
-void cp_flow_put(struct cp_sip *s, struct cp_flow *f);
-/** A connection of a registered WIC is lost: answers are kept for a while (W2-REG-67). */
-void cp_flow_lost(struct cp_sip *s, cp_conn_id conn);
 /** Takes over m and what is in its arena, which the caller resets in any case. NULL: out of memory, or no key. */
 struct cp_uas *cp_uas_new(struct cp_sip *s, const struct cp_peer *from, const struct sip_msg *m);
+
+/** The connection's part of such a key. */
+void cp_uas_put_conn(char key[CP_KEY_BYTES], cp_conn_id conn);
+
+/* flow.c */
+/** The flow of a connection, made when there is none; NULL: out of memory. */
+struct cp_flow *cp_flow_get(struct cp_sip *s, cp_conn_id conn);
+/** Gone, if it has no transaction; f may be NULL. */
+void cp_flow_put(struct cp_sip *s, struct cp_flow *f);
+void cp_flow_join(struct cp_uas *u, struct cp_flow *f);
+/** Of its flow, if it has one. */
+void cp_flow_leave(struct cp_uas *u);
+/** A connection of a registered WIC is lost: answers are kept for a while (W2-REG-67). */
+void cp_flow_lost(struct cp_sip *s, cp_conn_id conn);
+/** Its final answer is kept so long, and no longer. */
+void cp_uas_keep_for_return(struct cp_uas *u);
 
 /* uac.c */
 /** What is open at a target that has stopped answering goes on to the next one. */

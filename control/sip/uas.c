@@ -11,7 +11,6 @@
 #include "control/sip/reg.h"
 #include "control/sip/stack_int.h"
 
-#define AWAY_MS 32000u      /* answers wait this long for a WIC to come back (W2-REG-67) */
 #define FLOW_OPEN 64u       /* of one connection at a time, without a final response */
 #define FLOW_TXNS 2048u     /* with those that are kept for retransmissions: a few hundred bytes each */
 #define STRANGER_TXNS 4u    /* in all, of a connection that is not registered */
@@ -19,7 +18,7 @@
 
 static char out[CP_SIP_BYTES];	/* one control thread: printing never nests */
 
-static void put_conn(char key[CP_KEY_BYTES], cp_conn_id conn)
+void cp_uas_put_conn(char key[CP_KEY_BYTES], cp_conn_id conn)
 {
 	static const char hex[] = "0123456789abcdef";
 
@@ -74,124 +73,6 @@ static void uas_timeout(struct sip_txn *t)
 {
 	(void)t;
 	CP_COUNT(sip_txn_timeout);	/* Timer H: no ACK came; the dialog's BYE follows by itself */
-}
-
-/* ---- flows ------------------------------------------------------------------------------------------- */
-
-struct cp_flow *cp_flow_get(struct cp_sip *s, cp_conn_id conn)
-{
-	struct cp_flow *f = gw_map_get_u64(&s->flows, conn);
-
-	if (f || !(f = calloc(1, sizeof(*f))))
-		return f;
-	f->conn = conn;
-	gw_list_init(&f->uas);
-	gw_list_init(&f->uac);
-	if (gw_map_put_u64(&s->flows, conn, f)) {
-		free(f);
-		return NULL;
-	}
-	return f;
-}
-
-void cp_flow_put(struct cp_sip *s, struct cp_flow *f)
-{
-	if (!f || !gw_list_empty(&f->uas) || !gw_list_empty(&f->uac))
-		return;
-	gw_map_del_u64(&s->flows, f->conn);
-	free(f);
-}
-
-static void join_flow(struct cp_uas *u, struct cp_flow *f)
-{
-	u->flow = f;
-	gw_list_append(&f->uas, &u->flow_node);
-	f->n_uas++;
-	f->n_open += !u->is_final;
-}
-
-static void leave_flow(struct cp_uas *u)
-{
-	struct cp_flow *f = u->flow;
-
-	if (!f)
-		return;
-	gw_list_remove(&u->flow_node);
-	f->n_uas--;
-	f->n_open -= !u->is_final;
-	u->flow = NULL;
-	cp_flow_put(u->sip, f);
-}
-
-void cp_sip_flow_drop(struct cp_sip *s, cp_conn_id conn)
-{
-	struct cp_flow *f;
-
-	while ((f = gw_map_get_u64(&s->flows, conn)) && !gw_list_empty(&f->uas))
-		sip_txn_transport_error(&GW_CONTAINER(f->uas.next, struct cp_uas, flow_node)->txn);
-}
-
-static void keep_for_return(struct cp_uas *u)
-{
-	uint64_t until = cp_loop_now(u->sip->loop) + AWAY_MS;
-
-	if (u->is_final && (!gw_timer_armed(&u->txn.end) || u->txn.end.due_ms > until))
-		(void)gw_timer_arm(&u->sip->loop->timers, &u->txn.end, until);
-}
-
-void cp_flow_lost(struct cp_sip *s, cp_conn_id conn)
-{
-	struct cp_flow *f = gw_map_get_u64(&s->flows, conn);
-
-	if (!f)
-		return;
-	GW_LIST_FOREACH(it, &f->uas)
-		keep_for_return(GW_CONTAINER(it, struct cp_uas, flow_node));
-}
-
-/* The key names the connection, so it changes with it. false: no memory, or the WIC has used the branch again. */
-static bool move_uas(struct cp_uas *u, struct cp_flow *to, const struct cp_peer *peer)
-{
-	char key[CP_KEY_BYTES];
-	struct gw_map *map = &u->sip->uas;
-
-	memcpy(key, u->key, sizeof(key));
-	put_conn(key, peer->conn);
-	gw_map_del(map, gw_sv(u->key, u->key_len));
-	memcpy(u->key, key, sizeof(key));
-	leave_flow(u);
-	u->peer = *peer;
-	join_flow(u, to);
-	if (!gw_map_get(map, gw_sv(u->key, u->key_len)) && gw_map_put(map, gw_sv(u->key, u->key_len), u) == GW_OK)
-		return true;
-	u->key_len = 0;
-	return false;
-}
-
-void cp_sip_flow_move(struct cp_sip *s, cp_conn_id old, const struct cp_peer *peer)
-{
-	struct cp_flow *f = gw_map_get_u64(&s->flows, old), *to = f ? cp_flow_get(s, peer->conn) : NULL;
-
-	while (to && (f = gw_map_get_u64(&s->flows, old)) && !gw_list_empty(&f->uac)) {
-		struct cp_uac *c = GW_CONTAINER(f->uac.next, struct cp_uac, flow_node);
-
-		gw_list_remove(&c->flow_node);
-		gw_list_append(&to->uac, &c->flow_node);
-		c->flow = to;
-		c->peer = *peer;
-		if (!c->has_provisional && !c->has_final && c->txn.last_len)	/* it may never have arrived */
-			(void)!cp_transport_send(s->transport, peer, gw_sv(c->txn.last, c->txn.last_len));
-		cp_flow_put(s, f);
-	}
-	while (to && (f = gw_map_get_u64(&s->flows, old)) && !gw_list_empty(&f->uas)) {
-		struct cp_uas *u = GW_CONTAINER(f->uas.next, struct cp_uas, flow_node);
-
-		if (!move_uas(u, to, peer))
-			sip_txn_transport_error(&u->txn);
-		else if (u->txn.last_len)
-			uas_send(&u->txn, gw_sv(u->txn.last, u->txn.last_len));
-	}
-	cp_flow_put(s, to);
 }
 
 /* ---- begin and end ------------------------------------------------------------------------------------ */
@@ -255,7 +136,7 @@ void cp_uas_free(struct cp_uas *u)
 		p = &(*p)->spent_next;
 	if (u->is_spent && *p)
 		*p = u->spent_next;
-	leave_flow(u);
+	cp_flow_leave(u);
 	if (u->key_len)
 		gw_map_del(&u->sip->uas, gw_sv(u->key, u->key_len));
 	CP_GAUGE_ADD(sip_transactions, -1);
@@ -284,7 +165,7 @@ struct gw_sv cp_uas_key(const struct cp_peer *from, const struct sip_msg *m, cha
 {
 	struct gw_sv k = sip_txn_key(m, true, key + CONN_CHARS);
 
-	put_conn(key, cp_peer_is_w2(from) ? from->conn : 0);
+	cp_uas_put_conn(key, cp_peer_is_w2(from) ? from->conn : 0);
 	return k.len ? gw_sv(key, CONN_CHARS + k.len) : GW_SV_NONE;
 }
 
@@ -341,7 +222,7 @@ static enum gw_err begin(struct cp_uas *u)
 	CP_GAUGE_ADD(sip_transactions, 1);
 	cp_overload_open(s->overload, 1);
 	if (f)
-		join_flow(u, f);
+		cp_flow_join(u, f);
 	return GW_OK;
 out:
 	cp_flow_put(s, f);
@@ -393,7 +274,7 @@ static void print_and_respond(struct cp_uas *u, const struct sip_msg *m)
 	if (err == GW_OK)
 		err = sip_txn_uas_respond(&u->txn, m->status, gw_buf_sv(&b), cp_loop_now(u->sip->loop));
 	if (is_away)
-		keep_for_return(u);
+		cp_uas_keep_for_return(u);
 	if (err)
 		GW_LOG_WARN(u->sip->log, "sip.respond_failed", "call_id=%.*s status=%u error=%s",
 			GW_SV_FMT(m->call_id), m->status, gw_err_name(err));
