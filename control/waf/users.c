@@ -8,7 +8,7 @@
 #include "control/waf/sqlite.h"
 
 static const char *const schema[] = {
-	"CREATE TABLE user(login TEXT PRIMARY KEY COLLATE NOCASE, hash TEXT NOT NULL, impi TEXT NOT NULL UNIQUE,"
+	("CREATE TABLE user(login TEXT PRIMARY KEY COLLATE NOCASE, hash TEXT NOT NULL, impi TEXT NOT NULL UNIQUE,"
 	" locked INTEGER NOT NULL DEFAULT 0, stamp INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
 	"CREATE TABLE impu(login TEXT NOT NULL COLLATE NOCASE REFERENCES user(login) ON DELETE CASCADE,"
 	" place INTEGER NOT NULL, uri TEXT NOT NULL, PRIMARY KEY(login, place)) STRICT, WITHOUT ROWID;"
@@ -17,7 +17,7 @@ static const char *const schema[] = {
 	"CREATE TABLE gone(login TEXT PRIMARY KEY COLLATE NOCASE, stamp INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
 	"CREATE INDEX gone_stamp ON gone(stamp);"
 	/* one for all users and never used twice: a user deleted and added again is somebody else */
-	"CREATE TABLE counter(value INTEGER NOT NULL) STRICT; INSERT INTO counter VALUES(0);",
+	"CREATE TABLE counter(value INTEGER NOT NULL) STRICT; INSERT INTO counter VALUES(0);"),
 	/* the stamp a user began with */
 	"ALTER TABLE user ADD COLUMN added INTEGER NOT NULL DEFAULT 0;",
 	NULL };
