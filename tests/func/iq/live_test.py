@@ -2,10 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Erlang/OTP's application megaco, which none of us wrote, as the controller of eimsagw and as the gateway of epcscf: UDP and TCP, both
 text codecs. What was said is dissected by tshark, without a complaint."""
-import base64, contextlib
+import base64
 
 from pair import *
-from lab.capture import Capture
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -13,20 +12,6 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 def megaco(*argv):
     return subprocess.Popen(["escript", f"{HERE}/megaco.escript", *map(str, argv)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                             stderr=subprocess.STDOUT, text=True)
-
-
-@contextlib.contextmanager
-def dissected(port, least):
-    """At least so many packets with messages to or from the port meanwhile, and tshark complains of none."""
-    with tempfile.TemporaryDirectory() as d:
-        c = Capture(f"{d}/iq.pcap", "lo", f"port {port}")
-        c.start()
-        try:
-            yield
-        finally:
-            c.stop()
-        n, bad = c.h248_complaints(port)
-        check(n >= least and not bad, f"{n} packets, of {bad[:5]} tshark complains")
 
 
 def controller(transport, codec):

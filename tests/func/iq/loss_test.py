@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Iq over a bad network between the two real ends: 10 % of datagrams lost, 10 % doubled, 10 % late; 1,000 calls."""
+"""Iq over a bad network between the two real ends: 10 % of datagrams lost, 10 % doubled, 10 % late; 1,000 calls. tshark reads it all."""
 import heapq
 
 from pair import *
@@ -87,6 +87,7 @@ def all_of(t, w, method, send, answered):
 
 @case("1,000 calls with loss, duplication and reordering: all are set up, nothing is done twice, both ends agree",
       start=False)
+@dissected(IQ_PORT, 5 * CALLS)
 def _(t):
     relay = Relay()
     t = harness.Rig({"iq": {"gateways": [{"name": "g", "address": f"{LO}:{TO_GATEWAY}", "mid": f"[{LO}]:{MG_PORT}"}]},

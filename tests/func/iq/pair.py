@@ -7,13 +7,14 @@
     def _(t): ...
 
 argv: epcscf eimsagw [words]. eimsagw has null ports: signalling is whole, media goes nowhere."""
-import json, os, signal, socket, subprocess, sys, tempfile, time
+import contextlib, json, os, signal, socket, subprocess, sys, tempfile, time
 
 sys.path[:0] = [os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", *x) for x in (["w2"], [])]
 AGW_BIN = os.path.abspath(sys.argv.pop(2)) if "W2GW_AGW" not in os.environ else os.environ["W2GW_AGW"]
 os.environ["W2GW_AGW"] = AGW_BIN        # for the same program inside its own network
 import harness
 from harness import *
+from lab.capture import Capture
 
 FP = ":".join(["4A"] * 32)
 WIC = WIC_SDP.replace("11:22", FP)
@@ -115,6 +116,21 @@ def hang_up(t, w, cid, cseq=2):
     b = t.core_get("BYE", cid, cseq)
     t.core.send(response(b, 200, "OK"))
     w.get(200)
+
+
+@contextlib.contextmanager
+def dissected(port, least):
+    """At least so many packets with messages to or from the port meanwhile, and tshark complains of none."""
+    with tempfile.TemporaryDirectory() as d:
+        c = Capture(f"{d}/iq.pcap", "lo", f"port {port}")
+        c.start()
+        try:
+            yield
+        finally:
+            c.stop()
+        n, bad = c.h248_complaints(port)
+        print(f"     tshark: {n} packets of Iq, {len(bad)} complaints", flush=True)
+        check(n >= least and not bad, f"{n} packets, of {bad[:5]} tshark complains")
 
 
 def has_sctp():
