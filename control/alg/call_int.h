@@ -58,6 +58,8 @@ struct cp_media_line {
 	uint64_t wic_ice;                  /* of the WIC's ICE credentials the gateway was told last; 0: not known */
 	char *local_channel;         /* of the channel beside the data line */
 	enum sdp_setup wic_setup;    /* DTLS role the WIC has got: kept by later answers (W2-SEC-06); NONE: not yet */
+	char *mid;                   /* on W2, as agreed last: it stays, and what takes the line's place has another (RFC 9143 9) */
+	unsigned exchange;           /* whose offer it was reserved for; 0: it was agreed on */
 };
 
 /** A REFER that has another CSeq on the other leg: its subscription is named by it. */
@@ -117,6 +119,7 @@ struct cp_call {
 	bool ice_lite;
 	struct sdp_origin o_w2, o_core;
 	struct cp_exchange ex;
+	unsigned n_exchanges;        /* the number of this one */
 	struct cp_fork forks[CP_FORKS_MAX];
 	unsigned n_forks;
 	bool is_emergency;           /* the gateway is told, too (W2-EMG-05) */
@@ -381,6 +384,8 @@ enum gw_err cp_sdp_write_offer(struct cp_call *c, struct gw_buf *out);
 enum gw_err cp_sdp_write_answer(struct cp_call *c, struct gw_buf *out);
 /** Our DTLS role in line i, said in Local: by the offer from a WIC, or left open when we offer (F-35, F-37). */
 enum sdp_setup cp_sdp_our_setup(const struct cp_call *c, unsigned i);
+/** What an offer of ours to the WIC calls the core's line i; in the exchange's arena. */
+struct gw_sv cp_sdp_mid(struct cp_call *c, unsigned i);
 /** RFC 4145 on the core's side of MSRP: our offer leaves it open; an offerer that says nothing connects. */
 enum sdp_setup cp_sdp_tcp_setup(const struct cp_call *c, unsigned i);
 

@@ -15,14 +15,41 @@ static struct cp_media_line *find(const struct cp_call *c, unsigned index)
 	return NULL;
 }
 
+/* What it had at the gateway is forgotten; its name is kept from whatever takes its place. */
+static void clear_line(struct cp_media_line *l)
+{
+	free(l->local_access);
+	free(l->local_core);
+	free(l->local_channel);
+	*l = (struct cp_media_line){ .index = l->index, .mid = l->mid };
+}
+
+/* Room for one more, if need be that of a line that has nothing at the gateway and does not cross. NULL: none */
+static struct cp_media_line *place(struct cp_call *c)
+{
+	if (c->n_lines < CP_LINES_MAX)
+		return &c->lines[c->n_lines++];
+	for (unsigned i = 0; i < c->n_lines; i++) {
+		struct cp_media_line *l = &c->lines[i];
+
+		if (!l->local_access && !l->local_core && (l->index >= c->ex.offer.n_lines || !c->ex.streams[l->index].is_active)) {
+			free(l->mid);
+			return l;
+		}
+	}
+	return NULL;
+}
+
 struct cp_media_line *cp_call_line(struct cp_call *c, unsigned index)
 {
 	struct cp_media_line *l = find(c, index);
 
-	if (l || c->n_lines == CP_LINES_MAX)
+	if (l)
 		return l;
-	c->lines[c->n_lines] = (struct cp_media_line){ .index = (uint8_t)index };
-	return &c->lines[c->n_lines++];
+	l = place(c);
+	if (l)
+		*l = (struct cp_media_line){ .index = (uint8_t)index };
+	return l;
 }
 
 /* By the map of the exchange; without one by what was agreed. */
@@ -42,25 +69,30 @@ void cp_media_forget(struct cp_call *c)
 	free(c->term_core);
 	c->term_access = c->term_core = NULL;
 	for (unsigned i = 0; i < c->n_lines; i++) {
-		free(c->lines[i].local_access);
-		free(c->lines[i].local_core);
-		free(c->lines[i].local_channel);
+		clear_line(&c->lines[i]);
+		free(c->lines[i].mid);
 	}
 	c->n_lines = 0;
+}
+
+/* Reserved for an offer that came to nothing, perhaps of another kind or role: nothing that is agreed on later has a part in it. */
+static bool is_stale(const struct cp_call *c, const struct cp_media_line *l)
+{
+	return l->exchange && l->exchange != c->n_exchanges;
 }
 
 static bool has_transport(const struct cp_call *c, unsigned index)
 {
 	const struct cp_media_line *l = cp_call_transport(c, index);
 
-	return l && l->local_access;
+	return l && l->local_access && !is_stale(c, l);
 }
 
 static bool has_streams(const struct cp_call *c, unsigned index)
 {
 	const struct cp_media_line *l = find(c, index);
 
-	return l && l->local_core && (!sdp_stream_ends(&c->ex.streams[index]) || l->local_channel) && has_transport(c, index);
+	return l && l->local_core && !is_stale(c, l) && (!sdp_stream_ends(&c->ex.streams[index]) || l->local_channel) && has_transport(c, index);
 }
 
 bool cp_media_is_reserved(const struct cp_call *c)
@@ -175,11 +207,61 @@ static enum gw_err reserve_line(struct cp_call *c, unsigned i, struct streams *l
 
 	if (!cp_call_line(c, i) || !cp_call_line(c, transport))
 		return GW_ELIMIT;
+	cp_call_line(c, i)->exchange = c->n_exchanges;
+	if (!has_transport(c, i))
+		cp_call_line(c, transport)->exchange = c->n_exchanges;
 	if (!has_transport(c, i) && !has_access(l, transport + 1))
 		err = reserve_transport(c, i, &l->access[l->n_access++]);
 	if (!err && sdp_stream_ends(&c->ex.streams[i]))
 		err = reserve_channel(c, i, &l->access[l->n_access++]);
 	return err ? err : reserve_core(c, i, &l->core[l->n_core++]);
+}
+
+static void release(struct iq_stream *s, unsigned id, struct gw_sv local)
+{
+	*s = iq_stream((uint16_t)id);
+	s->has_local = true;
+	s->local = local;
+}
+
+#define NOTHING(what) GW_SV("v=0\r\nc=IN IP4 -\r\nm=" what "\r\n")
+
+/* S-7: the transport of a line. */
+static void release_transport(struct cp_media_line *l, struct streams *out)
+{
+	release(&out->access[out->n_access++], l->index + 1u, NOTHING("audio 0 RTP/AVP -"));
+	free(l->local_access);
+	l->local_access = NULL;
+	l->wic_setup = SDP_SETUP_NONE;
+	l->wic_ice = 0;
+}
+
+/* S-7, F-71: what a line has beside its transport; a channel has a stream on either side. */
+static void release_rest(struct cp_media_line *l, struct streams *out)
+{
+	bool is_text = gw_sv_find(gw_sv_cstr(l->local_core), GW_SV("m=text ")) != strlen(l->local_core);
+
+	if (l->local_channel)
+		release(&out->access[out->n_access++], l->index + CP_CHANNEL_STREAM, NOTHING("application 0 UDP/DTLS/SCTP webrtc-datachannel"));
+	release(&out->core[out->n_core++], l->index + (l->local_channel ? CP_CHANNEL_STREAM : 1u), !l->local_channel ?
+		NOTHING("audio 0 RTP/AVP -") : is_text ? NOTHING("text 0 RTP/AVP 104") : NOTHING("message 0 TCP/MSRP *"));
+	free(l->local_channel);
+	free(l->local_core);
+	l->local_channel = l->local_core = NULL;
+}
+
+/* W2-SIP-34: what was reserved for offers that came to nothing. */
+static void release_stale(struct cp_call *c, struct streams *out)
+{
+	for (unsigned i = 0; i < c->n_lines; i++)
+		if (is_stale(c, &c->lines[i]) && c->lines[i].local_core)
+			release_rest(&c->lines[i], out);
+	for (unsigned i = 0; i < c->n_lines; i++) {
+		if (is_stale(c, &c->lines[i]) && c->lines[i].local_access)
+			release_transport(&c->lines[i], out);
+		if (is_stale(c, &c->lines[i]))
+			c->lines[i].exchange = 0;
+	}
 }
 
 /* Events and signals of the access termination are told as a whole (M-9): all lines, old and new. */
@@ -218,10 +300,10 @@ static void add_full_ice(struct access_lists *l)
 /* Both terminations in one transaction: reserved, and the offerer's side configured as far as it is known. */
 enum gw_err cp_media_reserve(struct cp_call *c)
 {
-	struct streams l = { .n_access = 0 };
+	struct streams l = { .n_access = 0 }, gone = { .n_access = 0 };
 	struct access_lists al = { .n_events = 0 };
 	struct iq_item ec[IQ_MAX_EVENTS];
-	struct iq_cmd cmds[2] = { { .kind = IQ_ADD, .term = iq_term(GW_SV("ip/$/$/$")), .streams = l.access,
+	struct iq_cmd cmds[4] = { { .kind = IQ_ADD, .term = iq_term(GW_SV("ip/$/$/$")), .streams = l.access,
 			.has_events = true, .events_id = 1, .events = al.events,
 			.has_signals = true, .signals = al.signals },
 		{ .kind = IQ_ADD, .term = iq_term(GW_SV("ip/$/$/$")), .streams = l.core,
@@ -239,13 +321,14 @@ enum gw_err cp_media_reserve(struct cp_call *c)
 	snprintf(hb, sizeof(hb), "%u", c->alg->s->conf->iq.heartbeat_s);
 	al.n_events = wanted(al.events, hb);
 	cmds[1].n_events = wanted(ec, hb);
+	release_stale(c, &gone);
 	for (unsigned i = 0; !err && i < c->ex.offer.n_lines; i++)
 		if (c->ex.streams[i].is_active && !has_streams(c, i))
 			err = reserve_line(c, i, &l);
 	if (err)
 		return err;
 	for (unsigned i = 0; i < c->n_lines; i++)
-		if (transport_of(c, c->lines[i].index) == c->lines[i].index)
+		if (transport_of(c, c->lines[i].index) == c->lines[i].index && (c->lines[i].local_access || has_access(&l, c->lines[i].index + 1u)))
 			add_line(&al, c->lines[i].index, info.has_xwrtc);
 	if (c->alg->s->conf->media.is_ice_full)
 		add_full_ice(&al);
@@ -258,6 +341,12 @@ enum gw_err cp_media_reserve(struct cp_call *c)
 		cmds[0].kind = cmds[1].kind = IQ_MODIFY;
 		cmds[0].term = iq_term(gw_sv_cstr(c->term_access));
 		cmds[1].term = iq_term(gw_sv_cstr(c->term_core));
+	}
+	if (gone.n_core || gone.n_access) {	/* first */
+		memmove(&cmds[2], cmds, 2 * sizeof(cmds[0]));
+		cmds[0] = (struct iq_cmd){ .kind = IQ_MODIFY, .term = cmds[2].term, .streams = gone.access, .n_streams = gone.n_access };
+		cmds[1] = (struct iq_cmd){ .kind = IQ_MODIFY, .term = cmds[3].term, .streams = gone.core, .n_streams = gone.n_core };
+		a.n_cmds = 4;
 	}
 	CP_TRACE_IQ(CP_TRACE_OUT, c->call_id, cp_call_user(c), c->context ? "Modify, Modify" : "Add, Add");
 	return cp_iq_request(c->alg->iq, c->gateway, &a, c->id, STEP_ADD);
@@ -295,6 +384,14 @@ void cp_media_configured(struct cp_call *c, const struct iq_txn *reply)
 			(void)take_locals(c, &a->cmds[i], true);
 }
 
+static bool has_error(const struct iq_action *a)
+{
+	for (unsigned i = 0; i < a->n_cmds; i++)
+		if (a->cmds[i].error)
+			return true;
+	return false;
+}
+
 enum gw_err cp_media_reserved(struct cp_call *c, const struct iq_txn *reply)
 {
 	const struct iq_action *a = reply && reply->n_actions ? &reply->actions[0] : NULL;
@@ -310,8 +407,8 @@ enum gw_err cp_media_reserved(struct cp_call *c, const struct iq_txn *reply)
 	if (!c->context)
 		cp_iq_context_added(c->alg->iq, c->gateway);
 	c->context = a->context;
-	if (a->n_cmds < 2 || !take_locals(c, &a->cmds[0], true) || !take_locals(c, &a->cmds[1], false) ||
-		!cp_media_is_reserved(c)) {
+	if (a->n_cmds < 2 || has_error(a) || !take_locals(c, &a->cmds[a->n_cmds - 2], true) ||
+		!take_locals(c, &a->cmds[a->n_cmds - 1], false) || !cp_media_is_reserved(c)) {
 		CP_COUNT(iq_errors);
 		for (unsigned i = 0; i < a->n_cmds; i++)
 			GW_LOG_WARN(c->alg->s->log, "iq.add_failed", "call=%s code=%u text=\"%.*s\"", c->call_id,
@@ -475,36 +572,32 @@ static enum gw_err configure_channel(struct cp_call *c, unsigned i, enum cp_gate
 	return keep(c, sdp_iq_channel(s, line_of(c, i, CP_SIDE_W2), &b), &b, &channel->remote);
 }
 
-/* F-71, S-7: a channel that has gone gives back both of its streams, and what they were told is forgotten. */
-static void release_channel(struct cp_media_line *l, struct streams *out)
+/* No fork may want a line any more that does not cross (W2-SIP-37). */
+static bool is_final(const struct cp_call *c)
 {
-	struct iq_stream *channel = &out->access[out->n_access++], *core = &out->core[out->n_core++];
-	bool is_text = gw_sv_find(gw_sv_cstr(l->local_core), GW_SV("m=text ")) != strlen(l->local_core);
-
-	*channel = *core = iq_stream((uint16_t)(l->index + CP_CHANNEL_STREAM));
-	channel->has_local = core->has_local = true;
-	channel->local = GW_SV("v=0\r\nc=IN IP4 -\r\nm=application 0 UDP/DTLS/SCTP webrtc-datachannel\r\n");
-	core->local = is_text ? GW_SV("v=0\r\nc=IN IP4 -\r\nm=text 0 RTP/AVP 104\r\n") : GW_SV("v=0\r\nc=IN IP4 -\r\nm=message 0 TCP/MSRP *\r\n");
-	free(l->local_channel);
-	free(l->local_core);
-	l->local_channel = l->local_core = NULL;
+	return !c->far_node && (c->is_answered || (c->waiting && c->waiting->status >= 200));
 }
 
-/* The streams of one line as the exchange has left it; a line that no longer crosses is silent, or has none any more. */
+/*
+ * The streams of one line as the exchange has left it. A line that no longer crosses has none (W2-SDP-33): what takes its place is
+ * another one. Until the call is answered it is silent.
+ */
 static enum gw_err configure_line(struct cp_call *c, struct cp_media_line *l, enum cp_gate gate, struct streams *out)
 {
 	unsigned i = l->index;
+	bool is_over = is_final(c) && !c->ex.streams[i].is_active;
 	enum gw_err err = GW_OK;
 
-	if (transport_of(c, i) == i && l->local_access)
+	if (transport_of(c, i) == i && l->local_access && !(is_over && line_with(c, i) < 0))
 		err = configure_transport(c, i, line_with(c, i), gate, &out->access[out->n_access++]);
 	if (err || !l->local_core)
 		return err;
-	if (l->local_channel && !c->ex.streams[i].is_active) {
-		if (!c->far_node)
-			release_channel(l, out);
+	if (is_over) {
+		release_rest(l, out);
 		return GW_OK;
 	}
+	if (!c->ex.streams[i].is_active && l->local_channel)
+		return GW_OK;
 	if (l->local_channel && (err = configure_channel(c, i, gate, &out->access[out->n_access++])))
 		return err;
 	return configure_core(c, i, gate, &out->core[out->n_core++]);
@@ -537,9 +630,11 @@ static uint64_t hash_streams(const struct streams *l)
 	uint64_t h = GW_HASH_STABLE_INIT;
 
 	for (unsigned i = 0; i < l->n_access; i++)
-		h = hash_remote(h, l->access[i].has_remote ? l->access[i].remote : GW_SV("a=none"), true);
+		if (l->access[i].has_remote)
+			h = hash_remote(h, l->access[i].remote, true);
 	for (unsigned i = 0; i < l->n_core; i++)
-		h = hash_remote(h, l->core[i].has_remote ? l->core[i].remote : GW_SV("a=none"), false);
+		if (l->core[i].has_remote)
+			h = hash_remote(h, l->core[i].remote, false);
 	return h;
 }
 
@@ -557,6 +652,9 @@ enum gw_err cp_media_configure(struct cp_call *c, enum cp_gate gate, unsigned st
 	for (unsigned k = 0; k < c->n_lines; k++)
 		if (c->lines[k].index < c->ex.offer.n_lines && (err = configure_line(c, &c->lines[k], gate, &l)))
 			return err;
+	for (unsigned k = 0; is_final(c) && k < c->n_lines; k++)	/* after the channels that had it */
+		if (c->lines[k].local_access && c->lines[k].index < c->ex.offer.n_lines && line_with(c, c->lines[k].index) < 0)
+			release_transport(&c->lines[k], &l);
 	if (c->far_node)
 		return hash_streams(&l) == c->told_hash ? GW_OK : GW_EUNSUPP;
 	c->told_hash = hash_streams(&l);

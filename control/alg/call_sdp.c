@@ -30,6 +30,7 @@ void cp_sdp_begin(struct cp_call *c, enum cp_side sender)
 	memset(&c->ex, 0, sizeof(c->ex));
 	c->ex.arena.limit = 1u << 20;
 	c->ex.sender = c->ex.offerer = sender;
+	c->n_exchanges++;
 }
 
 static enum sdp_setup wic_setup(const struct cp_call *c, unsigned index)
@@ -63,15 +64,43 @@ enum sdp_setup cp_sdp_tcp_setup(const struct cp_call *c, unsigned i)
 	return said == SDP_SETUP_PASSIVE ? SDP_SETUP_ACTIVE : SDP_SETUP_PASSIVE;
 }
 
-/* The roles the exchange has given, of every line that crosses. */
+static bool is_taken(const struct cp_call *c, const char *mid)
+{
+	for (unsigned k = 0; k < c->n_lines; k++)
+		if (c->lines[k].mid && strcmp(c->lines[k].mid, mid) == 0)
+			return true;
+	return false;
+}
+
+struct gw_sv cp_sdp_mid(struct cp_call *c, unsigned i)
+{
+	const struct cp_media_line *l = cp_call_transport(c, i);
+	unsigned n = c->ex.map.core[i].w2;
+	char number[16];
+
+	if (l && l->mid && (l->exchange == 0 || !c->ex.streams[i].is_active))
+		return gw_sv_cstr(l->mid);
+	do {
+		snprintf(number, sizeof(number), "%u", n);
+		n += SDP_MAX_MEDIA;
+	} while (is_taken(c, number));
+	return gw_arena_sv(&c->ex.arena, gw_sv_cstr(number));
+}
+
+/* Of every line that crosses: the exchange is agreed, with its roles and names. */
 static void keep_roles(struct cp_call *c)
 {
+	const struct sdp_model *wic = c->ex.offerer == CP_SIDE_W2 ? &c->ex.offer : &c->ex.answer;
+
 	for (unsigned i = 0; i < c->ex.offer.n_lines; i++) {
 		const struct sdp_stream *s = &c->ex.streams[i];
 		struct cp_media_line *l = s->is_active ? cp_call_transport(c, i) : NULL;
 
 		if (!l)
 			continue;
+		free(l->mid);
+		l->mid = gw_sv_dup(wic->lines[i].mid);
+		l->exchange = cp_call_line(c, i)->exchange = 0;	/* it has streams, so it is there */
 		if (c->ex.offerer == CP_SIDE_MW)
 			l->wic_setup = c->ex.answer.lines[i].setup;
 		else
@@ -93,6 +122,11 @@ enum gw_err cp_sdp_offer(struct cp_call *c, struct gw_sv text, enum cp_side from
 		*why = diag.what;
 		*status = 400;
 		return GW_EBADMSG;
+	}
+	if (c->ex.offer.n_lines < (from == CP_SIDE_MW ? c->map.n : c->map.n_w2)) {	/* RFC 3264 8 */
+		*why = "offer has fewer media lines than the one before";
+		*status = 488;
+		return GW_EUNSUPP;
 	}
 	c->ex.map = c->map;
 	if (from == CP_SIDE_MW)
@@ -177,6 +211,8 @@ static enum gw_err write_leg(struct cp_call *c, enum cp_side to, bool is_answer,
 		w.remote = &c->ex.offer;
 	else
 		w.peer = &c->ex.offer;
+	for (unsigned i = 0; !is_answer && to == CP_SIDE_W2 && i < w.n; i++)
+		l[i].mid = cp_sdp_mid(c, i);
 	return sdp_write_leg(&w, to == CP_SIDE_W2 ? &c->o_w2 : &c->o_core, out);
 }
 

@@ -21,7 +21,7 @@ enum tag { TAG_ID = 1, TAG_ORIGIN, TAG_BINDING, TAG_CALL_ID, TAG_ICID, TAG_GATEW
 	TAG_TERM_CORE, TAG_LOCAL_ACCESS, TAG_LOCAL_CORE, TAG_ICE_LITE, TAG_ICE_OK, TAG_DTLS_UP, TAG_START_S,
 	TAG_ANSWER_S, TAG_WATCHED, TAG_FAR_IOI, TAG_LINE, TAG_NODE, TAG_SESSION_END_S, TAG_WIC_SETUP,
 	TAG_EMERGENCY, TAG_TOLD_HASH, TAG_CSEQ_FIRST, TAG_CSEQ_SHIFT, TAG_WIC_ICE, TAG_LOCAL_CHANNEL, TAG_CSEQ_SHIFT_W2,
-	TAG_O_W2 = 30, TAG_O_CORE = 40, TAG_W2 = 50, TAG_CORE = 60, TAG_MAP = 70, TAG_REFER_MW, TAG_REFER_W2 };
+	TAG_O_W2 = 30, TAG_O_CORE = 40, TAG_W2 = 50, TAG_CORE = 60, TAG_MAP = 70, TAG_REFER_MW, TAG_REFER_W2, TAG_MID };
 enum half_tag { HALF_TARGET, HALF_IDENTITY, HALF_TAG, HALF_ROUTE, HALF_CSEQ };
 enum origin_tag { ORIGIN_ID, ORIGIN_VERSION, ORIGIN_HASH };
 
@@ -97,6 +97,7 @@ static void put_call(struct gw_buf *b, const struct cp_call *c)
 		cp_record_put_str(b, TAG_LOCAL_CHANNEL, c->lines[i].local_channel);
 		cp_record_put_u64(b, TAG_WIC_SETUP, c->lines[i].wic_setup);
 		cp_record_put_u64(b, TAG_WIC_ICE, c->lines[i].wic_ice);
+		cp_record_put_str(b, TAG_MID, c->lines[i].mid);
 	}
 	for (unsigned i = 0; i < c->map.n; i++)
 		cp_record_put_u64(b, TAG_MAP, map_number(&c->map.core[i]));
@@ -233,7 +234,8 @@ static void read_local(struct cp_call *c, unsigned tag, struct gw_sv v)
 {
 	struct cp_media_line *l = c->n_lines ? &c->lines[c->n_lines - 1] : cp_call_line(c, 0);
 
-	set(tag == TAG_LOCAL_ACCESS ? &l->local_access : tag == TAG_LOCAL_CORE ? &l->local_core : &l->local_channel, v);
+	set(tag == TAG_LOCAL_ACCESS ? &l->local_access : tag == TAG_LOCAL_CORE ? &l->local_core :
+		tag == TAG_MID ? &l->mid : &l->local_channel, v);
 }
 
 static void read_number(struct cp_call *c, unsigned tag, uint64_t n)
@@ -296,7 +298,7 @@ static void read_field(struct cp_call *c, unsigned tag, struct gw_sv v)
 		read_origin(&c->o_core, tag - TAG_O_CORE, v);
 	else if (tag >= TAG_O_W2 && tag < TAG_O_CORE)
 		read_origin(&c->o_w2, tag - TAG_O_W2, v);
-	else if (tag == TAG_LOCAL_ACCESS || tag == TAG_LOCAL_CORE || tag == TAG_LOCAL_CHANNEL)
+	else if (tag == TAG_LOCAL_ACCESS || tag == TAG_LOCAL_CORE || tag == TAG_LOCAL_CHANNEL || tag == TAG_MID)
 		read_local(c, tag, v);
 	else if (!read_text(c, tag, v))
 		read_number(c, tag, cp_record_u64(v));

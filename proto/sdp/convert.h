@@ -116,6 +116,7 @@ struct sdp_local {
 	enum sdp_setup setup;
 	struct gw_sv path;                          /* MSRP: the gateway's on this leg */
 	struct gw_sv tls_id;                        /* empty: not written (W2-SDP-23) */
+	struct gw_sv mid;                           /* of an offer to W2, of every line; empty: the line's number */
 };
 
 /** o= identity of one leg; kept by the caller for the life of the dialog. */

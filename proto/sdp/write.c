@@ -194,6 +194,8 @@ static void put_mid(struct gw_buf *b, const struct sdp_write *w, unsigned i)
 			gw_buf_put(b, w->remote->lines[i].mid);
 			gw_buf_puts(b, "\r\n");
 		}
+	} else if (!w->is_answer && w->locals[i].mid.len) {
+		gw_buf_printf(b, "a=mid:%.*s\r\n", GW_SV_FMT(w->locals[i].mid));
 	} else if (!w->is_answer) {
 		gw_buf_printf(b, "a=mid:%u\r\n", line_of(w, i));
 	}
