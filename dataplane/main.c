@@ -133,7 +133,7 @@ static enum gw_err make_engine(struct gateway *g)
 {
 	const struct dp_conf *c = g->conf;
 	struct dp_srtp_burst_conf b = { .device = c->crypto_device, .workers = g->eal.workers,
-		.max_sessions = (c->max_contexts + dp_ctx_extra(c->max_contexts)) * 3 + 64,
+		.max_sessions = (c->max_contexts + dp_ctx_extra(c->max_contexts)) * 3 + 64 + c->max_sdes_streams * 2,
 		.max_records = c->max_data_associations, .replay_window = (uint16_t)c->replay_window,
 		.max_ssrc = (uint8_t)c->max_ssrc, .is_cm_only = true };
 
@@ -169,7 +169,8 @@ static enum gw_err make_control(struct gateway *g)
 		.timers = &g->timers, .log = &g->log, .srtp = g->srtp, .records = g->records, .laddrs = g->laddrs,
 		.realms = g->realms, .n_realms = c->n_realms, .max_contexts = c->max_contexts,
 		.consent_timeout_ms = c->consent_timeout_ms, .is_ice_full = c->is_ice_full, .tsc_hz = rte_get_tsc_hz(),
-		.replay_window = (uint16_t)c->replay_window, .max_ssrc = (uint8_t)c->max_ssrc };
+		.replay_window = (uint16_t)c->replay_window, .max_ssrc = (uint8_t)c->max_ssrc, .profiles = c->dtls.profiles,
+		.n_profiles = c->dtls.n_profiles, .max_sdes_streams = c->max_sdes_streams };
 	const struct dp_sctp_limits sctp = { .associations = c->channel_associations, .streams = DP_CHANNEL_STREAMS, .mtu = c->dtls.mtu - DTLS_BYTES,
 		.send_bytes = 256u << 10, .receive_bytes = 256u << 10, .message_max = DP_MSRP_MESSAGE_MAX };
 	enum gw_err err;

@@ -329,6 +329,7 @@ static void read_rest(struct conf *c, struct dp_conf *d)
 	d->max_contexts = conf_uint(c, c->root, "max_contexts", 1, 100000, 1000);
 	d->is_ice_full = conf_enum(c, c->root, "ice", ice, 0);
 	d->max_data_associations = conf_uint(c, c->root, "max_data_associations", 0, 400000, 1000);
+	d->max_sdes_streams = conf_uint(c, c->root, "max_sdes_streams", 0, 400000, 100);
 	read_msrp(c, d);
 	m = conf_map(c, c->root, "channels", false);
 	d->channel_associations = conf_uint(c, m, "max_associations", 0, 65534, 1000);

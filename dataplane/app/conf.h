@@ -40,6 +40,7 @@ struct dp_conf {
 	unsigned channel_associations;         /* SCTP associations that end here; 0: none does */
 	unsigned channels_per_context;
 	unsigned max_data_associations;        /* DTLS associations of data lines on the workers */
+	unsigned max_sdes_streams;             /* with SRTP keys by a=crypto */
 	char **port_names;
 	unsigned n_ports;
 	struct dp_conf_realm realms[DP_REALMS_MAX];

@@ -378,12 +378,23 @@ static void protect_burst(uint16_t worker, struct rte_mbuf **m, struct dp_srtp_s
 	burst(worker, m, s, n, true, why);
 }
 
+/* What is in flight under the old key fails its tag; what was seen under it does not come back under the new one. */
+static void carry_on(struct dp_srtp_session *s, const struct dp_srtp_session *before)
+{
+	if (s->is_protect != before->is_protect || s->max_ssrc != before->max_ssrc || s->stream_bytes != before->stream_bytes)
+		return;
+	memcpy(s->streams, before->streams, (size_t)before->n_ssrc * before->stream_bytes);
+	s->n_ssrc = before->n_ssrc;
+	s->next_out = before->next_out;
+}
+
 const struct dp_srtp_ops dp_srtp_burst = {
 	.name = "burst",
 	.session_new = session_new,
 	.session_free = session_free,
 	.unprotect_burst = unprotect_burst,
 	.protect_burst = protect_burst,
+	.carry_on = carry_on,
 };
 
 /* ---- start and stop -------------------------------------------------------------------------- */

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "dataplane/ctx/plan.h"
+#include "dataplane/ctx/sdes.h"
 
 #define LOCAL_MAX_BYTES 60000u	/* with what else a reply says, less than an Iq message */
 #define PATH_SESSION_CHARS 24	/* of 5 bits */
@@ -19,11 +19,11 @@ static enum gw_err make_term(struct dp_ctx *c, struct dp_context *cx, struct dp_
 {
 	struct dp_term *t;
 
-	/* one access and one core side: two flows would share one SRTP session, and have no one peer */
+	/* an access side has a core side as its partner, and there is but one */
 	for (unsigned i = 0; i < cx->n_terms; i++)
-		if (cx->terms[i]->is_access == p->is_access)
+		if ((cx->terms[i]->is_access && p->is_access) || cx->n_terms == DP_TERMS_PER_CONTEXT)
 			return dp_plan_refuse(p, 434, "the context has a termination of this kind");
-	t = cx->n_terms < DP_TERMS_PER_CONTEXT ? dp_pool_take(&c->term_pool) : NULL;
+	t = dp_pool_take(&c->term_pool);
 	if (!t)
 		return dp_plan_refuse(p, 432, "no TerminationID available");
 	t->ctx = cx;
@@ -192,6 +192,8 @@ static enum gw_err prepare(struct dp_ctx *c, struct dp_plan *p, struct dp_stream
 	}
 	if (keeps_anew(sp) && keep(p, sp))
 		return dp_plan_refuse(p, 510, "no memory");
+	if (sp->said_sdes && (err = dp_plan_prepare_sdes(c, p, sp)))
+		return err;
 	if (!sp->is_new && !sp->is_member && sp->stream->access && dp_media_is_renewed(sp->stream, sp->asks_ice, sp->fps, sp->n_fps) &&
 		dp_media_renew(c, sp->stream, sp->has_local ? is_client(sp) : dp_dtls_is_client(sp->stream->access->dtls), &sp->dtls))
 		return dp_plan_refuse(p, 510, "no memory for a DTLS session");
@@ -217,6 +219,7 @@ static void undo(struct dp_ctx *c, struct dp_plan *p, bool is_new, uint64_t now_
 
 		dp_sdp_forget(sp->kept);
 		dp_dtls_free(sp->dtls);
+		dp_plan_undo_sdes(c, sp);
 		if (sp->is_new && sp->stream && !is_new && sp->is_member)
 			dp_stream_close(c, sp->stream, now_ms);
 	}
@@ -311,6 +314,7 @@ static void commit_stream(struct dp_ctx *c, struct dp_stream_plan *sp, uint64_t 
 		commit_local(s, sp);
 	if (sp->has_remote || sp->clears_remote)
 		commit_remote(s, sp);
+	dp_commit_sdes(c, sp);
 	if (keeps_anew(sp)) {
 		dp_sdp_forget(s->kept);
 		s->kept = sp->kept;

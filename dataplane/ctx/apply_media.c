@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Add and Modify read into a plan: Media with its streams, Events, Signals. Nothing is changed here. */
-#include "dataplane/ctx/plan.h"
+#include "dataplane/ctx/sdes.h"
 #include "proto/sdp/text.h"
 
 enum gw_err dp_plan_refuse(struct dp_plan *p, unsigned code, const char *text)
@@ -77,10 +77,10 @@ static enum gw_err read_remote(struct dp_plan *p, struct dp_stream_plan *sp)
 	return read_fingerprints(p, sp);
 }
 
-/* SAVP(F) is of the access side, AVP(F) of the core; of data lines that with ICE is, as DTLS is on both. */
+/* DTLS-SRTP is of the access side, other RTP of the core; of data lines that with ICE is, as DTLS is on both. */
 static bool is_of_access(const struct sdp_line *l)
 {
-	return l->is_data ? l->ice_ufrag.len != 0 : l->is_secure;
+	return l->is_data ? l->ice_ufrag.len != 0 : l->is_secure && !sdp_line_is_sdes(l);
 }
 
 /* A channel of T.140, or its partner in the core. */
@@ -168,13 +168,11 @@ static enum gw_err read_side(const struct dp_ctx *c, struct dp_plan *p, struct d
 		return read_opaque(p, l);
 	if (l->is_text && (l->is_secure || !is_text(l)))
 		return dp_plan_refuse(p, 449, "text is RTP/AVP with t140/1000");
-	if (l->is_secure && !gw_sv_starts(l->media->proto, GW_SV("UDP/TLS/")))
-		return dp_plan_refuse(p, 449, "SDES is not supported");
 	if (*is_known && sp->is_data && !sp->is_new)
 		return GW_OK;	/* its Remote need not repeat what ICE needs */
 	if (*is_known && p->is_access != is_of_access(l))
 		return dp_plan_refuse(p, 473, sp->stream ? "media protocol cannot change" :
-			"the streams of a termination are secure, or none is");
+			"the streams of a termination have DTLS-SRTP, or none has");
 	p->is_access = is_of_access(l);
 	*is_known = true;
 	return GW_OK;
@@ -184,9 +182,11 @@ static enum gw_err read_side(const struct dp_ctx *c, struct dp_plan *p, struct d
 static enum gw_err read_partner(const struct dp_context *cx, struct dp_plan *p, const struct dp_stream_plan *sp)
 {
 	for (unsigned i = 0; sp->is_new && !sp->is_released && i < cx->n_terms; i++) {
-		const struct dp_stream *other = cx->terms[i]->is_access == p->is_access ? NULL : dp_term_stream(cx->terms[i], sp->s->id);
+		const struct dp_stream *other = cx->terms[i] == p->term ? NULL : dp_term_stream(cx->terms[i], sp->s->id);
+		bool is_of_core = other && !p->is_access && !cx->terms[i]->is_access;
 
-		if (other && (dp_stream_is_data(other) != sp->is_data || other->is_opaque != sp->is_opaque || dp_stream_is_text(other) != sp->is_text ||
+		if (other && ((is_of_core && (sp->is_data || sp->is_end || sp->is_text)) || dp_stream_is_data(other) != sp->is_data ||
+			other->is_opaque != sp->is_opaque || dp_stream_is_text(other) != sp->is_text ||
 			(!sp->is_text && (other->end != NULL) != sp->is_end)))
 			return dp_plan_refuse(p, 473, "streams of these kinds cannot be joined");
 	}
@@ -206,6 +206,8 @@ static enum gw_err read_stream(const struct dp_ctx *c, const struct dp_context *
 		err = read_remote(p, sp);
 	if (!err)
 		err = read_side(c, p, sp, is_known);
+	if (!err)
+		err = dp_plan_read_sdes(c, p, sp);
 	if (!err)
 		err = dp_plan_read_member(p, sp);
 	if (!err)

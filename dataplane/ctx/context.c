@@ -236,7 +236,7 @@ struct dp_stream *dp_stream_peer(const struct dp_stream *s)
 	struct dp_stream *o;
 
 	for (unsigned i = 0; i < cx->n_terms; i++)
-		if (cx->terms[i]->is_access != s->term->is_access && (o = dp_term_stream(cx->terms[i], s->id)))
+		if (cx->terms[i] != s->term && (o = dp_term_stream(cx->terms[i], s->id)))
 			return o;
 	return NULL;
 }

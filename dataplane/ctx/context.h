@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * H.248 contexts, terminations and streams: the single owner of media state (iq.md 3.1). Service thread only.
- * Streams of equal id in an access termination (ICE, DTLS-SRTP) and a core termination (RTP/AVP) are joined (M-2). Those whose datagrams
- * pass as they are may be in either.
+ * Streams of equal id in the two terminations of a context are joined (M-2). An access termination has ICE and DTLS-SRTP, what has
+ * not (RTP/AVP, or RTP/SAVP with keys by SDP) is a core termination; a context has one of each, or two of these (F-32, F-33). Those
+ * whose datagrams pass as they are may be in either.
  */
 #ifndef DP_CONTEXT_H
 #define DP_CONTEXT_H
@@ -24,7 +25,7 @@
 #include "proto/iq/iq.h"
 
 #define DP_CHANNEL_STREAMS 64	/* of SCTP in an association that ends here */
-#define DP_TERMS_PER_CONTEXT 2	/* one access and one core side */
+#define DP_TERMS_PER_CONTEXT 2
 #define DP_STREAMS_PER_TERM IQ_MAX_STREAMS
 #define DP_FLOWS_PER_CONTEXT 3u	/* memory for so many: a call has two, and closes some while it opens others */
 #define DP_TERM_ID_BYTES 64
@@ -85,6 +86,9 @@ struct dp_ctx_conf {
 	bool is_ice_full;                /* credentials are given without a=ice-lite, unless that is asked for */
 	uint16_t replay_window;
 	uint8_t max_ssrc;
+	const enum dp_srtp_profile *profiles;   /* suites a=crypto may have */
+	unsigned n_profiles;
+	unsigned max_sdes_streams;       /* with keys by a=crypto */
 	uint64_t tsc_hz;
 	struct dp_ctx_ops ops;
 };
@@ -194,6 +198,7 @@ struct dp_end {
 };
 
 struct dp_text;
+struct dp_sdes;
 
 /**
  * One media stream of a termination. After it is closed it keeps its slot, and its port, until its worker has let go
@@ -210,15 +215,16 @@ struct dp_stream {
 	uint32_t generation, clock_hz;
 	uint64_t pt_mask[2];
 	uint16_t id, laddr, port;
-	struct dp_control ctl;
-	struct dp_stream_latch *latch;   /* NULL: never ordered */
 	bool has_remote;
 	bool has_flow;
-	bool is_behind;                  /* what its flow should have been told last was lost (publish.c) */
-	bool is_opaque;                  /* its datagrams pass as they are (F-73): no ICE, no keys, on neither side */
+	struct dp_control ctl;
+	struct dp_stream_latch *latch;   /* NULL: never ordered */
 	struct gw_addr remote, remote_rtcp;
+	struct dp_sdes *sdes;            /* NULL: not SRTP, or with keys by DTLS */
 	dp_flow_id flow;                 /* of RTP and its RTCP, muxed or on the next port */
 	struct dp_data_records *records; /* of a data line, once the workers have its records; freed with its flow */
+	bool is_behind;                  /* what its flow should have been told last was lost (publish.c) */
+	bool is_opaque;                  /* its datagrams pass as they are (F-73): no ICE, no keys, on neither side */
 	bool has_no_media;               /* a transport of others, with no payload type (E-9) */
 	uint8_t mid_ext, mid_len;        /* by what the packets of a shared port are told apart */
 	char mid[DP_MID_MAX];

@@ -16,6 +16,7 @@ struct dp_ctx {
 	struct gw_map wanted;            /* lists of events, by their bytes (events.c) */
 	struct dp_pool context_pool, term_pool, stream_pool, access_pool;
 	uint32_t n_flows;                /* opened, not yet gone */
+	uint32_t n_sdes;                 /* streams with keys by a=crypto */
 	uint16_t next_worker;
 	uint32_t next_context, next_term, next_generation;
 	struct gw_list backlog;          /* commands for workers whose ring was full (publish.c) */
@@ -110,7 +111,7 @@ bool dp_publish_close(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);
 /** At the end: what still waits for a worker. */
 void dp_publish_drop_backlog(struct dp_ctx *c);
 
-/* media.c: ICE, DTLS, SRTCP of an access stream. */
+/* media.c: ICE and DTLS of an access stream. */
 /** Where it is reached from this stream's port. false: no way known, counted. */
 bool dp_media_path(struct dp_ctx *c, const struct dp_stream *s, const struct gw_addr *remote, uint64_t now_ms, struct dp_path *p);
 /** A datagram by that path; without a buffer it is lost, counted. */
@@ -129,10 +130,21 @@ enum gw_err dp_media_renew(struct dp_ctx *c, struct dp_stream *s, bool is_client
 /** Let it, the stream's from now on, take the place of the one that is there; no media until it is up. */
 void dp_media_replace(struct dp_ctx *c, struct dp_stream *s, struct dp_dtls *dtls, uint64_t now_ms);
 void dp_media_close(struct dp_ctx *c, struct dp_stream *s);
+/** Its peer has shown that the handshake is done: there is nothing left to repeat. */
+void dp_media_forget_tls(struct dp_stream *s);
 /** One the worker opened. */
 void dp_media_alert(struct dp_ctx *c, struct dp_stream *s, struct gw_sv alert, uint64_t now_ms);
 /** What its agent waits for has changed. */
 void dp_media_arm_ice(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);
+
+/* rtcp.c */
+/**
+ * RTCP that came to a stream, from where the worker lets it come from: opened, looked at, sealed for the other side.
+ *
+ * @param is_given   m went on itself, and is not the caller's any more; else it was changed
+ * @return did it go on?
+ */
+bool dp_rtcp_input(struct dp_ctx *c, struct dp_stream *s, struct rte_mbuf *m, uint64_t now_ms, bool *is_given);
 
 /* data.c: data lines, whose SCTP packets go from leg to leg (W2-DC-01). */
 enum gw_err dp_data_open(struct dp_stream *s);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The access side of a call: checks answered, handshake, keys to the flows, consent, SRTCP. */
+/* The access side of a call: checks answered, handshake, keys to the flows, consent. */
 #include <stdlib.h>
 
 #include "dataplane/ctx/ctx_int.h"
-#include "proto/rtp/rtp.h"
 
 /* for "ctx=%u term=%s stream=%u" */
 #define LOG_OF(s) (s)->term->ctx->id, dp_term_id((s)->term, (char[DP_TERM_ID_BYTES]){ 0 }), (s)->id
@@ -53,7 +52,7 @@ static void dtls_send(void *user, struct gw_sv datagram)
 
 #define HEARD_EVERY_MS 1000u	/* so often it is looked whether the peer uses the new keys */
 
-static void forget_tls(struct dp_stream *s)
+void dp_media_forget_tls(struct dp_stream *s)
 {
 	s->access->dtls_forget_ms = UINT64_MAX;
 	dp_dtls_forget(s->access->dtls);
@@ -219,7 +218,7 @@ void dp_media_check_dtls(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 		if (s->access->data)
 			dp_data_up(c, s);
 		else if (c->c.dtls_keep_ms && dp_dtls_is_client(s->access->dtls))
-			forget_tls(s);	/* the server's Finished is here: there is nothing left to repeat */
+			dp_media_forget_tls(s);	/* the server's Finished is here: there is nothing left to repeat */
 		else if (c->c.dtls_keep_ms)
 			s->access->dtls_forget_ms = now_ms + c->c.dtls_keep_ms;
 		dp_publish(c, s, now_ms);
@@ -253,7 +252,7 @@ static void on_dtls_timer(struct gw_timer *timer, uint64_t now_ms)
 		return;
 	if (dp_dtls_state(s->access->dtls) == DP_DTLS_UP) {
 		if (s->access->dtls_forget_ms != UINT64_MAX && (now_ms >= s->access->dtls_forget_ms || is_heard(c, s)))
-			forget_tls(s);
+			dp_media_forget_tls(s);
 		arm_dtls(c, s, now_ms);
 		return;
 	}
@@ -443,96 +442,6 @@ static void input_stun(struct dp_ctx *c, struct dp_stream *s, const struct dp_pu
 	dp_media_arm_ice(c, s, now_ms);
 }
 
-/* ---- RTCP ------------------------------------------------------------------------------------------ */
-
-/* Of one line; the other side may not want it. */
-static bool relay_rtcp(struct dp_ctx *c, struct dp_stream *s, struct gw_sv rtcp, uint64_t now_ms)
-{
-	struct dp_stream *core = dp_stream_peer(s);
-	struct gw_addr remote = core ? dp_stream_remote(core, true) : (struct gw_addr){ 0 };
-	struct dp_path path;
-
-	if (!remote.family || remote.port == 0 || core->ctl.rsb == 0 || !dp_media_path(c, core, &remote, now_ms, &path))
-		return false;
-	path.local_port = (uint16_t)(core->port + 1);
-	dp_media_send(c, &path, rtcp);
-	return true;
-}
-
-/* What passed last by either side of this line. */
-static bool is_about(struct dp_ctx *c, const struct dp_stream *s, struct gw_sv rtcp)
-{
-	const struct dp_stream *core = dp_stream_peer(s);
-	struct dp_flow_stats st;
-
-	if (s->has_flow && dp_flow_stats_read(c->c.fast, s->flow, &st) == GW_OK && st.ssrc &&
-		rtcp_names((const uint8_t *)rtcp.p, rtcp.len, st.ssrc))
-		return true;
-	return core && core->has_flow && dp_flow_stats_read(c->c.fast, core->flow, &st) == GW_OK && st.ssrc &&
-		rtcp_names((const uint8_t *)rtcp.p, rtcp.len, st.ssrc);
-}
-
-static bool is_shared(const struct dp_stream *s)
-{
-	for (const struct dp_stream *o = s->term->streams; o; o = o->next)
-		if (o->transport == s)
-			return true;
-	return false;
-}
-
-/* RFC 9143 9.2: to every line it speaks of, whole; a report about what is not a line's is nothing to its peer. */
-static bool relay_shared_rtcp(struct dp_ctx *c, struct dp_stream *s, struct gw_sv rtcp, uint64_t now_ms)
-{
-	bool any = false;
-
-	for (struct dp_stream *o = s->term->streams; o; o = o->next)
-		if (o->access == s->access && is_about(c, o, rtcp))
-			any |= relay_rtcp(c, o, rtcp, now_ms);
-	return any;
-}
-
-/* Browser to core: opened, then on to the RTCP port of the core side. RTCP follows consent, not Mode (F-30). */
-static bool rtcp_to_core(struct dp_ctx *c, struct dp_stream *s, const struct dp_punt_info *i,
-	struct rte_mbuf *m, uint64_t now_ms)
-{
-	const struct dp_ice_pair *pair = dp_ice_selected(&s->access->ice);
-	size_t len = m->data_len;
-	struct gw_sv rtcp;
-
-	if (!pair || !gw_addr_eq(&pair->remote, &i->src) || !s->access->srtcp || s->access->ice.consent != DP_ICE_CONSENT_VALID)
-		return false;
-	if (dp_srtcp_unprotect(s->access->srtcp, rte_pktmbuf_mtod(m, void *), &len))
-		return false;
-	if (s->access->dtls_forget_ms != UINT64_MAX)	/* as good a sign as media */
-		forget_tls(s);
-	if (!rtcp_is_valid(rte_pktmbuf_mtod(m, const uint8_t *), len))
-		return false;
-	rtcp = gw_sv(rte_pktmbuf_mtod(m, const char *), len);
-	return is_shared(s) ? relay_shared_rtcp(c, s, rtcp, now_ms) : relay_rtcp(c, s, rtcp, now_ms);
-}
-
-/* Where it came from was looked at by the worker: the filter of the flow is for RTCP too. */
-static bool rtcp_to_access(struct dp_ctx *c, struct dp_stream *s, struct rte_mbuf *m, uint64_t now_ms)
-{
-	struct dp_stream *access = dp_stream_peer(s);
-	const struct dp_ice_pair *pair = access && access->access ? dp_ice_selected(&access->access->ice) : NULL;
-	size_t len = m->data_len;
-	struct dp_path path;
-
-	/* of text it ends here, unanswered: its SDP says so (RFC 3556) */
-	if (!pair || !access->access->srtcp || access->access->ice.consent != DP_ICE_CONSENT_VALID || s->ctl.rsb == 0)
-		return false;
-	if (!rtcp_is_valid(rte_pktmbuf_mtod(m, const uint8_t *), len) ||
-		!rte_pktmbuf_append(m, DP_SRTCP_TRAILER_MAX) ||
-		dp_srtcp_protect(access->access->srtcp, rte_pktmbuf_mtod(m, void *), &len, m->data_len))
-		return false;
-	rte_pktmbuf_trim(m, (uint16_t)(m->data_len - len));
-	if (!dp_media_path(c, access, &pair->remote, now_ms, &path))
-		return false;
-	dp_tx_udp(c->c.fast, m, &path);
-	return true;
-}
-
 /* ---- dispatch -------------------------------------------------------------------------------------- */
 
 void dp_ctx_input(struct dp_ctx *c, struct rte_mbuf *m, uint64_t now_ms)
@@ -541,7 +450,6 @@ void dp_ctx_input(struct dp_ctx *c, struct rte_mbuf *m, uint64_t now_ms)
 	struct dp_stream *s = dp_cookie_stream(c, i.cookie);
 	struct gw_sv d = gw_sv(rte_pktmbuf_mtod(m, const char *), m->data_len);
 	bool sent = false;	/* or given on */
-	bool is_relayed;
 
 	if (!s || !s->term || (!s->access && i.cls != DP_PUNT_RTCP && i.cls != DP_PUNT_TEXT) || (i.cls == DP_PUNT_TEXT && !s->text) ||
 		(i.cls == DP_PUNT_STUN && !s->term->is_access)) {
@@ -561,9 +469,7 @@ void dp_ctx_input(struct dp_ctx *c, struct rte_mbuf *m, uint64_t now_ms)
 			input_dtls(c, s, &i, m, now_ms);
 		break;
 	case DP_PUNT_RTCP:
-		sent = !s->access && rtcp_to_access(c, s, m, now_ms);
-		is_relayed = sent || (s->access && rtcp_to_core(c, s, &i, m, now_ms));
-		c->ctr[is_relayed ? ctx_rtcp_relayed : ctx_rtcp_dropped]++;
+		c->ctr[dp_rtcp_input(c, s, m, now_ms, &sent) ? ctx_rtcp_relayed : ctx_rtcp_dropped]++;
 		break;
 	case DP_PUNT_TEXT:
 		dp_text_input(c, s, d, now_ms);

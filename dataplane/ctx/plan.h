@@ -12,6 +12,8 @@
 #define DP_UFRAG_CHARS 8	/* 48 bits, 144 bits: above the 24 and 128 of W2-ICE-03 */
 #define DP_PWD_CHARS 24
 
+struct sdp_crypto;
+
 struct dp_stream_plan {
 	const struct iq_stream *s;
 	struct dp_stream *stream;        /* NULL: to be made */
@@ -25,6 +27,7 @@ struct dp_stream_plan {
 	bool is_opaque;                  /* datagrams that pass as they are (F-73) */
 	uint16_t sctp_stream;            /* of a channel */
 	bool is_member;                  /* of a BUNDLE group: it has no port of its own (F-74) */
+	bool is_sdes, said_sdes;         /* SRTP without DTLS as it will be; it is, or was, said (sdes.c) */
 	bool is_released;                /* port 0 in Local: its transport goes (S-7) */
 	bool has_addr;                   /* new: addr_index is chosen */
 	unsigned addr_index;             /* new: in the realm */
@@ -35,6 +38,8 @@ struct dp_stream_plan {
 	char ufrag[DP_UFRAG_CHARS + 1], pwd[DP_PWD_CHARS + 1];
 	/* made ahead, so that the commit cannot fail */
 	struct dp_dtls *dtls;            /* takes the place of the association that is there (F-42); NULL: none does */
+	struct sdp_crypto *keys;         /* [2] of Local and Remote, where they are said; wiped once they are used */
+	struct dp_sdes *sdes;            /* as it will be; NULL: none */
 	struct gw_sv reply;              /* completed Local */
 	struct dp_sdp_kept *kept;        /* Local and Remote as they will hold, if either changes */
 };

@@ -4,7 +4,7 @@
 
 #include <rte_cycles.h>
 
-#include "dataplane/ctx/ctx_int.h"
+#include "dataplane/ctx/sdes.h"
 
 /* A command a worker had no room for: its hypervisor may have stopped it for a while. */
 struct waiting_cmd {
@@ -176,6 +176,7 @@ static void access_spec(struct dp_ctx *c, struct dp_stream *s, struct dp_flow_sp
 	f->has_no_media = s->has_no_media;
 	fill_line(s, &f->line);
 	if (core) {
+		f->seals = core->sdes != NULL;
 		f->out_is_open = dp_mode_sends(core->ctl.mode);
 		if (core->has_flow)
 			f->reverse = core->flow;	/* what it latches to is where this flow sends */
@@ -234,30 +235,59 @@ static void fill_police(const struct dp_stream *s, struct dp_flow_spec *f)
 		f->police = (struct dp_police){ .sdr = k->sdr, .mbs = k->mbs, .pdr = k->pdr, .dvt_ns = k->dvt * 100ull };
 }
 
+/* What one leg makes of its packets. */
+enum protection { CLEAR, BY_DTLS, BY_SDES, OF_THE_ENDS };
+
+static enum protection protection_of(const struct dp_stream *s)
+{
+	if (s->sdes)
+		return dp_sdes_has_keys(s->sdes) ? BY_SDES : OF_THE_ENDS;
+	return s->access ? BY_DTLS : CLEAR;
+}
+
+/* Sessions of what came by SDP are their own flow's, which others look into: they can be replaced at any time. */
+static void fill_keys(struct dp_stream *s, const struct dp_stream *peer, struct dp_flow_spec *f)
+{
+	enum protection ours = protection_of(s), theirs = peer ? protection_of(peer) : OF_THE_ENDS;
+
+	f->kind = DP_FLOW_CORE_RTP;	/* with no session: nothing passes */
+	if (ours == BY_SDES) {
+		f->kind = DP_FLOW_CORE_SRTP;
+		f->srtp = s->sdes->rx;
+		f->srtp_kept = s->sdes->tx;
+		f->carries_on = s->sdes->carries_on;
+		f->seals = theirs != CLEAR;
+	} else if (ours == CLEAR && theirs == BY_DTLS) {
+		f->srtp = peer->access->srtp_tx;
+		f->is_srtp_lent = true;
+	} else if (ours == theirs || (ours == CLEAR && theirs == BY_SDES)) {
+		f->kind = DP_FLOW_CORE_CLEAR;
+		f->seals = theirs == BY_SDES;
+	}
+}
+
 static void core_spec(struct dp_ctx *c, struct dp_stream *s, struct dp_flow_spec *f, uint64_t now_ms)
 {
-	struct dp_stream *access = dp_stream_peer(s);
+	struct dp_stream *peer = dp_stream_peer(s);
 
-	f->kind = DP_FLOW_CORE_RTP;
 	f->rtcp.local_port = (uint16_t)(s->port + 1);
 	fill_filter(s, f);
 	fill_latch(s, f);
-	if (access && access->has_flow)
-		f->reverse = access->flow;
+	if (peer && peer->has_flow)
+		f->reverse = peer->flow;
 	f->is_open = dp_mode_receives(s->ctl.mode);
 	f->open_until_tsc = UINT64_MAX;
 	if (s->text) {	/* the service core's: consent is the association's, which carries it on */
 		f->kind = DP_FLOW_CORE_TEXT;
-		f->out_is_open = access && dp_mode_sends(access->ctl.mode);
+		f->out_is_open = peer && dp_mode_sends(peer->ctl.mode);
 		f->out_until_tsc = UINT64_MAX;
 		return;
 	}
-	f->out_until_tsc = consent_tsc(c, access ? access->access : NULL, now_ms);
-	if (access) {
-		f->out_is_open = dp_mode_sends(access->ctl.mode);
-		f->srtp = access->access->srtp_tx;
-		f->is_srtp_lent = true;
-		fill_path(c, &f->out, access, now_ms);
+	f->out_until_tsc = peer ? until_tsc(c, peer, now_ms) : 0;
+	fill_keys(s, peer, f);
+	if (peer) {
+		f->out_is_open = dp_mode_sends(peer->ctl.mode);
+		fill_path(c, &f->out, peer, now_ms);
 	}
 }
 

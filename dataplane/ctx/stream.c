@@ -2,7 +2,7 @@
 /* Streams made and ended: a place in the tables, a port of the right worker, flows, a DTLS session. */
 #include <stdlib.h>
 
-#include "dataplane/ctx/ctx_int.h"
+#include "dataplane/ctx/sdes.h"
 
 struct fit {
 	const struct dp_fast *fast;
@@ -187,6 +187,7 @@ void dp_stream_close(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 	dp_sdp_forget(s->kept);
 	free(s->sent);
 	free(s->latch);
+	dp_sdes_close(c, s);
 	s->kept = NULL;
 	s->sent = NULL;
 	s->latch = NULL;

@@ -77,7 +77,9 @@ typedef uint64_t dp_flow_id; /* a number, not a struct */
 
 enum dp_flow_kind {
 	DP_FLOW_ACCESS,    /* ICE + DTLS-SRTP: STUN, DTLS, RTCP are punted, RTP is unprotected and sent on */
+	DP_FLOW_CORE_SRTP, /* SRTP with keys by SDP (RFC 4568): RTP is unprotected and sent on; RTCP as of the next */
 	DP_FLOW_CORE_RTP,  /* RTP/AVP: RTP is protected and sent on; RTCP, mixed in or on spec.rtcp's port, is punted */
+	DP_FLOW_CORE_CLEAR, /* the same, but nothing is done to RTP unless spec.seals: it is sent on as it came */
 	DP_FLOW_CORE_TEXT, /* RTP/AVP whose text ends on the service core (RFC 4103): RTP is punted too, once it may pass */
 	DP_FLOW_OPAQUE,    /* either side: whatever comes from the source allowed is sent on as it is (F-73); nothing is punted */
 	DP_FLOW_DATA,      /* ICE and a data line: STUN and DTLS are punted, but application records whose keys are here */
@@ -164,9 +166,15 @@ struct dp_flow_spec {
 	uint64_t out_until_tsc;    /* so the leaving side has a gate and deadline of its own */
 	struct dp_path out;        /* where accepted media goes */
 	struct dp_record_session *open, *seal; /* data lines: keys of this leg and of the other one; both NULL: DTLS is punted */
-	struct dp_srtp_session *srtp; /* ACCESS: unprotect; CORE_RTP: protect; NULL: DP_DROP_NO_KEYS */
+	struct dp_srtp_session *srtp; /* ACCESS, CORE_SRTP: unprotect; CORE_RTP: protect; NULL: DP_DROP_NO_KEYS */
 	bool is_srtp_lent;         /* it is another flow's too, and not this one's to give back */
-	struct dp_srtp_session *srtp_kept; /* not used by this flow, but given back by it: what others have been lent */
+	struct dp_srtp_session *srtp_kept; /* not used by this flow, but given back by it: what others have been lent, or seal with */
+	/**
+	 * What goes on is protected besides, with what the flow `reverse` (of lines that share a port, the one that has it) has kept:
+	 * it is looked up for each burst, so that its owner may replace it at any time. None there: DP_DROP_NO_KEYS.
+	 */
+	bool seals;
+	bool carries_on;           /* a session of this flow's own that is replaced hands its indices on (RFC 3711 3.3.1) */
 	struct dp_line line;       /* ACCESS */
 	bool has_no_media;         /* ACCESS: a port for others alone; pt_mask is none */
 	uint32_t clock_hz;         /* RTP clock for the jitter; 0: not computed */

@@ -86,7 +86,8 @@ struct dp_flow {
 	};
 	struct dp_source source;
 	uint8_t kind;              /* enum dp_flow_kind */
-	bool is_policed;
+	bool is_policed : 1;
+	bool seals : 1;            /* protected before it leaves, with the other leg's keys */
 	uint16_t left[DP_ALLOWANCES];
 	/* line 1, and with IPv6 or a VLAN the next one */
 	struct dp_encap encap __rte_cache_aligned;
@@ -210,6 +211,12 @@ static inline void dp_stage(struct dp_worker *w, enum dp_stage s)
 static inline bool dp_is_data(const struct dp_flow *fl)
 {
 	return fl->kind >= DP_FLOW_DATA;
+}
+
+/* Comes in as SRTP that is opened here: its tag authenticates it. */
+static inline bool dp_opens(const struct dp_flow *fl)
+{
+	return fl->kind <= DP_FLOW_CORE_SRTP;
 }
 
 static inline uint16_t dp_id_worker(dp_flow_id id)

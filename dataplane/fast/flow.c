@@ -66,6 +66,7 @@ static void warm(struct dp_worker *w, struct dp_flow *fl, const struct dp_flow_s
 	reverse = dp_flow_reverse(w, fl);
 	set_gate(w, fl, s->is_open && s->out_is_open, s->open_until_tsc, s->out_until_tsc);
 	fl->srtp = s->srtp;
+	fl->seals = s->seals;
 	fl->kind = (uint8_t)s->kind;
 	if (dp_is_data(fl)) {
 		fl->open = w->fast->conf.records && s->seal ? s->open : NULL;
@@ -148,6 +149,14 @@ static struct dp_event given_back(const struct dp_worker *w, const struct dp_flo
 	return ev;
 }
 
+static void carry_on(const struct dp_worker *w, struct dp_srtp_session *to, const struct dp_srtp_session *from)
+{
+	const struct dp_srtp_ops *ops = w->fast->conf.srtp;
+
+	if (to && from && to != from && ops->carry_on)
+		ops->carry_on(to, from);
+}
+
 static void set(struct dp_worker *w, const struct dp_cmd *c)
 {
 	struct dp_flow *fl = slot_of(w, c->flow);
@@ -172,6 +181,10 @@ static void set(struct dp_worker *w, const struct dp_cmd *c)
 		if (!s->line.transport)
 			forget_ports(w, fl);
 		ev = given_back(w, fl, s);
+		if (s->carries_on) {
+			carry_on(w, s->srtp, ev.old_srtp);
+			carry_on(w, s->srtp_kept, ev.old_kept);
+		}
 	}
 	ev.cookie = s->cookie;
 	warm(w, fl, s);

@@ -41,7 +41,7 @@ static enum dp_drop admit(struct dp_worker *w, struct dp_flow *fl, struct dp_pkt
 		return DP_DROP_LINE;
 	if (unlikely(tsc >= fl->until_tsc))
 		return dp_rest_of(w, fl)->is_open ? DP_DROP_CONSENT : DP_DROP_GATE;
-	if (unlikely(!fl->srtp && fl->kind != DP_FLOW_CORE_TEXT))
+	if (unlikely(!fl->srtp && fl->kind < DP_FLOW_CORE_CLEAR))
 		return DP_DROP_NO_KEYS;
 	if (unlikely(!rtp_parse(rte_pktmbuf_mtod_offset(p->m, const uint8_t *, p->payload_off), p->payload_len,
 		    &p->rtp)))
@@ -49,7 +49,7 @@ static enum dp_drop admit(struct dp_worker *w, struct dp_flow *fl, struct dp_pkt
 	if (unlikely(!(fl->pt_mask[p->rtp.pt >> 6] >> (p->rtp.pt & 63) & 1)))
 		return DP_DROP_PAYLOAD_TYPE;
 	/* the tag of SRTP covers what the checksum would; an empty allowance refuses before the work is done */
-	if (fl->kind == DP_FLOW_ACCESS)
+	if (dp_opens(fl))
 		return unlikely(fl->left[DP_ALLOW_BAD_TAG] == 0) ? DP_DROP_AUTH_BUDGET : dp_drop_COUNT;
 	if (unlikely(!dp_udp_sum_ok(p)))
 		return DP_DROP_UDP_CHECKSUM;
@@ -77,6 +77,8 @@ static enum dp_drop admit_rtcp(struct dp_worker *w, struct dp_pkt *p, uint64_t t
 		return DP_DROP_RATE;
 	if (!p->is_elsewhere || !dp_source_of(w, p)->is_latching)
 		return dp_drop_COUNT;
+	if (p->flow->kind == DP_FLOW_CORE_SRTP && p->is_rtcp_port)
+		return dp_drop_COUNT;	/* only the service core can tell whether it is true, and learns the address itself */
 	if (!p->is_rtcp_port ||
 		!rtcp_is_valid(rte_pktmbuf_mtod_offset(p->m, const uint8_t *, p->payload_off), p->payload_len) ||
 		!dp_source_commit(w, p))
@@ -192,22 +194,80 @@ void dp_send_on(struct dp_worker *w, struct dp_pkt *p, uint32_t bytes)
 	dp_tx_enqueue(w, p->m);
 }
 
-static void forward(struct dp_worker *w, struct dp_pkt *p, enum dp_drop why, uint64_t tsc)
+/* true: it is to be sealed yet */
+static bool forward(struct dp_worker *w, struct dp_pkt *p, enum dp_drop why, uint64_t tsc)
 {
 	struct dp_flow *fl = p->flow;
 
-	if (why == dp_drop_COUNT && unlikely(p->is_elsewhere || fl->is_policed) && fl->kind == DP_FLOW_ACCESS)
+	if (why == dp_drop_COUNT && unlikely(p->is_elsewhere || fl->is_policed) && dp_opens(fl))
 		why = admit_authentic(w, fl, p, tsc);
 	if (unlikely(why != dp_drop_COUNT)) {
 		if (why == DP_DROP_SRTP_AUTH)
 			(void)dp_flow_allow(w->fast, fl, DP_ALLOW_BAD_TAG, tsc);
 		dp_refuse(w, p, why);
-		return;
+		return false;
 	}
 	if (unlikely(p->teaches || p->mid_ext))
 		dp_bundle_authentic(w, p);
 	dp_flow_account(fl, &p->rtp, p->payload_len, tsc);
+	if (unlikely(fl->seals))
+		return true;
 	dp_send_on(w, p, p->m->data_len);
+	return false;
+}
+
+/* What the other leg has kept for what is sent to it: its owner's affair, so it is asked for each time. */
+static struct dp_srtp_session *kept_by_reverse(struct dp_worker *w, const struct dp_flow *fl)
+{
+	const struct dp_flow *to = dp_flow_reverse(w, fl);
+	dp_flow_id transport = to ? dp_rest_of(w, to)->line.transport : 0;
+
+	if (transport)
+		to = dp_flow_used(w, transport);
+	return to ? dp_rest_of(w, to)->srtp_kept : NULL;
+}
+
+/* The second session on the way of a packet: SRTP on both legs (F-32). */
+static void seal(struct dp_worker *w, struct dp_pkt **p, uint16_t n)
+{
+	struct dp_srtp_session *s[DP_BURST];
+	struct rte_mbuf *m[DP_BURST];
+	enum dp_drop why[DP_BURST];
+	uint16_t k = 0;
+
+	for (uint16_t i = 0; i < n; i++) {
+		s[k] = kept_by_reverse(w, p[i]->flow);
+		if (unlikely(!s[k])) {
+			dp_refuse(w, p[i], DP_DROP_NO_KEYS);
+			continue;
+		}
+		rte_prefetch0(s[k]);
+		m[k] = p[i]->m;
+		p[k++] = p[i];
+	}
+	if (k == 0)
+		return;
+	w->fast->conf.srtp->protect_burst(w->id, m, s, k, why);
+	dp_stage(w, DP_STAGE_CRYPTO);
+	for (uint16_t i = 0; i < k; i++) {
+		if (likely(why[i] == dp_drop_COUNT))
+			dp_send_on(w, p[i], p[i]->m->data_len);
+		else
+			dp_refuse(w, p[i], why[i]);
+	}
+}
+
+/* Packets that need no session of their own leg: plain RTP, or SRTP whose keys only the ends have (F-33). */
+static void pass(struct dp_worker *w, struct dp_pkt **p, uint16_t n, uint64_t tsc)
+{
+	uint16_t k = 0;
+
+	for (uint16_t i = 0; i < n; i++)
+		if (forward(w, p[i], dp_drop_COUNT, tsc))
+			p[k++] = p[i];
+	if (k)
+		seal(w, p, k);
+	dp_stage(w, DP_STAGE_HEADERS);
 }
 
 static void transform(struct dp_worker *w, struct dp_pkt **p, uint16_t n, bool is_protect,
@@ -217,6 +277,7 @@ static void transform(struct dp_worker *w, struct dp_pkt **p, uint16_t n, bool i
 	struct dp_srtp_session *s[DP_BURST];
 	struct rte_mbuf *m[DP_BURST];
 	enum dp_drop why[DP_BURST];
+	uint16_t n_seal = 0;
 
 	if (n == 0)
 		return;
@@ -230,7 +291,10 @@ static void transform(struct dp_worker *w, struct dp_pkt **p, uint16_t n, bool i
 		ops->unprotect_burst(w->id, m, s, n, why);
 	dp_stage(w, DP_STAGE_CRYPTO);
 	for (uint16_t i = 0; i < n; i++)
-		forward(w, p[i], why[i], tsc);
+		if (unlikely(forward(w, p[i], why[i], tsc)))
+			p[n_seal++] = p[i];
+	if (unlikely(n_seal))
+		seal(w, p, n_seal);
 	dp_stage(w, DP_STAGE_HEADERS);
 }
 
@@ -246,7 +310,7 @@ static uint16_t police(struct dp_worker *w, struct dp_pkt **p, uint16_t n, uint6
 		struct dp_flow *fl = p[i]->flow;
 		uint32_t bytes = dp_pkt_ip_bytes(p[i]);
 
-		if (!fl->is_policed || (fl->kind == DP_FLOW_ACCESS ? dp_policer_fits(dp_policer_of(w, fl), bytes, tsc) :
+		if (!fl->is_policed || (dp_opens(fl) ? dp_policer_fits(dp_policer_of(w, fl), bytes, tsc) :
 				dp_policer_take(dp_policer_of(w, fl), bytes, tsc)))
 			p[k++] = p[i];
 		else
@@ -256,8 +320,10 @@ static uint16_t police(struct dp_worker *w, struct dp_pkt **p, uint16_t n, uint6
 }
 
 /* The lines forward() will need; the engine asks for the keys itself. */
-static void prefetch(const struct dp_flow *fl)
+static void prefetch(const struct dp_worker *w, const struct dp_flow *fl)
 {
+	if (unlikely(fl->seals))
+		rte_prefetch0(&dp_rest_of(w, fl)->reverse);
 	rte_prefetch0(dp_is_data(fl) ? (const void *)fl->open : (const void *)fl->srtp);
 	rte_prefetch0(&fl->encap);
 	rte_prefetch0((const uint8_t *)&fl->encap + RTE_CACHE_LINE_SIZE);
@@ -266,32 +332,37 @@ static void prefetch(const struct dp_flow *fl)
 
 void dp_media_burst(struct dp_worker *w, struct dp_pkt *pkts, uint16_t n, uint64_t tsc)
 {
-	struct dp_pkt *in[DP_BURST], *out[DP_BURST], *data[DP_BURST];
-	uint16_t n_in = 0, n_out = 0, n_data = 0;
+	struct dp_pkt *in[DP_BURST], *out[DP_BURST], *data[DP_BURST], *clear[DP_BURST];
+	uint16_t n_in = 0, n_out = 0, n_data = 0, n_clear = 0;
 	bool is_policed = false;
 
 	for (uint16_t i = 0; i < n; i++) {
 		if (unlikely(!dispatch(w, &pkts[i], tsc)))
 			continue;
-		prefetch(pkts[i].flow);
+		prefetch(w, pkts[i].flow);
 		if (unlikely(pkts[i].flow->is_policed)) {
 			rte_prefetch0(dp_policer_of(w, pkts[i].flow));
 			is_policed = true;
 		}
-		if (pkts[i].flow->kind == DP_FLOW_ACCESS)
+		if (dp_opens(pkts[i].flow))
 			in[n_in++] = &pkts[i];
 		else if (unlikely(dp_is_data(pkts[i].flow)))
 			data[n_data++] = &pkts[i];
+		else if (unlikely(pkts[i].flow->kind == DP_FLOW_CORE_CLEAR))
+			clear[n_clear++] = &pkts[i];
 		else
 			out[n_out++] = &pkts[i];
 	}
 	if (unlikely(is_policed)) {
 		n_in = police(w, in, n_in, tsc);
 		n_out = police(w, out, n_out, tsc);
+		n_clear = police(w, clear, n_clear, tsc);
 	}
 	dp_stage(w, DP_STAGE_ADMIT);
 	transform(w, in, n_in, false, tsc);
 	transform(w, out, n_out, true, tsc);
+	if (n_clear)
+		pass(w, clear, n_clear, tsc);
 	if (n_data)
 		dp_data_burst(w, data, n_data, tsc);
 }

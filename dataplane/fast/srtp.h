@@ -55,6 +55,11 @@ struct dp_srtp_ops {
 		uint16_t n, enum dp_drop *why);
 	void (*protect_burst)(uint16_t worker, struct rte_mbuf **m, struct dp_srtp_session **s,
 		uint16_t n, enum dp_drop *why);
+	/**
+	 * Owner worker. Another key of the same direction and suite or another: the SSRCs of the session before go on at their indices
+	 * (RFC 3711 3.3.1). NULL: the engine cannot, they begin anew.
+	 */
+	void (*carry_on)(struct dp_srtp_session *s, const struct dp_srtp_session *before);
 };
 
 /** The libsrtp2 engine: reference and fallback. */

@@ -107,6 +107,20 @@ out:
 	return err;
 }
 
+void dp_srtcp_carry_on(struct dp_srtcp *s, struct dp_srtcp *before, bool has_peers_old_key)
+{
+	s->tx_index = before->tx_index;
+	if (!has_peers_old_key)
+		return;
+	free(s->more);
+	s->n_rx = before->n_rx;
+	s->cap_more = before->cap_more;
+	s->first = before->first;
+	s->more = before->more;
+	before->more = NULL;
+	before->n_rx = before->cap_more = 0;
+}
+
 void dp_srtcp_free(struct dp_srtcp *s)
 {
 	if (!s)

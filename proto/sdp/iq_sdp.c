@@ -219,7 +219,7 @@ static bool is_known(struct gw_sv name)
 	static const struct gw_sv known[] = { GW_SV_INIT("rtpmap"), GW_SV_INIT("fmtp"),
 		GW_SV_INIT("ptime"), GW_SV_INIT("maxptime"), GW_SV_INIT("rtcp-mux"),
 		GW_SV_INIT("ice-ufrag"), GW_SV_INIT("ice-pwd"), GW_SV_INIT("candidate"),
-		GW_SV_INIT("fingerprint"), GW_SV_INIT("setup"), GW_SV_INIT("rtcp"), GW_SV_INIT("mid"),
+		GW_SV_INIT("fingerprint"), GW_SV_INIT("setup"), GW_SV_INIT("rtcp"), GW_SV_INIT("mid"), GW_SV_INIT("crypto"),
 		GW_SV_INIT("sctp-port"), GW_SV_INIT("max-message-size"),
 		GW_SV_INIT("dcmap"), GW_SV_INIT("dcsa"), GW_SV_INIT("path"), GW_SV_INIT("connection"), GW_SV_INIT("accept-types"),
 		GW_SV_INIT("accept-wrapped-types"), GW_SV_INIT("max-size") };

@@ -81,6 +81,12 @@ struct sdp_model {
 	struct gw_sv bundle;         /* mids of the first a=group:BUNDLE, blank-separated */
 };
 
+/** SRTP whose keys, if they are told, stand in a=crypto (RFC 4568): no DTLS. */
+static inline bool sdp_line_is_sdes(const struct sdp_line *l)
+{
+	return gw_sv_starts(l->media->proto, GW_SV("RTP/SAVP")) && (l->has_crypto || l->n_fp == 0);
+}
+
 enum gw_err sdp_model_read(struct sdp_model *m, struct gw_arena *arena, struct gw_sv text,
 	enum sdp_mode mode, struct gw_diag *diag) GW_NODISCARD;
 /** Is mid in the BUNDLE group? */

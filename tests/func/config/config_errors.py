@@ -13,6 +13,7 @@ CASES = [
     (AGW, "max_contexts: 1000", "max_contexts: many", "max_contexts", "must be a number"),
     (AGW, "max_contexts: 1000", "max_contexts: 0", "max_contexts", "from 1 to"),
     (AGW, "hugepages: false", "hugepages: maybe", "hugepages", "true or false"),
+    (AGW, "max_sdes_streams: 100", "max_sdes_streams: all", "max_sdes_streams", "must be a number"),
     (AGW, "max_data_associations: 1000", "max_data_associations: -1", "max_data_associations", "must be a number"),
     (AGW, "  address: 10.20.0.2 ", "  address: 10.20.0.2:2855 ", "address", "must be an address"),
     (AGW, "  max_associations: 1000", "  max_associations: 65535", "max_associations", "must be a number"),

@@ -43,7 +43,7 @@ class Failed(Exception):
 
 class Gateway:
     def __init__(self, binary, shim, folder, engine="auto", device="cpu",
-                 access=f'addresses: ["{US}/24"], gateways: ["{PEER}"]'):
+                 access=f'addresses: ["{US}/24"], gateways: ["{PEER}"]', profiles="aes128-cm-hmac-sha1-80"):
         self.prefix = f"w2gwx{os.getpid()}"
         self.iq = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.iq.bind(("127.0.0.1", 0))
@@ -58,7 +58,7 @@ realms:
   - {{name: access, port: p0, {access}, media_ports: "{ACCESS_PORT}-{ACCESS_PORT + 1}"}}
   - {{name: core, port: p0, vlan: 7, addresses: ["{CORE_US}/24"], gateways: ["{CORE_PEER}"], media_ports: "{CORE_PORT}-{CORE_PORT + 1}"}}
 iq: {{bind: "127.0.0.1:2944", mid: "[{US}]:2944", controllers: ["127.0.0.1:{self.iq.getsockname()[1]}"]}}
-dtls: {{profiles: [aes128-cm-hmac-sha1-80]}}
+dtls: {{profiles: [{profiles}]}}
 srtp: {{engine: {engine}, device: {device}}}
 metrics: {{bind: "127.0.0.1:9109"}}
 """)
