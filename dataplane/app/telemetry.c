@@ -117,7 +117,7 @@ static void fill_ports(struct rte_tel_data *d, uint64_t now_ms)
 
 static void fill_workers(struct rte_tel_data *d, uint64_t now_ms)
 {
-	static const char *const punts[] = { "punt_stun", "punt_dtls", "punt_rtcp", "punt_text", "punt_l2" };
+	static const char *const punts[] = { "punt_stun", "punt_dtls", "punt_rtcp", "punt_record", "punt_text", "punt_l2" };
 
 	(void)now_ms;
 	for (uint16_t i = 0; i < dp_worker_count(tel.c.fast); i++) {

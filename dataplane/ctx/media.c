@@ -462,6 +462,7 @@ void dp_ctx_input(struct dp_ctx *c, struct rte_mbuf *m, uint64_t now_ms)
 		input_stun(c, s, &i, d, now_ms);
 		break;
 	case DP_PUNT_DTLS:
+	case DP_PUNT_RECORD:
 		sent = dp_data_is_late(s, d);
 		if (sent)
 			dp_punt_again(c->c.fast, m);

@@ -282,6 +282,7 @@ unsigned dp_event_poll(struct dp_fast *f, struct dp_event *ev, unsigned n);
 
 enum dp_punt_class {
 	DP_PUNT_STUN, DP_PUNT_DTLS, DP_PUNT_RTCP,
+	DP_PUNT_RECORD,    /* DTLS as well, but application data of a data line, from where its peer is */
 	DP_PUNT_TEXT,      /* RTP of a DP_FLOW_CORE_TEXT: source, gate, payload type and rate were looked at */
 	DP_PUNT_L2,        /* ARP, IPv6 ND, ICMP, ICMPv6: the whole frame */
 	DP_PUNT_CLASSES

@@ -29,6 +29,7 @@ enum dp_allowance {
 	DP_ALLOW_STUN, DP_ALLOW_DTLS, DP_ALLOW_RTCP,   /* from anywhere */
 	DP_ALLOW_PEER,     /* all three, from where the peer is: a stranger cannot use that up */
 	DP_ALLOW_BAD_TAG,
+	DP_ALLOW_RECORD = DP_ALLOW_BAD_TAG,   /* DP_PUNT_RECORD: where keys are not here no tag is bad */
 	DP_ALLOWANCES
 };
 

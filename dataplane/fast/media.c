@@ -86,6 +86,13 @@ static enum dp_drop admit_rtcp(struct dp_worker *w, struct dp_pkt *p, uint64_t t
 	return dp_drop_COUNT;
 }
 
+/* What carries SCTP: as much as a file, where handshakes are a dozen records. */
+static bool is_data_record(const struct dp_pkt *p, enum rtp_class cls)
+{
+	return cls == RTP_CLASS_DTLS && (p->flow->kind == DP_FLOW_DATA || p->flow->kind == DP_FLOW_CORE_DATA) &&
+		*rte_pktmbuf_mtod_offset(p->m, const uint8_t *, p->payload_off) == DP_RECORD_DATA;
+}
+
 void dp_to_service(struct dp_worker *w, struct dp_pkt *p, enum rtp_class cls, uint64_t tsc)
 {
 	static const struct {
@@ -94,10 +101,18 @@ void dp_to_service(struct dp_worker *w, struct dp_pkt *p, enum rtp_class cls, ui
 	} as[] = { [RTP_CLASS_STUN] = { DP_PUNT_STUN, DP_ALLOW_STUN }, [RTP_CLASS_DTLS] = { DP_PUNT_DTLS, DP_ALLOW_DTLS },
 		[RTP_CLASS_RTCP] = { DP_PUNT_RTCP, DP_ALLOW_RTCP } };
 
+	enum dp_punt_class punt = as[cls].punt;
+	enum dp_allowance allowance = as[cls].allowance;
 	enum dp_drop why = dp_drop_COUNT;
 
 	p->is_known = dp_is_from(dp_source_of(w, p), p);
-	if (!dp_flow_allow(w->fast, p->flow, p->is_known ? DP_ALLOW_PEER : as[cls].allowance, tsc)) {
+	if (p->is_known)
+		allowance = DP_ALLOW_PEER;
+	if (p->is_known && is_data_record(p, cls)) {
+		allowance = DP_ALLOW_RECORD;
+		punt = DP_PUNT_RECORD;
+	}
+	if (!dp_flow_allow(w->fast, p->flow, allowance, tsc)) {
 		dp_drop(w, p->m, DP_DROP_FLOW_BUDGET);
 		return;
 	}
@@ -108,7 +123,7 @@ void dp_to_service(struct dp_worker *w, struct dp_pkt *p, enum rtp_class cls, ui
 	if (cls == RTP_CLASS_RTCP)
 		why = admit_rtcp(w, p, tsc);
 	if (why == dp_drop_COUNT)
-		dp_punt(w, p, as[cls].punt, tsc);
+		dp_punt(w, p, punt, tsc);
 	else
 		dp_refuse(w, p, why);
 }

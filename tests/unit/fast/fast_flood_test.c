@@ -117,6 +117,49 @@ static void a_stranger_cannot_use_up_the_checks_of_a_flow(void **state)
 	dp_fast_free(f);
 }
 
+static struct rte_mbuf *dtls(uint8_t type)
+{
+	struct rte_mbuf *m = rtp(0, 40);
+
+	rte_pktmbuf_mtod(m, uint8_t *)[0] = type;
+	return m;
+}
+
+/* A file over a data line that ends here is thousands of records a second: they leave the handshakes of the peer what these need. */
+static void records_of_a_data_line_have_an_allowance_of_their_own(void **state)
+{
+	static const struct gw_addr stranger = { .family = 4, .b = { 192, 0, 2, 66 }, .port = 7 };
+	struct dp_fast *f = gateway(1);
+	struct dp_flow_spec s = access_flow(20000, NULL);
+	unsigned n[DP_PUNT_CLASSES] = { 0 }, foreign = 0;
+	dp_flow_id id = 0;
+
+	(void)state;
+	s.kind = DP_FLOW_DATA;
+	set(f, &id, &s);
+	for (unsigned r = 0; r < 20; r++) {
+		for (unsigned i = 0; i < 50; i++)
+			give(0, framed(dtls(23), 0, &peer, us, 20000));
+		give(0, framed(dtls(22), 0, &peer, us, 20000));
+		poll_all(f);
+		poll_all(f);
+		for (struct rte_mbuf *m; dp_punt_poll(f, &m, 1); rte_pktmbuf_free(m))
+			n[dp_punt_info(m)->cls]++;
+	}
+	assert_int_equal(n[DP_PUNT_DTLS], 20);
+	assert_int_equal(n[DP_PUNT_RECORD] + drops(f, DP_DROP_PUNT_BUDGET), 1000);
+	assert_true(n[DP_PUNT_RECORD] > 150);
+	assert_int_equal(drops(f, DP_DROP_FLOW_BUDGET), 0);
+	for (unsigned i = 0; i < 40; i++)
+		give(0, framed(dtls(23), 0, &stranger, us, 20000));
+	poll_all(f);
+	poll_all(f);
+	for (struct rte_mbuf *m; dp_punt_poll(f, &m, 1); rte_pktmbuf_free(m))
+		foreign += dp_punt_info(m)->cls == DP_PUNT_RECORD;
+	assert_int_equal(foreign, 0);
+	dp_fast_free(f);
+}
+
 static struct rte_mbuf *with_protocol(struct rte_mbuf *m, uint16_t ether_type, uint8_t proto)
 {
 	struct rte_ether_hdr *eth = rte_pktmbuf_mtod(m, struct rte_ether_hdr *);
@@ -162,6 +205,7 @@ int main(void)
 		cmocka_unit_test(a_flood_is_kept_in_its_flow),
 		cmocka_unit_test(junk_at_many_ports_leaves_the_checks_of_the_peers),
 		cmocka_unit_test(a_stranger_cannot_use_up_the_checks_of_a_flow),
+		cmocka_unit_test(records_of_a_data_line_have_an_allowance_of_their_own),
 		cmocka_unit_test(a_flood_of_pings_leaves_arp_alone),
 	};
 
