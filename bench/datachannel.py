@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """
 ./run bench datachannel: SCTP packets of data channels that the worker relays, opened with one leg's keys and sealed with the
-other's, against the ciphers alone (T0, both operations) and against usrsctp to usrsctp over OpenSSL's DTLS, in turns in one run.
+other's, against the ciphers alone (T0, both operations) and against usrsctp to usrsctp over OpenSSL's DTLS, in turns in one run;
+associations as the gateway ends them, against the same usrsctp; the memory of 10,000 of these.
 """
 import json
 import os
@@ -15,6 +16,7 @@ SUITES = ("gcm128", "gcm256")
 PAIRS_FEW, PAIRS_MANY = 50, 5000        # 100 and 10,000 associations
 MEMORY_MB = 1200
 SECONDS = "1"
+ASSOCIATIONS = 10000
 
 
 def row_of(argv):
@@ -30,8 +32,8 @@ def relay(binary, size, pairs, suite, rounds):
                    suite[3:], "cpu", str(rounds)])
 
 
-def usrsctp(binary, size):
-    return row_of([*programs.FIRST, "taskset", "-c", str(programs.WORKER_CPU), binary, "usrsctp", str(size), SECONDS])
+def alone(binary, *words):
+    return row_of([*programs.FIRST, "taskset", "-c", str(programs.WORKER_CPU), binary, *words])
 
 
 def crypto(suite, size):
@@ -49,12 +51,15 @@ def one_round(binary, add, rounds, say):
             add(f"relay.{suite}.{size}", row["cycles"])
             add(f"pps.{suite}.{size}", row["pps"])
             add(f"over_crypto.{suite}.{size}", t0 / row["cycles"])
-        theirs = usrsctp(binary, size)["pps"]
+        theirs = alone(binary, "usrsctp", str(size), SECONDS)["pps"]
+        ended = alone(binary, "terminated", str(size), SECONDS)["pps"]
         add(f"usrsctp.{size}", theirs)
         mine = relay(binary, size, PAIRS_FEW, "gcm128", rounds)["pps"]
         add(f"over_usrsctp.{size}", mine / theirs)
+        add(f"terminated.{size}", ended)
+        add(f"terminated_over_usrsctp.{size}", ended / theirs)
         add(f"many.{size}", relay(binary, size, PAIRS_MANY, "gcm128", rounds)["pps"])
-        say(f"{size} bytes: relay {mine / 1e6:.2f} Mpps, usrsctp {theirs / 1e3:.0f} kpps")
+        say(f"{size} bytes: relay {mine / 1e6:.2f} Mpps, usrsctp {theirs / 1e3:.0f} kpps, terminated {ended / 1e3:.0f} kpps")
 
 
 def run(root, build, out_dir, options, say):
@@ -62,6 +67,7 @@ def run(root, build, out_dir, options, say):
     began, values = ticks(), {}
     for _ in range(options.rounds or 5):
         one_round(binary, lambda name, v: values.setdefault(name, []).append(v), 50, say)
+    values["kib_per_assoc"] = [alone(binary, "memory", str(ASSOCIATIONS))["kib"]]
     series = {k: stats.summary(v) for k, v in values.items()}
     med = {k: v["median"] for k, v in series.items()}
     text = ["SCTP packets relayed on one core, 100 associations (10,000 in brackets), against the ciphers alone and usrsctp:"]
@@ -71,13 +77,17 @@ def run(root, build, out_dir, options, say):
                         f"{med[f'pps.{suite}.{size}'] * size * 8 / 1e9:.2f} Gbit/s, {med[f'relay.{suite}.{size}']:.0f} cycles a packet, "
                         f"{med[f't0.{suite}.{size}']:.0f} of the ciphers alone: {med[f'over_crypto.{suite}.{size}']:.2f}")
         text.append(f"  {size:5} bytes, 10,000 associations: {med[f'many.{size}'] / 1e6:.2f} Mpps; usrsctp over OpenSSL "
-                    f"{med[f'usrsctp.{size}'] / 1e6:.3f} Mpps: {med[f'over_usrsctp.{size}']:.1f} times as many")
+                    f"{med[f'usrsctp.{size}'] / 1e6:.3f} Mpps: {med[f'over_usrsctp.{size}']:.1f} times as many; "
+                    f"terminated {med[f'terminated.{size}'] / 1e6:.3f} Mpps: {med[f'terminated_over_usrsctp.{size}']:.2f} of it")
+    text.append(f"  {ASSOCIATIONS} associations that end here: {med['kib_per_assoc']:.0f} KiB each, with DTLS")
     return {"name": "datachannel", "machine": identity(build), "steal_percent": steal_percent(began, ticks()), "series": series,
             "results": {"datachannel.relay_over_crypto.100": med["over_crypto.gcm128.100"],
                         "datachannel.relay_over_crypto.1200": med["over_crypto.gcm128.1200"],
                         "datachannel.relay_over_usrsctp": med["over_usrsctp.1200"],
+                        "datachannel.terminated_over_usrsctp": med["terminated_over_usrsctp.1200"],
+                        "datachannel.kib_per_assoc": med["kib_per_assoc"],
                         "datachannel.relay_pps.100": med["pps.gcm128.100"], "datachannel.relay_pps.1200": med["pps.gcm128.1200"],
                         "datachannel.relay_gbps.1200": med["pps.gcm128.1200"] * 1200 * 8 / 1e9},
             "text": "\n".join(text),
             "chart": {"title": "SCTP packets of 1200 bytes a second and core", "columns": ["Mpps"],
-                      "rows": [("relay", med["pps.gcm128.1200"] / 1e6), ("usrsctp over OpenSSL", med["usrsctp.1200"] / 1e6)]}}
+                      "rows": [("relay", med["pps.gcm128.1200"] / 1e6), ("usrsctp over OpenSSL", med["usrsctp.1200"] / 1e6), ("terminated", med["terminated.1200"] / 1e6)]}}

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """MSRP over a data channel of a browser, over TCP to the core (W2-DC-10 to -15, iq.md E-7): SCTP ends at the gateway."""
+import asyncio
 import hashlib
 import os
 import re
 import threading
 import time
 
+from .gateway import ACCESS_V4, W2_PORT
 from .proc import wait_until
 from .scenario_calls import same
 from .scenario_data import js
@@ -13,6 +15,7 @@ from .scenario_kills import memory_mb
 from .scenario_video import over
 from .scenarios import check
 from .t140_peer import TalkPhone
+from .wsclient import Call, Client
 
 FILE_BYTES = 100_000
 PAGE_FILE_BYTES = 4_000_000
@@ -234,6 +237,54 @@ def text_comes_and_goes(alice, phone):
         check(lines()[2] == ("text", "0"), phone.offer)
 
 
+AIORTC_PATH = "msrps://aiortc.invalid:9/aiortc0123456789;dc"
+AIORTC_CHANNELS = (f'a=dcmap:0 subprotocol="msrp";label="chat"\r\na=dcsa:0 path:{AIORTC_PATH}\r\na=dcsa:0 accept-types:*\r\n'
+                   'a=dcmap:3 subprotocol="t140";label="text"\r\n')
+
+
+async def until(what, condition):
+    for _ in range(100):
+        if condition():
+            return
+        await asyncio.sleep(0.1)
+    check(False, f"no {what} within 10 s")
+
+
+async def talk_by_aiortc(phone):
+    """A second stack of SCTP and DTLS: a message, a chunked one and text, each way."""
+    phone.setup, phone.session, phone.text = "passive", None, None
+    client = Client(f"wss://{ACCESS_V4}:{W2_PORT}/w2", "web1")
+    await client.connect()
+    try:
+        check(await client.register() == 200, "REGISTER")
+        call, came, typed = Call(client, 1000), [], []
+        chat = call.pc.createDataChannel("chat", negotiated=True, id=0, protocol="msrp")
+        text = call.pc.createDataChannel("text", negotiated=True, id=3, protocol="t140")
+        chat.on("message", came.append)
+        text.on("message", typed.append)
+        call.channels = AIORTC_CHANNELS
+        await call.invite("carol", 20)
+        peer = re.search(r"a=dcsa:0 path:(\S+)", call.answer)[1]
+        await until("channels", lambda: chat.readyState == text.readyState == "open" and phone.session)
+        big = os.urandom(100_000)
+        for at in range(0, len(big), 50_000):
+            chat.send(f"MSRP tid{at} SEND\r\nTo-Path: {peer}\r\nFrom-Path: {AIORTC_PATH}\r\nMessage-ID: big1\r\nByte-Range: {at + 1}-{at + 50_000}/100000"
+                      "\r\nContent-Type: application/octet-stream\r\n\r\n".encode() + big[at:at + 50_000] +
+                      f"\r\n-------tid{at}{'$' if at else '+'}\r\n".encode())
+        await until("file", lambda: phone.session.received)
+        check(phone.session.received == [("application/octet-stream", big)], "the file is not what it was")
+        check(await asyncio.to_thread(phone.session.send, b"to aiortc") == 200, "SEND was not answered by 200")
+        await until("message", lambda: any(b"\r\n\r\nto aiortc\r\n" in m for m in came))
+        text.send("hello ")
+        text.send("phone")
+        await until("text", lambda: phone.text.shown() == "hello phone")
+        phone.text.type("hello aiortc")
+        await until("text", lambda: "".join(typed) == "hello aiortc")
+        check(await call.bye() == 200, "BYE")
+    finally:
+        await client.close()
+
+
 def run(setting):
     case = setting.cases.case
     with setting.lab(data="[msrp, t140]") as lab:
@@ -280,6 +331,8 @@ def run(setting):
             check(phone.session is session and session.is_open, "the connection was made anew")
             check(session.send(b"to the end") == 200, "SEND was not answered by 200")
             over(lab, alice)
+        with case("aiortc_exchanges_messages_and_text_with_the_phone"):
+            asyncio.run(talk_by_aiortc(phone))
         with case("everything_is_back_at_its_base_line"):
             wait_until("base line", lambda: same(base, lab.base_line()), 10)
         phone.stop()

@@ -182,6 +182,7 @@ class Call:
         self.ended, self.acked, self.heard_samples, self.rate = asyncio.Event(), asyncio.Event(), [], 8000
         self.end_reason, self.remote, self.routes, self.to = "", "", [], ""
         self.setup_ms = 0
+        self.channels, self.answer = "", ""     # a=dcmap and a=dcsa of its offer, whose last line is of data; what it was answered
         self.connected = asyncio.Event()
         if hz:
             self.pc.addTrack(Tone(hz))
@@ -227,7 +228,7 @@ class Call:
         headers = [f"From: <{c.aor}>;tag={self.tag}", f"To: <{uri}>", f"Contact: {c.contact}",
                    *(f"Route: {r}" for r in c.service_route), "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS",
                    "Supported: outbound"]
-        m = await c.ask("INVITE", uri, self.call_id, 1, headers, self.pc.localDescription.sdp, patience_s, self.provisional)
+        m = await c.ask("INVITE", uri, self.call_id, 1, headers, self.pc.localDescription.sdp + self.channels, patience_s, self.provisional)
         self.setup_ms = round((time.monotonic() - began) * 1000)
         self.to = m.get("to")
         contact = re.search(r"<([^>]+)>", m.get("contact"))
@@ -237,6 +238,7 @@ class Call:
         if m.status != 200:
             await self.pc.close()
             raise RuntimeError(f"INVITE: {m.first}")
+        self.answer = m.body
         await self.pc.setRemoteDescription(RTCSessionDescription(m.body, "answer"))
 
     def _headers(self, with_routes=True):
