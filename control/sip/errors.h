@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Answers of our own: which situation gets which status, and which header fields go with a status. The one place
- * where it is decided (section "Error answers" of docs/core.md). Control thread only.
+ * where it is decided (what a WIC makes of them: docs/w2.md, "Answers, and what to do"). Control thread only.
  */
 #ifndef CP_ERRORS_H
 #define CP_ERRORS_H

@@ -8,7 +8,7 @@
 #include "control/waf/sqlite.h"
 
 static const char *const schema[] = {
-	("CREATE TABLE user(login TEXT PRIMARY KEY COLLATE NOCASE, hash TEXT NOT NULL, impi TEXT NOT NULL UNIQUE,"
+	"CREATE TABLE user(login TEXT PRIMARY KEY COLLATE NOCASE, hash TEXT NOT NULL, impi TEXT NOT NULL UNIQUE,"
 	" locked INTEGER NOT NULL DEFAULT 0, stamp INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
 	"CREATE TABLE impu(login TEXT NOT NULL COLLATE NOCASE REFERENCES user(login) ON DELETE CASCADE,"
 	" place INTEGER NOT NULL, uri TEXT NOT NULL, PRIMARY KEY(login, place)) STRICT, WITHOUT ROWID;"
@@ -17,7 +17,7 @@ static const char *const schema[] = {
 	"CREATE TABLE gone(login TEXT PRIMARY KEY COLLATE NOCASE, stamp INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
 	"CREATE INDEX gone_stamp ON gone(stamp);"
 	/* one for all users and never used twice: a user deleted and added again is somebody else */
-	"CREATE TABLE counter(value INTEGER NOT NULL) STRICT; INSERT INTO counter VALUES(0);"),
+	"CREATE TABLE counter(value INTEGER NOT NULL) STRICT; INSERT INTO counter VALUES(0);",
 	/* the stamp a user began with */
 	"ALTER TABLE user ADD COLUMN added INTEGER NOT NULL DEFAULT 0;",
 	NULL };
@@ -38,8 +38,8 @@ static const char *const sql[QUERIES] = {
 	[Q_COUNT] = "SELECT value FROM counter",
 	[Q_COUNT_UP] = "UPDATE counter SET value=value+1",
 	/* by two indexes, which are merged: nothing is sorted */
-	[Q_CHANGED] = "SELECT login, stamp FROM user WHERE stamp>?1 UNION ALL SELECT login, stamp FROM gone WHERE stamp>?1"
-		" ORDER BY stamp LIMIT ?2",
+	[Q_CHANGED] = ("SELECT login, stamp FROM user WHERE stamp>?1 UNION ALL SELECT login, stamp FROM gone WHERE stamp>?1"
+		" ORDER BY stamp LIMIT ?2"),
 };
 
 struct cp_users {

@@ -87,6 +87,26 @@ def _(t):
     check(w.closed() == 1008)
     t.metric("w2_closed_rate", 1)
 
+@case("CRLF CRLF is answered with CRLF; who answers no ping is closed after the second, who does stays (W2-WS-11, RFC 5626 3.5.1)",
+      w2={"ping_interval_s": 1})
+def _(t):
+    silent, alive = t.ws(), t.ws()
+    for op in (TEXT, BINARY):
+        alive.send(b"\r\n\r\n", op)
+        check(alive.frame() == (TEXT, b"\r\n"), "no pong")
+    for _ in range(4):
+        op, data = alive.frame(5)
+        check(op == PING, op)
+        alive.send(data, PONG)
+    check([silent.frame()[0] for _ in range(2)] == [PING, PING], "pings")
+    check(silent.closed(5) == 0, "a close frame for who is not there")
+    check(t.metrics()["w2_closed_ping"] == 1, "closed for another reason")
+    alive.send(b"\r\n\r\n")
+    while (got := alive.frame())[0] == PING:
+        pass
+    check(got == (TEXT, b"\r\n"), got)
+
+
 @case("a message above the limit is answered 513 when it is a request, and the connection stays")
 def _(t):
     w = t.ws()
