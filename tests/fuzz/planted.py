@@ -21,7 +21,7 @@ PLANTED = [
     ("digest", "proto/sip/digest.c", "if (name_id(p.name) >= P_INTEGRITY)", "if (name_id(p.name) > P_INTEGRITY)"),
     ("bearer", "proto/sip/bearer.c", '(c && strchr("-._~+/", c))', '(c && strchr("-._~+/;", c))'),
     ("jwt", "control/token/identity.c", "v.len > CP_IMS_ID_MAX_BYTES || !cp_conf_is_quotable(v)", "v.len > CP_IMS_ID_MAX_BYTES"),
-    ("jwt", "control/token/impus.c", "return user.len > 0 && is_plain(p->head) && is_plain(p->tail);", "return user.len > 0;"),
+    ("jwt", "control/token/jwt.c", "jws_verify(j->jws, jwk, NULL))\n\t\t\treturn true;\n\treturn false;", "jws_verify(j->jws, jwk, NULL))\n\t\t\treturn true;\n\treturn true;"),
     ("http", "control/transport/http_head.c", "if (lf == 0 || lf == s.len", "if (lf == s.len"),
     ("http", "control/transport/http_head.c", "return !(h->has_length && h->has_encoding);", "return true;"),
     ("form", "control/waf/form.c", "i + 2 >= in.len", "i + 1 >= in.len"),
@@ -86,7 +86,7 @@ def main():
             continue
         found = is_found(src, build, target, path, good, bad)
         failed |= not found
-        print(f"{'PASS' if found else 'FAIL'} {target}: {bad} in {path}: " +
+        print(f"{'PASS' if found else 'FAIL'} {target}: {bad.strip()!r} in {path}: " +
               ("the source has changed" if found is None else found or f"not found in {SECONDS} s"), flush=True)
     sys.exit(failed)
 
