@@ -12,13 +12,14 @@ from lib.machine import identity, steal_percent, ticks
 MEMORY_MB = 2300
 VHOST_MB = 1200
 AHEAD = 1500000, 700000 # small, large packets T4's generator makes ahead: its core copies for vhost and has no time for more
-DRIFT = 0.03            # of T0 between the ends of a round; the round is done again
+DRIFT = 0.03            # of T0, or of T1, between the ends of a round; the round is done again
 SIZES_QUICK, SIZES_FULL = (172,), (72, 172, 480, 1200, "mix")
 # RTP packets in the frames of RFC 2544: 64, 128, 256, 512, 1024 and 1280 bytes with FCS on the core side; for 1518 it is the access
 # side that has them, with the tag of GCM: an SRTP packet made of a core side frame of 1518 would not fit into one
 SIZES_2544 = {18: 64, 82: 128, 210: 256, 466: 512, 978: 1024, 1234: 1280, 1456: 1518}
 SUITES_QUICK, SUITES_FULL = ("cm80", "gcm128"), ("cm80", "cm32", "gcm128", "gcm256")
 SESSIONS = (100, 10000, 100000)
+CALLS = ("gcm128", "gcm128.small", "cm80")     # whose memory is told; small: tables of GCM's hash key
 SPRAYED = {"sessions": 400, "pps": 200000, "spray": 300, "check_ms": 100}   # 200 flows, 300/s each: a flow allows itself 300
 PAIRS = 3
 DIRECTIONS = ("protect", "unprotect")
@@ -41,19 +42,23 @@ class Series:
 
 
 def one_round(bench, over_vhost, s, cases, rounds):
-    """Each case: T0, T1, T3, T0 again; T4 after it."""
+    """Each case: T0, T1, T3, T1 and T0 again; T4 after it."""
     for suite, direction, size in cases:
         name = f"{suite}.{direction}.{size}"
         for _ in range(3):
             before = programs.crypto_only(suite, direction, size)
             t1 = bench("t1", suite=suite, direction=direction, size=size, rounds=rounds)
             t3 = bench("t3", suite=suite, direction=direction, size=size, sessions=1000, seconds=1)
+            again = bench("t1", suite=suite, direction=direction, size=size, rounds=rounds)
             after = programs.crypto_only(suite, direction, size)
-            if abs(before - after) <= DRIFT * before:
+            is_quiet = abs(before - after) <= DRIFT * before and abs(t1["cycles"] - again["cycles"]) <= DRIFT * t1["cycles"]
+            t1 = min(t1, again, key=lambda row: row["cycles"])
+            if is_quiet:
                 break
         else:
             s.add("drifted", 1)     # the machine was not quiet: counted, and the medians have to bear it
-        # the mean of a run, where T1 is a median: whoever took the CPU meanwhile makes T0 larger, and the ratio kinder
+        # of both the smaller one, for whoever took the CPU, or half of the core, made the other one larger; that of T0 is the mean of
+        # a run, where T1 is a median
         s.add(f"t0.{name}", min(before, after))
         s.add(f"t1.{name}", t1["cycles"])
         # two clocks are one here: both are cycles of the TSC, of the same round
@@ -96,7 +101,7 @@ def extras(bench, s, rounds):
 
 def memory(build, s):
     """What an established call takes in the whole process, in-process peers gone."""
-    for suite in ("gcm128", "cm80"):
+    for suite in CALLS:
         row = programs.memory(os.path.join(build, "bench/memory/w2gw-bench-memory"), 2000, suite)
         for key in ("bytes_a_session", "flow_bytes", "session_bytes", "slot_bytes", "heap_bytes", "handshake_bytes"):
             s.add(f"memory.{suite}.{key}", row[key])
@@ -110,6 +115,16 @@ def by_sessions(bench, s, suites, rounds):
                 s.add(f"sessions.{suite}.{direction}.{sessions}", row["cycles"])
             few, many = (s.values[f"sessions.{suite}.{direction}.{n}"][-1] for n in (SESSIONS[0], SESSIONS[-1]))
             s.add(f"sessions_100k_over_100.{suite}.{direction}", few / many)
+
+
+def small_tables(bench, s, rounds):
+    """srtp.gcm_tables: small; right after by_sessions, whose figures of GCM are those with large ones."""
+    for direction in DIRECTIONS:
+        for sessions in (SESSIONS[0], SESSIONS[-1]):
+            row = bench("t1", suite="gcm128", direction=direction, sessions=sessions, rounds=rounds, tables="small")
+            large = s.values[f"sessions.gcm128.{direction}.{sessions}"][-1]
+            s.add(f"small.{direction}.{sessions}", row["cycles"])
+            s.add(f"small_over_large.{direction}.{sessions}", large / row["cycles"])
 
 
 def sweep(bench, over_vhost, s, suites, rounds):
@@ -134,6 +149,9 @@ def sessions_table(s, suites):
         for d in DIRECTIONS:
             n = [s.median(f"sessions.{suite}.{d}.{v}") for v in SESSIONS]
             lines.append(f"  {suite + '.' + d:31}{n[0]:8.0f}{n[1]:8.0f}{n[2]:18.0f}{s.median(f'sessions_100k_over_100.{suite}.{d}'):15.2f}")
+    for d in DIRECTIONS:
+        n = [s.median(f"small.{d}.{v}") for v in (SESSIONS[0], SESSIONS[-1])]
+        lines.append(f"  {f'gcm128.{d}, small tables':31}{n[0]:8.0f}{'':8}{n[1]:18.0f}{n[0] / n[1]:15.2f}")
     return lines
 
 
@@ -166,7 +184,10 @@ def results(s):
         for d in DIRECTIONS:
             rows[f"fastpath.sessions_100k_over_100.{suite}.{d}"] = s.median(f"sessions_100k_over_100.{suite}.{d}")
     rows["fastpath.flood_neighbour_loss"] = max(s.median(f"flood_neighbour_loss.{d}") for d in DIRECTIONS)
-    for suite in ("gcm128", "cm80"):
+    for d in DIRECTIONS:
+        rows[f"fastpath.{d}_over_crypto.gcm128.small.172"] = s.median(f"t0.gcm128.{d}.172") / s.median(f"small.{d}.{SESSIONS[0]}")
+        rows[f"fastpath.gcm_small_over_large_100k.{d}"] = s.median(f"small_over_large.{d}.{SESSIONS[-1]}")
+    for suite in CALLS:
         rows[f"fastpath.bytes_a_session.{suite}"] = s.median(f"memory.{suite}.bytes_a_session")
     for key in ("burst_over_libsrtp", "t3_over_t1", "unknown_over_good", "bad_tag_over_good", "spray_stun_loss", "spray_media_loss",
                 "bytes_a_call"):
@@ -185,16 +206,16 @@ def table(s, stages):
                          f"{s.median('t1pps.' + n) / 1e6:9.2f}{s.median('t3pps.' + n) / 1e6:9.2f}"
                          f"{s.median('t4pps.' + n) / 1e6:9.2f}")
     if "drifted" in s.values:
-        lines.append(f"in {len(s.values['drifted'])} cases T0 moved by more than {DRIFT:.0%} in each of three tries: "
+        lines.append(f"in {len(s.values['drifted'])} cases T0 or T1 moved by more than {DRIFT:.0%} in each of three tries: "
                      "the machine was not quiet")
     lines += ["", "cycles a packet by stage, cm80, 172 bytes, bursts of 32:"]
     for direction, st in stages.items():
         lines.append(f"  {direction:10}" + "  ".join(f"{k} {v:.0f}" for k, v in st.items()))
-    lines += ["", "bytes an established call takes (three flows, two SRTP sessions; places in the tables; heap), and OpenSSL's until media:"]
-    for suite in ("gcm128", "cm80"):
+    lines += ["", "bytes an established call takes (two flows, two SRTP sessions; places in the tables; heap), and OpenSSL's until media:"]
+    for suite in CALLS:
         m = {k: s.median(f"memory.{suite}.{k}") for k in ("bytes_a_session", "flow_bytes", "session_bytes", "slot_bytes", "heap_bytes",
                                                           "handshake_bytes")}
-        lines.append(f"  {suite:10}{m['bytes_a_session']:.0f} = 3 x {m['flow_bytes']:.0f} + 2 x {m['session_bytes']:.0f} + "
+        lines.append(f"  {suite:14}{m['bytes_a_session']:.0f} = 2 x {m['flow_bytes']:.0f} + 2 x {m['session_bytes']:.0f} + "
                      f"{m['slot_bytes']:.0f} + {m['heap_bytes']:.0f}; {m['handshake_bytes']:.0f}")
     return "\n".join(lines)
 
@@ -219,6 +240,7 @@ def run(root, build, out_dir, options, say):
         one_round(bench, over_vhost, s, cases, rounds)
         extras(bench, s, rounds)
         by_sessions(bench, s, suites, rounds)
+        small_tables(bench, s, rounds)
         if options.full:
             sweep(bench, over_vhost, s, suites, rounds)
     memory(build, s)

@@ -135,7 +135,7 @@ static enum gw_err make_engine(struct gateway *g)
 	struct dp_srtp_burst_conf b = { .device = c->crypto_device, .workers = g->eal.workers,
 		.max_sessions = (c->max_contexts + dp_ctx_extra(c->max_contexts)) * 3 + 64 + c->max_sdes_streams * 2,
 		.max_records = c->max_data_associations, .replay_window = (uint16_t)c->replay_window,
-		.max_ssrc = (uint8_t)c->max_ssrc, .is_cm_only = true };
+		.max_ssrc = (uint8_t)c->max_ssrc, .is_cm_only = true, .gcm_tables = c->gcm_tables };
 
 	for (unsigned i = 0; i < c->dtls.n_profiles; i++)
 		b.is_cm_only &= c->dtls.profiles[i] != DP_SRTP_AEAD_AES_128_GCM &&

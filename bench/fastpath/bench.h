@@ -16,6 +16,7 @@
 struct bench_conf {
 	struct gen_conf gen;
 	const char *device;
+	enum dp_gcm_tables gcm_tables;
 	bool is_ring;              /* T3 */
 	bool count_stages;
 	bool is_policed;

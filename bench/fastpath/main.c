@@ -13,6 +13,7 @@ static void usage(FILE *f)
 		   "  -m t1|t3                      self-fed on one core, or fed by another core over net_ring (t1)\n"
 		   "  -e burst|libsrtp2             SRTP engine (burst)\n"
 		   "  -D DEVICE                     of the burst engine: cpu, or a cryptodev (cpu)\n"
+		   "  -G large|small                its tables of GCM's hash key (large)\n"
 		   "  -r ROUNDS                     t1: of 64 bursts (200)\n"
 		   "  -c                            count cycles per stage\n"
 		   "  -P                            every flow is policed, by rates above what comes\n%s%s"
@@ -23,7 +24,7 @@ static void options(int argc, char **argv, struct bench_conf *c)
 {
 	int o;
 
-	while ((o = getopt(argc, argv, GEN_OPTIONS "m:e:D:r:cPh")) != -1) {
+	while ((o = getopt(argc, argv, GEN_OPTIONS "m:e:D:G:r:cPh")) != -1) {
 		if (gen_option(&c->gen, o, optarg))
 			continue;
 		switch (o) {
@@ -36,6 +37,9 @@ static void options(int argc, char **argv, struct bench_conf *c)
 			break;
 		case 'D':
 			c->device = optarg;
+			break;
+		case 'G':
+			c->gcm_tables = (enum dp_gcm_tables)gen_choose(optarg, (const char *const[]){ "large", "small" }, 2);
 			break;
 		case 'r':
 			c->rounds = (unsigned)gen_number(optarg, 1, 1e6);
@@ -70,7 +74,8 @@ int main(int argc, char **argv)
 	b.c.gen = gen_conf_default;
 	options(argc - n, argv + n, &b.c);
 	is_burst = b.c.gen.srtp == &dp_srtp_burst;
-	conf = (struct dp_srtp_burst_conf){ .device = b.c.device, .workers = 2, .max_sessions = 4 * b.c.gen.calls + 64 };
+	conf = (struct dp_srtp_burst_conf){ .device = b.c.device, .workers = 2, .max_sessions = 4 * b.c.gen.calls + 64,
+		.gcm_tables = b.c.gcm_tables };
 	heap = gate_heap();
 	if (dp_srtp_lib2_init() || (is_burst && dp_srtp_burst_start(&conf))) {
 		fprintf(stderr, "w2gw-bench: engine %s on %s did not start\n", b.c.gen.srtp->name, b.c.device);

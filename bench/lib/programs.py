@@ -20,7 +20,7 @@ class BenchError(Exception):
 
 def w2gw(binary, mode, memory_mb, *, check=True, first=None, **options):
     """One run; options are the long names below, first: FIRST or ALONE. @return its JSON object"""
-    flags = {"engine": "-e", "device": "-D", "suite": "-s", "direction": "-d", "size": "-z", "sessions": "-n", "burst": "-b",
+    flags = {"engine": "-e", "device": "-D", "tables": "-G", "suite": "-s", "direction": "-d", "size": "-z", "sessions": "-n", "burst": "-b",
              "rounds": "-r", "seconds": "-t", "pps": "-R", "junk": "-J", "traffic": "-k", "ahead": "-A", "spray": "-Y", "check_ms": "-S"}
     cpus = (WORKER_CPU, OTHER_CPU) if mode == "t1" else (OTHER_CPU, WORKER_CPU)   # t1: where the worker is in T3, and T0 too
     argv = [*(first or FIRST), binary, "--lcores", f"0@{cpus[0]},1@{cpus[1]}", "--no-pci", "--no-telemetry", "-m", str(memory_mb),

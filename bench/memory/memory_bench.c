@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * w2gw-bench-memory EAL-OPTIONS -- CALLS cm80|gcm128: what an established call takes in eimsagw. The gateway's own
+ * w2gw-bench-memory EAL-OPTIONS -- CALLS cm80|gcm128|gcm128.small: what an established call takes in eimsagw. The gateway's own
  * tables, descriptions of a browser and a core, ICE checks, DTLS handshakes with peers in this process, who are gone before
  * the figures are taken; routes are known. Prints one JSON object.
  */
@@ -114,10 +114,11 @@ static void make_port(uint16_t *out)
 	*out = (uint16_t)port;
 }
 
-static void make_fast(unsigned calls, bool is_cm_only, uint16_t *port)
+static void make_fast(unsigned calls, bool is_cm_only, enum dp_gcm_tables tables, uint16_t *port)
 {
 	static const unsigned lcore = 0;
-	struct dp_srtp_burst_conf e = { .workers = 1, .max_sessions = calls * 3 + 64, .is_cm_only = is_cm_only };
+	struct dp_srtp_burst_conf e = { .workers = 1, .max_sessions = calls * 3 + 64, .is_cm_only = is_cm_only,
+		.gcm_tables = tables };
 	struct dp_fast_conf f = { .workers = 1, .lcores = &lcore, .ethdevs = port, .n_ethdevs = 1, .laddrs = b.laddrs,
 		.n_laddrs = 2, .max_flows = calls * FLOWS_ROOM, .srtp = &dp_srtp_burst, .pool = b.pool };
 	struct dp_cmd hop = { .type = DP_CMD_NEXTHOP, .nexthop = { .nh = { .ethdev = *port, .is_valid = true } } };
@@ -140,7 +141,7 @@ static void make_realm(unsigned i, const char *name, uint8_t net, uint16_t port)
 	check(dp_port_pool_new(&b.realms[i].pools[0], 10000, 60001, some_number) == GW_OK, "a port pool");
 }
 
-static void set_up(unsigned calls, enum dp_srtp_profile profile)
+static void set_up(unsigned calls, enum dp_srtp_profile profile, enum dp_gcm_tables tables)
 {
 	static struct gw_log log;
 	static const uint16_t no_attributes[] = { 0 };
@@ -155,7 +156,7 @@ static void set_up(unsigned calls, enum dp_srtp_profile profile)
 	make_port(&port);
 	make_realm(0, "access", 192, port);
 	make_realm(1, "core", 10, port);
-	make_fast(calls, profile == DP_SRTP_AES128_CM_SHA1_80, &port);
+	make_fast(calls, profile == DP_SRTP_AES128_CM_SHA1_80, tables, &port);
 	check(dp_dtls_ctx_new(&b.ours, &dtls, NULL) == GW_OK && dp_dtls_ctx_new(&b.theirs, &dtls, NULL) == GW_OK &&
 		dp_dtls_ctx_fingerprint(b.theirs, DP_HASH_SHA256, &b.their_fp) == GW_OK && dp_ice_msg_new(&b.ice) == GW_OK,
 		"DTLS and ICE");
@@ -377,10 +378,11 @@ int main(int argc, char **argv)
 	const char *suite;
 	struct peer *peers;
 
-	check(n >= 0 && argc - n == 3 && atoi(argv[n + 1]) >= (int)AT_ONCE, "w2gw-bench-memory EAL-OPTIONS -- CALLS cm80|gcm128");
+	check(n >= 0 && argc - n == 3 && atoi(argv[n + 1]) >= (int)AT_ONCE, "w2gw-bench-memory EAL-OPTIONS -- CALLS cm80|gcm128|gcm128.small");
 	calls = (unsigned)atoi(argv[n + 1]);
 	suite = argv[n + 2];
-	set_up(calls, strcmp(suite, "cm80") == 0 ? DP_SRTP_AES128_CM_SHA1_80 : DP_SRTP_AEAD_AES_128_GCM);
+	set_up(calls, strcmp(suite, "cm80") == 0 ? DP_SRTP_AES128_CM_SHA1_80 : DP_SRTP_AEAD_AES_128_GCM,
+		strcmp(suite, "gcm128.small") == 0 ? DP_GCM_SMALL : DP_GCM_LARGE);
 	peers = calloc(calls, sizeof(*peers));
 	check(peers != NULL, "taking memory");
 	memset(peers, 1, calls * sizeof(*peers));

@@ -321,6 +321,7 @@ static void read_rest(struct conf *c, struct dp_conf *d)
 {
 	static const char *const idle[] = { "poll", "adaptive", NULL };
 	static const char *const engines[] = { "auto", "burst", "libsrtp2", NULL };
+	static const char *const tables[] = { "large", "small", NULL };
 	static const char *const ice[] = { "lite", "full", NULL };
 	static const char *const levels[] = { "debug", "info", "notice", "warn", "error", NULL };
 	struct conf_node *m;
@@ -341,6 +342,7 @@ static void read_rest(struct conf *c, struct dp_conf *d)
 	m = conf_map(c, c->root, "srtp", false);
 	d->engine = (enum dp_engine)conf_enum(c, m, "engine", engines, DP_ENGINE_AUTO);
 	d->crypto_device = conf_str(c, m, "device", "cpu", false);
+	d->gcm_tables = (enum dp_gcm_tables)conf_enum(c, m, "gcm_tables", tables, DP_GCM_LARGE);
 	d->replay_window = conf_uint(c, m, "replay_window", 64, 1024, 128);
 	d->max_ssrc = conf_uint(c, m, "max_ssrc", 1, 32, 8);
 	m = conf_map(c, c->root, "metrics", false);

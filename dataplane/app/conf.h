@@ -54,6 +54,7 @@ struct dp_conf {
 	bool is_ice_full;
 	enum dp_engine engine;
 	char *crypto_device;
+	enum dp_gcm_tables gcm_tables;
 	unsigned replay_window, max_ssrc;
 	unsigned dtls_keep_s;
 	enum gw_log_level log_level;

@@ -50,8 +50,9 @@ struct crypt_job {
 };
 
 /** Service thread. GW_ENOMEM, GW_EUNSUPP (a CPU without AES-NI). */
-enum gw_err crypt_mb_start(uint16_t workers);
+enum gw_err crypt_mb_start(uint16_t workers, enum dp_gcm_tables tables);
 void crypt_mb_stop(void);
+/** What of a key the engine started writes and reads. */
 size_t crypt_mb_key_bytes(enum crypt_alg alg);
 /**
  * What of the keys a packet reads, for prefetching: bytes from the beginning, and from the end as many as the packet

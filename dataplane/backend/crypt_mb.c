@@ -5,6 +5,9 @@
  *
  * HMAC-SHA1 has two engines: one with 16 lanes of AVX-512 or 8 of AVX2, which is poor with few packets,
  * and one on the SHA instructions. Which is cheaper for a burst of n is measured at start.
+ *
+ * GCM has one for each kind of CPU, with a form of keys of its own: powers of the hash key, 48 of them for VAES, 8 for AVX2.
+ * How much of struct gcm_key_data a form takes is found at start too (docs/decisions/017).
  */
 #include <string.h>
 
@@ -18,21 +21,22 @@
 #define TRIAL_BYTES 176		/* G.711 of 20 ms and the ROC */
 
 struct worker {
-	IMB_MGR *wide, *narrow;
+	IMB_MGR *wide, *narrow, *gcm;   /* gcm: wide, or one for few powers */
 	IMB_JOB jobs[DP_BURST] __rte_cache_aligned;
 	uint8_t full_tags[DP_BURST][32];
-	struct gcm_context_data gcm;
+	struct gcm_context_data gcm_context;
 };
 
 static struct worker *workers;
 static uint16_t n_workers;
 static unsigned wide_from = DP_BURST + 1;
+static size_t gcm_key_bytes;
 
 /* ---- keys --------------------------------------------------------------------------------- */
 
 size_t crypt_mb_key_bytes(enum crypt_alg alg)
 {
-	return alg == CRYPT_CM_SHA1 ? sizeof(struct crypt_cm_keys) : sizeof(struct gcm_key_data);
+	return alg == CRYPT_CM_SHA1 ? sizeof(struct crypt_cm_keys) : gcm_key_bytes;
 }
 
 #define TAIL_MOST 512u	/* a longer packet waits for the rest no more than for its own bytes */
@@ -41,13 +45,35 @@ struct crypt_hot crypt_mb_hot(enum crypt_alg alg, bool is_protect)
 {
 	static const uint16_t rounds[CRYPT_ALGS] = { sizeof(struct crypt_cm_keys), 11 * 16, 15 * 16 };
 	struct crypt_hot h = { .head = rounds[alg] };
-	bool has_48 = (workers[n_workers].wide->features & IMB_CPUFLAGS_AVX512_T2) == IMB_CPUFLAGS_AVX512_T2;
 
-	if (alg == CRYPT_CM_SHA1 || is_protect || !has_48)
+	if (alg == CRYPT_CM_SHA1 || is_protect)
 		return h;
+	if (gcm_key_bytes < sizeof(struct gcm_key_data)) {
+		h.head = (uint16_t)gcm_key_bytes;	/* few powers: every packet needs them all */
+		return h;
+	}
 	h.end = sizeof(struct gcm_key_data);
 	h.tail_most = TAIL_MOST;
 	return h;
+}
+
+/* What of a key is written: all that a packet reads. */
+static size_t find_key_bytes(IMB_MGR *mgr)
+{
+	static const uint8_t patterns[2] = { 0x55, 0xaa };
+	struct gcm_key_data k __rte_cache_aligned;
+	const uint8_t *b = (const uint8_t *)&k;
+	uint8_t key[32] = { 0 };
+	size_t most = 0;
+
+	for (unsigned p = 0; p < RTE_DIM(patterns); p++) {
+		memset(&k, patterns[p], sizeof(k));
+		IMB_AES256_GCM_PRE(mgr, key, &k);
+		for (size_t i = sizeof(k); i > most; i--)
+			if (b[i - 1] != patterns[p])
+				most = i;
+	}
+	return most;
 }
 
 static void hmac_state(IMB_MGR *mgr, const uint8_t *key, uint8_t pad, uint8_t out[CRYPT_SHA1_BYTES])
@@ -63,12 +89,13 @@ static void hmac_state(IMB_MGR *mgr, const uint8_t *key, uint8_t pad, uint8_t ou
 
 void crypt_mb_expand(enum crypt_alg alg, const struct srtp_session_keys *k, void *keys)
 {
-	IMB_MGR *mgr = workers[n_workers].wide;	/* the service thread's own */
+	struct worker *w = &workers[n_workers];	/* the service thread's own */
+	IMB_MGR *mgr = w->wide;
 
 	if (alg == CRYPT_GCM_128) {
-		IMB_AES128_GCM_PRE(mgr, k->enc, keys);
+		IMB_AES128_GCM_PRE(w->gcm, k->enc, keys);
 	} else if (alg == CRYPT_GCM_256) {
-		IMB_AES256_GCM_PRE(mgr, k->enc, keys);
+		IMB_AES256_GCM_PRE(w->gcm, k->enc, keys);
 	} else {
 		struct crypt_cm_keys *c = keys;
 		uint8_t unused[CRYPT_CM_KEYS_BYTES] __rte_aligned(16);
@@ -181,10 +208,10 @@ static void gcm_seal(struct worker *w, bool is_256, struct crypt_job **j, uint16
 		uint64_t len = (uint64_t)(j[i]->bytes - j[i]->header_bytes);
 
 		if (is_256)
-			IMB_AES256_GCM_ENC(w->wide, j[i]->keys, &w->gcm, body, body, len, j[i]->iv, j[i]->pkt,
+			IMB_AES256_GCM_ENC(w->gcm, j[i]->keys, &w->gcm_context, body, body, len, j[i]->iv, j[i]->pkt,
 				j[i]->header_bytes, body + len, j[i]->tag_bytes);
 		else
-			IMB_AES128_GCM_ENC(w->wide, j[i]->keys, &w->gcm, body, body, len, j[i]->iv, j[i]->pkt,
+			IMB_AES128_GCM_ENC(w->gcm, j[i]->keys, &w->gcm_context, body, body, len, j[i]->iv, j[i]->pkt,
 				j[i]->header_bytes, body + len, j[i]->tag_bytes);
 		j[i]->is_ok = true;
 	}
@@ -197,10 +224,10 @@ static void gcm_open(struct worker *w, bool is_256, struct crypt_job **j, uint16
 		uint64_t len = (uint64_t)(j[i]->bytes - j[i]->header_bytes);
 
 		if (is_256)
-			IMB_AES256_GCM_DEC(w->wide, j[i]->keys, &w->gcm, body, body, len, j[i]->iv, j[i]->pkt,
+			IMB_AES256_GCM_DEC(w->gcm, j[i]->keys, &w->gcm_context, body, body, len, j[i]->iv, j[i]->pkt,
 				j[i]->header_bytes, j[i]->tag, j[i]->tag_bytes);
 		else
-			IMB_AES128_GCM_DEC(w->wide, j[i]->keys, &w->gcm, body, body, len, j[i]->iv, j[i]->pkt,
+			IMB_AES128_GCM_DEC(w->gcm, j[i]->keys, &w->gcm_context, body, body, len, j[i]->iv, j[i]->pkt,
 				j[i]->header_bytes, j[i]->tag, j[i]->tag_bytes);
 		j[i]->is_ok = tags_equal(j[i]->tag, body + len, j[i]->tag_bytes);
 	}
@@ -224,11 +251,25 @@ void crypt_mb_open(uint16_t worker, enum crypt_alg alg, struct crypt_job **j, ui
 
 /* ---- start --------------------------------------------------------------------------------- */
 
-static bool worker_start(struct worker *w)
+/* The manager whose keys have few powers; that of this CPU if it has none, or has them itself. */
+static IMB_MGR *small_tables(IMB_MGR *wide)
+{
+	IMB_MGR *m;
+
+	if (find_key_bytes(wide) < sizeof(struct gcm_key_data) || !(m = alloc_mb_mgr(0)))
+		return wide;
+	init_mb_mgr_avx2(m);
+	if (imb_get_errno(m) == 0)
+		return m;
+	free_mb_mgr(m);
+	return wide;
+}
+
+static bool worker_start(struct worker *w, enum dp_gcm_tables tables)
 {
 	IMB_ARCH arch;
 
-	w->wide = alloc_mb_mgr(0);
+	w->wide = w->gcm = alloc_mb_mgr(0);
 	w->narrow = alloc_mb_mgr(0);
 	if (!w->wide || !w->narrow)
 		return false;
@@ -236,6 +277,8 @@ static bool worker_start(struct worker *w)
 	init_mb_mgr_sse(w->narrow);	/* of the set-ups of the library the one that uses SHA-NI */
 	if (imb_get_errno(w->wide) || imb_get_errno(w->narrow))
 		return false;
+	if (tables == DP_GCM_SMALL)
+		w->gcm = small_tables(w->wide);
 	for (unsigned i = 0; i < DP_BURST; i++) {
 		IMB_JOB *b = &w->jobs[i];
 
@@ -294,24 +337,27 @@ unsigned crypt_mb_wide_from(void)
 	return wide_from;
 }
 
-enum gw_err crypt_mb_start(uint16_t count)
+enum gw_err crypt_mb_start(uint16_t count, enum dp_gcm_tables tables)
 {
 	workers = rte_zmalloc("w2gw_crypt", sizeof(*workers) * (count + 1u), RTE_CACHE_LINE_SIZE);
 	if (!workers)
 		return GW_ENOMEM;
 	n_workers = count;
 	for (unsigned i = 0; i <= count; i++)
-		if (!worker_start(&workers[i])) {
+		if (!worker_start(&workers[i], tables)) {
 			crypt_mb_stop();
 			return GW_EUNSUPP;
 		}
 	calibrate(&workers[count]);
+	gcm_key_bytes = find_key_bytes(workers[count].gcm);
 	return GW_OK;
 }
 
 void crypt_mb_stop(void)
 {
 	for (unsigned i = 0; workers && i <= n_workers; i++) {
+		if (workers[i].gcm != workers[i].wide)
+			free_mb_mgr(workers[i].gcm);
 		if (workers[i].wide)
 			free_mb_mgr(workers[i].wide);
 		if (workers[i].narrow)

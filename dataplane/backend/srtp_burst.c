@@ -19,16 +19,17 @@
 #define WINDOW_OUT 64u	/* what is sealed need not wait for the network to put it in order; never twice is what counts */
 #define SSRC_DEFAULT 8u
 
-/* Streams follow, what is seldom needed behind them, and the keys on a line of their own: with the default window the
-   header and the first stream share one cache line. */
+/* Streams follow, behind them what is seldom needed, and the keys on a line of their own: with the default window and number of
+   SSRCs the header and the first stream share one cache line, and all that is not keys takes four. */
 struct dp_srtp_session {
 	uint8_t alg;                           /* enum crypt_alg */
 	bool is_protect;
 	uint8_t tag_bytes, max_ssrc, n_ssrc;
-	uint8_t window_log2, stream_bytes;
-	uint16_t keys_line;                    /* cache lines from the start of this to the keys */
-	uint8_t salt[DP_SRTP_SALT_MAX + 2];
+	uint8_t stream_bytes;                  /* of each, with its window */
+	uint8_t keys_line;                     /* cache lines from the start of this to the keys */
 	uint8_t next_out;                      /* protect: the stream a new SSRC replaces when all are taken */
+	uint8_t salt[DP_SRTP_SALT_MAX + 2];
+	void *dev_session;
 	_Alignas(struct srtp_stream) uint8_t streams[];
 };
 
@@ -39,16 +40,13 @@ struct dp_srtp_session {
  * then, but never wrongly let in.
  */
 #define BURNT_BITS 512u
+#define BURNT_BYTES (BURNT_BITS / 8)
 
-struct rare {
-	void *dev_session;
-	uint64_t burnt[BURNT_BITS / 64];       /* protect only: the others end before it */
-};
-
-_Static_assert((sizeof(struct dp_srtp_session) + UINT8_MAX * (sizeof(struct srtp_stream) + WINDOW_MAX / 8) +
-	sizeof(struct rare)) / RTE_CACHE_LINE_SIZE < UINT16_MAX, "keys_line holds it");
+_Static_assert(sizeof(struct srtp_stream) + WINDOW_MAX / 8 <= UINT8_MAX, "stream_bytes holds it");
 _Static_assert(sizeof(struct dp_srtp_session) + sizeof(struct srtp_stream) + WINDOW_DEFAULT / 8 <=
 	RTE_CACHE_LINE_SIZE, "header and first stream on one line");
+_Static_assert(sizeof(struct dp_srtp_session) + SSRC_DEFAULT * (sizeof(struct srtp_stream) + WINDOW_DEFAULT / 8) <=
+	4 * RTE_CACHE_LINE_SIZE, "all of them on four");
 
 /* A session nobody has. */
 struct unused {
@@ -76,38 +74,33 @@ static void *keys_of(struct dp_srtp_session *s)
 	return (uint8_t *)s + (size_t)s->keys_line * RTE_CACHE_LINE_SIZE;
 }
 
-static struct rare *rare_of(struct dp_srtp_session *s)
+/* Protect only. */
+static uint8_t *burnt_of(struct dp_srtp_session *s)
 {
-	return (struct rare *)(void *)stream_at(s, s->max_ssrc);
+	return (uint8_t *)stream_at(s, s->max_ssrc);
 }
 
 static uint32_t window_bits(const struct dp_srtp_session *s)
 {
-	return UINT32_C(1) << s->window_log2;
+	return (s->stream_bytes - (uint32_t)sizeof(struct srtp_stream)) * 8;
 }
 
 /* ---- sessions: service thread --------------------------------------------------------------- */
 
-/* Rounded up to a power of two, 64..1024. */
-static uint8_t window_log2(unsigned want)
+/* With a window that is the next power of two, 64..1024. */
+static unsigned stream_bytes(unsigned window)
 {
-	uint8_t log2 = 6;
+	unsigned bits = 64;
 
-	while ((1u << log2) < (want ? want : WINDOW_DEFAULT) && (1u << log2) < WINDOW_MAX)
-		log2++;
-	return log2;
-}
-
-static unsigned stream_bytes(uint8_t log2)
-{
-	return (unsigned)sizeof(struct srtp_stream) + (1u << log2) / 8;
+	while (bits < (window ? window : WINDOW_DEFAULT) && bits < WINDOW_MAX)
+		bits *= 2;
+	return (unsigned)sizeof(struct srtp_stream) + bits / 8;
 }
 
 /* Cache lines before the keys. */
-static size_t head_lines(unsigned max_ssrc, uint8_t log2, bool is_protect)
+static size_t head_lines(unsigned max_ssrc, unsigned a_stream, bool is_protect)
 {
-	size_t bytes = sizeof(struct dp_srtp_session) + (size_t)max_ssrc * stream_bytes(log2) +
-		(is_protect ? sizeof(struct rare) : offsetof(struct rare, burnt));
+	size_t bytes = sizeof(struct dp_srtp_session) + (size_t)max_ssrc * a_stream + (is_protect ? BURNT_BYTES : 0);
 
 	return (bytes + RTE_CACHE_LINE_SIZE - 1) / RTE_CACHE_LINE_SIZE;
 }
@@ -129,7 +122,7 @@ static void session_free(struct dp_srtp_session *s)
 {
 	if (!s)
 		return;
-	crypt_dev_session_free(rare_of(s)->dev_session);
+	crypt_dev_session_free(s->dev_session);
 	explicit_bzero(s, engine.elem_bytes);
 	give_back(s);
 }
@@ -137,15 +130,23 @@ static void session_free(struct dp_srtp_session *s)
 static enum gw_err session_new(struct dp_srtp_session **out, const struct dp_srtp_keys *master,
 	bool is_protect)
 {
+	unsigned max_ssrc = master->max_ssrc ? master->max_ssrc : SSRC_DEFAULT;
+	unsigned a_stream = stream_bytes(is_protect ? WINDOW_OUT : master->replay_window);
+	size_t head = head_lines(max_ssrc, a_stream, is_protect);
 	struct srtp_session_keys keys;
 	struct dp_srtp_session *s;
 	enum gw_err err = srtp_kdf(master, &keys);
 
 	if (err)
 		return err;
-	if (!engine.unused) {
+	/* a larger window, more SSRCs or larger keys than the engine was started for? */
+	if (head > UINT8_MAX || head * RTE_CACHE_LINE_SIZE + crypt_mb_key_bytes(alg_of(&keys)) > engine.elem_bytes)
+		err = GW_EINVAL;
+	else if (!engine.unused)
+		err = GW_ENOMEM;
+	if (err) {
 		explicit_bzero(&keys, sizeof(keys));
-		return GW_ENOMEM;
+		return err;
 	}
 	s = (struct dp_srtp_session *)(void *)engine.unused;
 	engine.unused = engine.unused->next;
@@ -153,19 +154,13 @@ static enum gw_err session_new(struct dp_srtp_session **out, const struct dp_srt
 	s->alg = (uint8_t)alg_of(&keys);
 	s->is_protect = is_protect;
 	s->tag_bytes = keys.tag_len;
-	s->max_ssrc = master->max_ssrc ? master->max_ssrc : SSRC_DEFAULT;
-	s->window_log2 = window_log2(is_protect ? WINDOW_OUT : master->replay_window);
-	s->stream_bytes = (uint8_t)stream_bytes(s->window_log2);
-	s->keys_line = (uint16_t)head_lines(s->max_ssrc, s->window_log2, is_protect);
+	s->max_ssrc = (uint8_t)max_ssrc;
+	s->stream_bytes = (uint8_t)a_stream;
+	s->keys_line = (uint8_t)head;
 	memcpy(s->salt, keys.salt, sizeof(keys.salt));
-	if ((size_t)s->keys_line * RTE_CACHE_LINE_SIZE + crypt_mb_key_bytes(alg_of(&keys)) > engine.elem_bytes) {
-		explicit_bzero(&keys, sizeof(keys));
-		give_back(s);
-		return GW_EINVAL;	/* a larger window, more SSRCs or larger keys than the engine was started for */
-	}
 	crypt_mb_expand(alg_of(&keys), &keys, keys_of(s));
 	if (engine.has_device)
-		err = crypt_dev_session_new(&rare_of(s)->dev_session, alg_of(&keys), &keys, CRYPT_RTP_AAD_BYTES, is_protect);
+		err = crypt_dev_session_new(&s->dev_session, alg_of(&keys), &keys, CRYPT_RTP_AAD_BYTES, is_protect);
 	explicit_bzero(&keys, sizeof(keys));
 	if (err) {
 		session_free(s);
@@ -213,7 +208,7 @@ static unsigned burnt_bit(uint32_t ssrc)
 
 static bool is_burnt(struct dp_srtp_session *s, uint32_t ssrc)
 {
-	return rare_of(s)->burnt[burnt_bit(ssrc) >> 6] >> (burnt_bit(ssrc) & 63) & 1;
+	return burnt_of(s)[burnt_bit(ssrc) >> 3] >> (burnt_bit(ssrc) & 7) & 1;
 }
 
 /* A place for a new SSRC, all zero, or NULL. Unprotect: the cap is hard (threat M5). */
@@ -229,7 +224,7 @@ static struct srtp_stream *new_stream(struct dp_srtp_session *s, uint32_t ssrc)
 		st = stream_at(s, s->next_out);
 		s->next_out = (uint8_t)((s->next_out + 1) % s->max_ssrc);
 		bit = burnt_bit(st->ssrc);
-		rare_of(s)->burnt[bit >> 6] |= UINT64_C(1) << (bit & 63);
+		burnt_of(s)[bit >> 3] |= (uint8_t)(1u << (bit & 7));
 		memset(st, 0, s->stream_bytes);
 	} else {
 		return NULL;
@@ -245,7 +240,7 @@ static struct srtp_stream *new_stream(struct dp_srtp_session *s, uint32_t ssrc)
 static uint64_t first_index(const struct crypt_job *jobs, const struct crypt_job *j,
 	const struct dp_srtp_session *s, uint32_t ssrc, uint16_t seq)
 {
-	struct srtp_stream so_far = { 0 };
+	struct srtp_stream so_far = { .top = 0 };
 
 	for (const struct crypt_job *k = jobs; s->is_protect && k < j; k++)
 		if (k->session == s && !k->stream && gw_be32(k->pkt + 8) == ssrc && k->index > so_far.top)
@@ -302,7 +297,7 @@ static enum dp_drop prepare(struct rte_mbuf *m, struct dp_srtp_session *s, const
 	j->tag_bytes = s->tag_bytes;
 	j->roc = (uint32_t)(j->index >> 16);
 	j->keys = keys_of(s);
-	j->dev_session = engine.has_device ? rare_of(s)->dev_session : NULL;
+	j->dev_session = s->dev_session;
 	make_iv(s, v.ssrc, j->index, j->iv);
 	prefetch_keys(s, j->keys, bytes);
 	return dp_drop_COUNT;
@@ -399,27 +394,29 @@ const struct dp_srtp_ops dp_srtp_burst = {
 
 /* ---- start and stop -------------------------------------------------------------------------- */
 
-static uint32_t elem_bytes(const struct dp_srtp_burst_conf *c)
+static enum gw_err take_memory(const struct dp_srtp_burst_conf *c)
 {
 	unsigned max_ssrc = c->max_ssrc ? c->max_ssrc : SSRC_DEFAULT;
-	size_t head = RTE_MAX(head_lines(max_ssrc, window_log2(c->replay_window), false),
-		head_lines(max_ssrc, window_log2(WINDOW_OUT), true));
 	size_t keys = crypt_mb_key_bytes(c->is_cm_only ? CRYPT_CM_SHA1 : CRYPT_GCM_256);
+	size_t head = RTE_MAX(head_lines(max_ssrc, stream_bytes(c->replay_window), false),
+		head_lines(max_ssrc, stream_bytes(WINDOW_OUT), true));
 
-	/* an odd number of lines: the same one of each session then lies in another set of the caches */
-	return (uint32_t)(((head + (keys + RTE_CACHE_LINE_SIZE - 1) / RTE_CACHE_LINE_SIZE) | 1) * RTE_CACHE_LINE_SIZE);
+	engine.elem_bytes = (uint32_t)((head + (keys + RTE_CACHE_LINE_SIZE - 1) / RTE_CACHE_LINE_SIZE) * RTE_CACHE_LINE_SIZE);
+	engine.sessions = rte_malloc("w2gw_srtp", (size_t)c->max_sessions * engine.elem_bytes, RTE_CACHE_LINE_SIZE);
+	engine.jobs = rte_zmalloc("w2gw_jobs", sizeof(*engine.jobs) * c->workers, RTE_CACHE_LINE_SIZE);
+	if (!engine.sessions || !engine.jobs)
+		return GW_ENOMEM;
+	for (uint32_t i = c->max_sessions; i-- > 0;)
+		give_back(engine.sessions + (size_t)i * engine.elem_bytes);
+	return GW_OK;
 }
 
 enum gw_err dp_srtp_burst_start(const struct dp_srtp_burst_conf *conf)
 {
-	enum gw_err err;
+	enum gw_err err = crypt_mb_start(conf->workers, conf->gcm_tables);
 
-	engine.elem_bytes = elem_bytes(conf);
-	engine.sessions = rte_malloc("w2gw_srtp", (size_t)conf->max_sessions * engine.elem_bytes, RTE_CACHE_LINE_SIZE);
-	for (uint32_t i = conf->max_sessions; engine.sessions && i-- > 0;)
-		give_back(engine.sessions + (size_t)i * engine.elem_bytes);
-	engine.jobs = rte_zmalloc("w2gw_jobs", sizeof(*engine.jobs) * conf->workers, RTE_CACHE_LINE_SIZE);
-	err = engine.sessions && engine.jobs ? crypt_mb_start(conf->workers) : GW_ENOMEM;
+	if (!err)
+		err = take_memory(conf);
 	for (unsigned a = 0; !err && a < CRYPT_ALGS; a++)
 		for (unsigned is_protect = 0; is_protect < 2; is_protect++)
 			engine.hot[a][is_protect] = crypt_mb_hot((enum crypt_alg)a, is_protect);

@@ -7,9 +7,9 @@
 #include <stdint.h>
 #include <string.h>
 
-struct srtp_stream {
+/* Packed: there are eight in each session. */
+struct __attribute__((packed, aligned(4))) srtp_stream {
 	uint32_t ssrc;
-	bool is_used;
 	uint64_t top;              /* highest authenticated index: ROC << 16 | SEQ; 0 at first */
 	uint64_t seen[];           /* ring of window bits, window a power of two, 64..1024 */
 };

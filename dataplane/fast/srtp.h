@@ -70,6 +70,12 @@ enum gw_err dp_srtp_lib2_init(void);
 /** The burst engine, on the worker's core or a DPDK cryptodev. Works between _start() and _stop(). */
 extern const struct dp_srtp_ops dp_srtp_burst;
 
+/** How many powers of GCM's hash key a session keeps. */
+enum dp_gcm_tables {
+	DP_GCM_LARGE,             /* as many as the CPU's fastest code takes: 48 with AVX-512 and VAES */
+	DP_GCM_SMALL,             /* 8, by the code for AVX2 where the CPU has it */
+};
+
 struct dp_srtp_burst_conf {
 	const char *device;       /* NULL or "cpu": this core; or a cryptodev: "crypto_aesni_mb", PCI name of a QAT */
 	uint16_t workers;         /* ids 0..workers-1; a queue pair of the cryptodev each */
@@ -77,7 +83,8 @@ struct dp_srtp_burst_conf {
 	uint32_t max_records;     /* sessions of dp_record_burst_start(), which the same device has too */
 	uint16_t replay_window;   /* largest any session asks for; 0: 128 */
 	uint8_t max_ssrc;         /* largest any session asks for; 0: 8 */
-	bool is_cm_only;          /* no session will ask for GCM, whose keys take five times the room */
+	bool is_cm_only;          /* no session will ask for GCM, whose keys take up to five times the room */
+	enum dp_gcm_tables gcm_tables;
 };
 
 /** Service thread, after rte_eal_init. GW_EUNSUPP: no such device, or it cannot do what SRTP needs. */

@@ -12,6 +12,7 @@ CASES = [
     (AGW, "idle: adaptive", "idle: sometimes", "idle", "must be one of"),
     (AGW, "max_contexts: 1000", "max_contexts: many", "max_contexts", "must be a number"),
     (AGW, "max_contexts: 1000", "max_contexts: 0", "max_contexts", "from 1 to"),
+    (AGW, "gcm_tables: large", "gcm_tables: tiny", "gcm_tables", "must be one of"),
     (AGW, "hugepages: false", "hugepages: maybe", "hugepages", "true or false"),
     (AGW, "max_sdes_streams: 100", "max_sdes_streams: all", "max_sdes_streams", "must be a number"),
     (AGW, "max_data_associations: 1000", "max_data_associations: -1", "max_data_associations", "must be a number"),

@@ -3,7 +3,7 @@
  * The burst engine against the RFC vectors, and against libsrtp2 packet by packet over a long random
  * stream: several SSRCs, loss, reordering, duplicates, damage, roll-over, CSRCs and extensions.
  * W2GW_SRTP_PACKETS sets how many a profile and direction (default 60,000; 10^6 in fast-srtp-burst-long),
- * W2GW_SRTP_DEVICE the device.
+ * W2GW_SRTP_DEVICE the device. Arguments: the device, small for small tables of GCM.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -353,7 +353,8 @@ int main(int argc, char **argv)
 	char *eal[16];
 	int n = 0;
 	struct dp_srtp_burst_conf conf = { .device = argc > 1 ? argv[1] : getenv("W2GW_SRTP_DEVICE"), .workers = 1,
-		.max_sessions = 16, .replay_window = 1024, .max_ssrc = MAX_SSRC };
+		.max_sessions = 16, .replay_window = 1024, .max_ssrc = MAX_SSRC,
+		.gcm_tables = argc > 2 && strcmp(argv[2], "small") == 0 ? DP_GCM_SMALL : DP_GCM_LARGE };
 	int failed;
 
 	for (char *a = args; *a; a += strlen(a) + 1)
