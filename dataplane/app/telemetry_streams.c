@@ -142,7 +142,7 @@ static void put_ice(struct rte_tel_data *r, const struct dp_ice *ice, uint64_t n
 	char name[16], text[RTE_TEL_MAX_STRING_LEN], addr[GW_ADDR_STR_BYTES];
 
 	rte_tel_data_add_dict_string(r, "ice", ice->is_lite ? "lite" : "full");
-	dp_tel_put(r, "peer_credentials", ice->cred.remote_ufrag != NULL);
+	dp_tel_put(r, "peer_credentials", ice->cred.remote_ufrag_chars > 0);
 	dp_tel_put(r, "checks", ice->n_checks);
 	dp_tel_put(r, "checks_auth_failed", ice->n_auth_failures);
 	dp_tel_put(r, "checks_malformed", ice->n_bad);
@@ -151,7 +151,7 @@ static void put_ice(struct rte_tel_data *r, const struct dp_ice *ice, uint64_t n
 
 		snprintf(name, sizeof(name), "pair_%u", i + 1);
 		snprintf(text, sizeof(text), "%s checked %llu ms ago%s%s", gw_addr_str(&p->remote, addr),
-			(unsigned long long)(now_ms - p->last_check_ms), p->is_nominated ? ", nominated" : "",
+			(unsigned long long)(now_ms - p->last_check_ms), p->last_nomination ? ", nominated" : "",
 			p == best ? ", selected" : "");
 		rte_tel_data_add_dict_string(r, name, text);
 	}

@@ -76,18 +76,6 @@ static void random_text(char *dst, unsigned n)
 	dst[n] = '\0';
 }
 
-/* Of the certificate this association has: the present one may be another (rotation). */
-static enum gw_err fingerprint_text(const struct dp_access *a, struct gw_buf *b)
-{
-	struct dp_fingerprint fp;
-
-	if (dp_dtls_fingerprint(a->dtls, DP_HASH_SHA256, &fp))
-		return GW_EIO;
-	for (unsigned i = 0; i < fp.len; i++)
-		gw_buf_printf(b, "%s%02X", i ? ":" : "", fp.bytes[i]);
-	return GW_OK;
-}
-
 /* A session of our own (RFC 4975 14.1: 80 bits of it random at least), and where it is. */
 static enum gw_err choose_path(struct dp_ctx *c, struct dp_plan *p, const struct dp_stream *s, struct sdp_iq_chosen *ch)
 {
@@ -142,7 +130,7 @@ static enum gw_err complete_local(struct dp_ctx *c, struct dp_plan *p, struct dp
 		ch.candidate = gw_sv_cstr(cand);
 	}
 	if (s->access && !sp->is_member) {
-		if (fingerprint_text(s->access, &fb))
+		if (dp_stream_fingerprint(s->access, &fb))
 			return dp_plan_refuse(p, 500, "no certificate");
 		ch.fingerprint_hash = GW_SV("sha-256");
 		ch.fingerprint = gw_buf_sv(&fb);
@@ -162,7 +150,7 @@ static bool keeps_anew(const struct dp_stream_plan *sp)
 static enum gw_err keep(struct dp_plan *p, struct dp_stream_plan *sp)
 {
 	struct dp_sdp_pair texts;
-	enum gw_err err = dp_sdp_recall(sp->stream->kept, p->arena, &texts);
+	enum gw_err err = dp_stream_recall(sp->stream, p->arena, &texts);
 
 	if (err)
 		return err;
@@ -172,7 +160,7 @@ static enum gw_err keep(struct dp_plan *p, struct dp_stream_plan *sp)
 		texts.remote = sp->s->remote;
 	else if (sp->clears_remote)
 		texts.remote = GW_SV_NONE;
-	return dp_sdp_keep(&texts, &sp->kept);
+	return dp_stream_keep(sp->stream, &texts, gw_sv_cstr(sp->ufrag), gw_sv_cstr(sp->pwd), &sp->kept);
 }
 
 /* Everything of a stream that takes memory. */

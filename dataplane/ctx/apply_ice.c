@@ -43,7 +43,7 @@ static enum gw_err find_remote(struct dp_plan *p, const struct dp_stream *s, con
 	if (*out || !s->kept || (sp && (sp->clears_remote || sp->asks_ice)))	/* asks_ice: those of before the restart */
 		return GW_OK;
 	m = gw_arena_alloc(p->arena, sizeof(*m));
-	if (!m || dp_sdp_recall(s->kept, p->arena, &texts))
+	if (!m || dp_stream_recall(s, p->arena, &texts))
 		return dp_plan_refuse(p, 510, "no memory");
 	if (!texts.remote.len)
 		return GW_OK;

@@ -235,7 +235,7 @@ bool dp_channel_read(const struct dp_stream *s, struct gw_arena *arena, struct d
 {
 	struct dp_sdp_pair pair;
 
-	return dp_sdp_recall(s->kept, arena, &pair) == GW_OK && read_text(pair.local, arena, &t->local) &&
+	return dp_stream_recall(s, arena, &pair) == GW_OK && read_text(pair.local, arena, &t->local) &&
 		read_text(pair.remote, arena, &t->remote);
 }
 

@@ -82,7 +82,7 @@ struct dp_ctx_conf {
 	struct dp_realm *realms;
 	unsigned n_realms;
 	unsigned max_contexts;
-	uint32_t consent_timeout_ms;
+	uint16_t consent_timeout_ms;
 	bool is_ice_full;                /* credentials are given without a=ice-lite, unless that is asked for */
 	uint16_t replay_window;
 	uint8_t max_ssrc;
@@ -184,9 +184,9 @@ struct dp_access {
 	struct dp_srtcp *srtcp;
 	struct dp_srtp_session *srtp_rx, *srtp_tx;   /* lent to the flows, freed by the events of the stream's own (publish.c) */
 	struct dp_path dtls_path;
+	uint32_t dtls_rx_before : 24;    /* packets of the flow when it came up, low bits */
+	uint32_t dtls_generation : 8;    /* of the ICE credentials it began with, then of those it came up with */
 	uint64_t dtls_forget_ms;         /* UP: when its TLS state goes; UINT64_MAX: has gone, or stays */
-	uint32_t dtls_rx_before;         /* packets of the flow when it came up, low bits */
-	uint8_t dtls_generation;         /* of the ICE credentials it began with, then of those it came up with */
 	struct gw_timer dtls_timer, ice_timer;
 };
 
@@ -212,17 +212,17 @@ struct dp_stream {
 	struct dp_end *end;              /* NULL: not of a terminated data channel */
 	struct dp_text *text;            /* core side, RTP: its packets end here, its peer is a channel; NULL: not of text */
 	struct dp_port_pool *ports;
-	uint32_t generation, clock_hz;
-	uint64_t pt_mask[2];
-	uint16_t id, laddr, port;
-	bool has_remote;
-	bool has_flow;
-	struct dp_control ctl;
 	struct dp_stream_latch *latch;   /* NULL: never ordered */
-	struct gw_addr remote, remote_rtcp;
+	struct dp_data_records *records; /* of a data line, once the workers have its records; freed with its flow */
 	struct dp_sdes *sdes;            /* NULL: not SRTP, or with keys by DTLS */
 	dp_flow_id flow;                 /* of RTP and its RTCP, muxed or on the next port */
-	struct dp_data_records *records; /* of a data line, once the workers have its records; freed with its flow */
+	uint32_t generation, clock_hz;
+	uint64_t pt_mask[2];
+	struct dp_control ctl;
+	uint16_t id, laddr, port;
+	struct gw_addr remote, remote_rtcp;
+	bool has_remote;
+	bool has_flow;
 	bool is_behind;                  /* what its flow should have been told last was lost (publish.c) */
 	bool is_opaque;                  /* its datagrams pass as they are (F-73): no ICE, no keys, on neither side */
 	bool has_no_media;               /* a transport of others, with no payload type (E-9) */

@@ -96,6 +96,15 @@ void dp_stream_close(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);
 /** Its flows are gone. */
 void dp_stream_free(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);
 
+/* texts.c: its descriptions. */
+/** "AB:CD:...", of the certificate this association has: the present one may be another (rotation). GW_EIO. */
+enum gw_err dp_stream_fingerprint(const struct dp_access *a, struct gw_buf *b) GW_NODISCARD;
+/** As they were last agreed, but for our credentials, which are those of now. */
+enum gw_err dp_stream_recall(const struct dp_stream *s, struct gw_arena *arena, struct dp_sdp_pair *out) GW_NODISCARD;
+/** ufrag, pwd: ours by then; empty: those it has now. */
+enum gw_err dp_stream_keep(const struct dp_stream *s, const struct dp_sdp_pair *texts, struct gw_sv ufrag, struct gw_sv pwd,
+	struct dp_sdp_kept **out) GW_NODISCARD;
+
 /* publish.c: streams -> flows of the workers. */
 enum gw_err dp_publish_open(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);
 void dp_publish(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);

@@ -79,7 +79,7 @@ static void audit_stream(struct dp_exec *e, struct iq_stream *r, const struct dp
 	r->mode = (enum iq_mode)s->ctl.mode;
 	r->realm = gw_sv_cstr(s->term->realm->name);
 	audit_control(e, r, &s->ctl);
-	(void)!dp_sdp_recall(s->kept, &e->q->arena, &texts);	/* an arena that is full says nothing */
+	(void)!dp_stream_recall(s, &e->q->arena, &texts);	/* an arena that is full says nothing */
 	r->local = texts.local;
 	r->has_local = r->local.len > 0;
 	r->remote = texts.remote;

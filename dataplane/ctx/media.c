@@ -58,7 +58,7 @@ void dp_media_forget_tls(struct dp_stream *s)
 	dp_dtls_forget(s->access->dtls);
 }
 
-/* Of all lines of the association, low bits. */
+/* Of all lines of the association, as many low bits as are kept. */
 static uint32_t rx_packets(struct dp_ctx *c, const struct dp_stream *s)
 {
 	struct dp_flow_stats in;
@@ -67,7 +67,7 @@ static uint32_t rx_packets(struct dp_ctx *c, const struct dp_stream *s)
 	for (const struct dp_stream *o = s->term->streams; o; o = o->next)
 		if (o->access == s->access && o->has_flow && dp_flow_stats_read(c->c.fast, o->flow, &in) == GW_OK)
 			n += (uint32_t)in.rx_packets;
-	return n;
+	return n & 0xffffff;
 }
 
 /* A server keeps its last flight until something that authenticated with the new keys shows that it has arrived. */
@@ -121,7 +121,7 @@ static enum gw_err take_keys(struct dp_ctx *c, struct dp_stream *s)
 /* What comes from now on is this association's, and belongs to the credentials of now. */
 static void note_up(struct dp_ctx *c, struct dp_stream *s)
 {
-	s->access->dtls_rx_before = rx_packets(c, s);
+	s->access->dtls_rx_before = rx_packets(c, s) & 0xffffff;
 	s->access->dtls_generation = s->access->ice.generation;
 	s->access->dtls_forget_ms = UINT64_MAX;
 }

@@ -9,8 +9,8 @@
 #include "dataplane/ctx/ctx_int.h"
 #include "proto/sdp/iq_sdp.h"
 
-#define DP_UFRAG_CHARS 8	/* 48 bits, 144 bits: above the 24 and 128 of W2-ICE-03 */
-#define DP_PWD_CHARS 24
+#define DP_UFRAG_CHARS DP_ICE_UFRAG_MAX	/* 48 bits, 144 bits: above the 24 and 128 of W2-ICE-03 */
+#define DP_PWD_CHARS DP_ICE_PWD_MAX
 
 struct sdp_crypto;
 

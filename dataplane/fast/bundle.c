@@ -13,7 +13,7 @@ static struct dp_flow *line_at(struct dp_worker *w, struct dp_flow *transport, u
 
 	if (at == 0)
 		return transport;
-	return b->line[at - 1] ? &w->flows[b->line[at - 1] - 1] : NULL;
+	return b && b->line[at - 1] ? &w->flows[b->line[at - 1] - 1] : NULL;
 }
 
 /* RFC 9143 9.2: a MID counts above all else, and one that is not known condemns the packet. */
@@ -21,7 +21,7 @@ static struct dp_flow *by_mid(struct dp_worker *w, struct dp_flow *transport, co
 {
 	for (unsigned i = 0; i <= DP_BUNDLE_LINES; i++) {
 		struct dp_flow *line = line_at(w, transport, i);
-		const struct dp_line *l = line ? &dp_rest_of(w, line)->line : NULL;
+		const struct dp_line *l = line ? dp_flow_line(w, line) : NULL;
 
 		if (!l || bytes == 0 || l->mid_len != bytes || memcmp(l->mid, mid, bytes) != 0)
 			continue;
@@ -113,7 +113,7 @@ void dp_bundle_authentic(struct dp_worker *w, struct dp_pkt *p)
 	struct rtp_ext e;
 
 	if (p->teaches)
-		learn(&w->bundles[slot - 1], p->rtp.ssrc, p->line_at);
+		learn(dp_bundle_of(w, &w->flows[slot - 1]), p->rtp.ssrc, p->line_at);
 	if (p->mid_ext && rtp_ext_find(b, &p->rtp, p->mid_ext, &e))	/* the core was never told of it */
 		(void)rte_pktmbuf_adj(p->m, rtp_ext_remove(b, &p->rtp, &e));
 }
@@ -127,10 +127,49 @@ static uint32_t *port_of(struct dp_worker *w, const struct dp_flow *transport)
 	return dp_port_slot(w, rest->laddr, rest->local_port);
 }
 
+void dp_bundle_init(struct dp_worker *w, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		w->bundles[i].line[0] = i + 1 < n ? i + 2 : 0;
+	w->unused_bundle = n ? 1 : 0;
+}
+
+void dp_bundle_end(struct dp_worker *w, struct dp_flow *transport)
+{
+	struct dp_bundle *b = dp_bundle_of(w, transport);
+
+	if (!b)
+		return;
+	*b = (struct dp_bundle){ .line[0] = w->unused_bundle };
+	w->unused_bundle = transport->bundle;
+	transport->bundle = 0;
+}
+
+/* Of a flow that has the port to itself yet. */
+static struct dp_bundle *begin(struct dp_worker *w, struct dp_flow *transport)
+{
+	uint32_t place = w->unused_bundle;
+
+	if (!place)	/* there are enough for all that can be shared */
+		return NULL;
+	transport->bundle = place;
+	w->unused_bundle = w->bundles[place - 1].line[0];
+	w->bundles[place - 1].line[0] = 0;
+	return &w->bundles[place - 1];
+}
+
+static bool is_empty(const struct dp_bundle *b)
+{
+	for (unsigned i = 0; i < DP_BUNDLE_LINES; i++)
+		if (b->line[i])
+			return false;
+	return true;
+}
+
 bool dp_bundle_join(struct dp_worker *w, struct dp_flow *fl, const struct dp_flow_spec *s)
 {
 	struct dp_flow *transport = dp_flow_used(w, s->line.transport);
-	struct dp_bundle *b = transport ? dp_bundle_of(w, transport) : NULL;
+	struct dp_bundle *b = !transport ? NULL : transport->bundle ? dp_bundle_of(w, transport) : begin(w, transport);
 	uint32_t place = (uint32_t)(fl - w->flows) + 1;
 	unsigned at = DP_BUNDLE_LINES;
 
@@ -164,7 +203,7 @@ static void forget_ssrcs(struct dp_bundle *b, unsigned at)
 
 void dp_bundle_leave(struct dp_worker *w, const struct dp_flow *fl)
 {
-	struct dp_flow *transport = dp_flow_used(w, dp_rest_of(w, fl)->line.transport);
+	struct dp_flow *transport = dp_flow_used(w, dp_flow_transport(w, fl));
 	struct dp_bundle *b = transport ? dp_bundle_of(w, transport) : NULL;
 
 	for (unsigned i = 0; b && i < DP_BUNDLE_LINES; i++) {
@@ -173,6 +212,8 @@ void dp_bundle_leave(struct dp_worker *w, const struct dp_flow *fl)
 		b->line[i] = 0;
 		forget_ssrcs(b, i + 1);
 	}
-	if (b && dp_bundle_is_empty(b))
+	if (b && is_empty(b)) {
 		*port_of(w, transport) &= DP_PORT_SLOT;
+		dp_bundle_end(w, transport);
+	}
 }

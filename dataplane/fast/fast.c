@@ -59,7 +59,7 @@ static enum gw_err worker_new(struct dp_fast *f, uint16_t id)
 		RTE_CACHE_LINE_SIZE);
 	w->rests = rte_zmalloc("w2gw_rests", sizeof(*w->rests) * f->flows_per_worker, RTE_CACHE_LINE_SIZE);
 	w->policers = rte_zmalloc("w2gw_policers", sizeof(*w->policers) * f->flows_per_worker, RTE_CACHE_LINE_SIZE);
-	w->bundles = rte_zmalloc("w2gw_bundles", sizeof(*w->bundles) * f->flows_per_worker, RTE_CACHE_LINE_SIZE);
+	w->bundles = rte_zmalloc("w2gw_bundles", sizeof(*w->bundles) * (f->flows_per_worker / 2 + 1), RTE_CACHE_LINE_SIZE);
 	w->by_port = rte_zmalloc("w2gw_ports", sizeof(uint32_t) * 65536 * f->conf.n_laddrs,
 		RTE_CACHE_LINE_SIZE);
 	f->free_slots[id] = rte_malloc(NULL, sizeof(uint32_t) * f->flows_per_worker, 0);
@@ -67,6 +67,7 @@ static enum gw_err worker_new(struct dp_fast *f, uint16_t id)
 	if (!w->cmd || !w->event || !w->punt || !w->tx || !w->again || !w->flows || !w->rests || !w->policers || !w->bundles ||
 		!w->by_port || !f->free_slots[id] || !f->generations[id])
 		return GW_ENOMEM;
+	dp_bundle_init(w, f->flows_per_worker / 2);
 	for (uint32_t i = 0; i < f->flows_per_worker; i++)
 		f->free_slots[id][i] = f->flows_per_worker - 1 - i;
 	f->n_free[id] = f->flows_per_worker;

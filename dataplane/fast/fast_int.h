@@ -55,7 +55,6 @@ struct dp_source {
  * for memory, and because hot lines then lie an odd number of lines apart and share the sets of the caches evenly.
  */
 struct dp_flow_rest {
-	struct dp_bucket rtcp_share;
 	uint64_t cookie;
 	dp_flow_id reverse;
 	struct dp_path out;
@@ -66,13 +65,17 @@ struct dp_flow_rest {
 	bool is_open;              /* both gates: what the deadline is of */
 	bool is_ended;             /* of a data line: its peer's last alert is told */
 	bool is_srtp_lent;
+	uint16_t rtcp_port;        /* 0: none */
 	struct dp_srtp_session *srtp_kept;
-	struct dp_line line;
-	/* of the port of RTCP; 0: none */
-	uint16_t rtcp_port;
-	struct gw_addr rtcp_allowed;
-	struct dp_source rtcp_source;
+	union {
+		struct {           /* with a port for RTCP: what is of that */
+			struct gw_addr rtcp_allowed;
+			struct dp_source rtcp_source;
+		};
+		struct dp_line line;   /* without; see dp_flow_line() */
+	};
 };
+_Static_assert(sizeof(struct dp_flow_rest) == 2 * RTE_CACHE_LINE_SIZE, "two lines, mostly not needed");
 
 /* One flow. Owned by its worker; stats are read by others with relaxed loads. */
 struct dp_flow {
@@ -92,14 +95,15 @@ struct dp_flow {
 	uint16_t left[DP_ALLOWANCES];
 	/* line 1, and with IPv6 or a VLAN the next one */
 	struct dp_encap encap __rte_cache_aligned;
-	uint32_t generation;
+	uint32_t generation : 24;
+	bool is_used : 1, has_seq : 1;
 	/* RFC 3550 A.1 and A.8 */
 	uint32_t received, transit_last;
 	uint32_t window;           /* tsc >> window_shift of the allowances */
 	uint64_t jitter_q4;
 	uint64_t ts_per_tsc_q40;   /* RTP time-stamp units a cycle */
 	uint32_t lost_before;      /* of SSRCs that are gone */
-	bool has_seq, is_used;
+	uint32_t bundle;           /* place + 1 of what is known of the other lines on its port; 0: there are none */
 	/* line 3 */
 	struct dp_flow_stats stats __rte_cache_aligned;
 } __rte_cache_aligned;
@@ -148,7 +152,8 @@ struct dp_worker {
 	struct dp_flow *flows;               /* [flows_per_worker], */
 	struct dp_flow_rest *rests;          /* of each of them, */
 	struct dp_policer *policers;         /* of those that are policed, */
-	struct dp_bundle *bundles;           /* and of those whose port is shared */
+	struct dp_bundle *bundles;           /* [flows_per_worker / 2] those who share a port are two at least */
+	uint32_t unused_bundle;              /* place + 1 of the first that no flow has, each with the next one's in line[0]; 0: none */
 	uint32_t *by_port;                   /* [n_laddrs][65536] slot + 1, with DP_PORT_RTCP or _SHARED; 0: none */
 	struct dp_nexthop nexthops[DP_NEXTHOPS_MAX];
 	struct dp_budget budget[DP_PUNT_CLASSES][2]; /* [class][is_known] */
@@ -245,6 +250,22 @@ static inline struct dp_flow_rest *dp_rest_of(const struct dp_worker *w, const s
 	return &w->rests[fl - w->flows];
 }
 
+/* NULL: it has a port for RTCP, and shares none with other lines. */
+static inline const struct dp_line *dp_flow_line(const struct dp_worker *w, const struct dp_flow *fl)
+{
+	const struct dp_flow_rest *rest = dp_rest_of(w, fl);
+
+	return rest->rtcp_port ? NULL : &rest->line;
+}
+
+/* Whose port it is on; 0: it has its own. */
+static inline dp_flow_id dp_flow_transport(const struct dp_worker *w, const struct dp_flow *fl)
+{
+	const struct dp_line *l = dp_flow_line(w, fl);
+
+	return l ? l->transport : 0;
+}
+
 static inline struct dp_policer *dp_policer_of(const struct dp_worker *w, const struct dp_flow *fl)
 {
 	return &w->policers[fl - w->flows];
@@ -254,9 +275,10 @@ static inline struct dp_policer *dp_policer_of(const struct dp_worker *w, const 
 #define DP_PORT_SHARED UINT32_C(0x40000000)	/* by several lines */
 #define DP_PORT_SLOT UINT32_C(0x3fffffff)
 
+/* NULL: its port is not shared. */
 static inline struct dp_bundle *dp_bundle_of(const struct dp_worker *w, const struct dp_flow *fl)
 {
-	return &w->bundles[fl - w->flows];
+	return fl->bundle ? &w->bundles[fl->bundle - 1] : NULL;
 }
 
 static inline uint32_t *dp_port_slot(const struct dp_worker *w, uint16_t laddr, uint16_t local_port)
@@ -352,13 +374,8 @@ static inline bool dp_is_from(const struct dp_source *s, const struct dp_pkt *p)
 }
 
 /* bundle.c: ports that several lines share. */
-static inline bool dp_bundle_is_empty(const struct dp_bundle *b)
-{
-	for (unsigned i = 0; i < DP_BUNDLE_LINES; i++)
-		if (b->line[i])
-			return false;
-	return true;
-}
+/* All of them are unused. */
+void dp_bundle_init(struct dp_worker *w, uint32_t n);
 /* Of those packets of a burst that came to such a port, the flow becomes that of their line. */
 void dp_bundle_demux(struct dp_worker *w, struct dp_pkt *p, uint16_t n);
 /* p authenticated: what it says of its SSRC is noted, its MID taken out. */
@@ -366,6 +383,8 @@ void dp_bundle_authentic(struct dp_worker *w, struct dp_pkt *p);
 /* The line of a flow joins the port of the transport it names; false: there is none, or no place. */
 bool dp_bundle_join(struct dp_worker *w, struct dp_flow *fl, const struct dp_flow_spec *s);
 void dp_bundle_leave(struct dp_worker *w, const struct dp_flow *fl);
+/* The flow that has the port goes. */
+void dp_bundle_end(struct dp_worker *w, struct dp_flow *transport);
 
 /* punt.c */
 void dp_punt(struct dp_worker *w, struct dp_pkt *p, enum dp_punt_class cls, uint64_t tsc);

@@ -57,16 +57,22 @@ static void set_gate(struct dp_worker *w, struct dp_flow *fl, bool is_open, uint
 static void warm(struct dp_worker *w, struct dp_flow *fl, const struct dp_flow_spec *s)
 {
 	struct dp_flow_rest *rest = dp_rest_of(w, fl);
-	bool is_same_order = rest->latch == s->latch && rest->latch_order == s->latch_order;
+	bool is_same_order = rest->latch == s->latch && rest->latch_order == s->latch_order && !rest->rtcp_port == !s->rtcp.local_port;
+	struct dp_source rtcp_source = rest->rtcp_port ? rest->rtcp_source : (struct dp_source){ 0 };
 	struct dp_flow *reverse;
 
-	*rest = (struct dp_flow_rest){ .rtcp_share = rest->rtcp_share, .cookie = s->cookie, .reverse = s->reverse, .out = s->out, .source = s->source,
+	*rest = (struct dp_flow_rest){ .cookie = s->cookie, .reverse = s->reverse, .out = s->out, .source = s->source,
 		.source_port_last = s->source_port_last, .laddr = s->laddr, .local_port = s->local_port,
 		.source_prefix = s->source_prefix, .latch = (uint8_t)s->latch, .latch_order = s->latch_order,
 		.check_source = s->check_source, .check_port = s->check_port, .rtcp_port = s->rtcp.local_port,
-		.rtcp_allowed = s->rtcp.source, .rtcp_source = rest->rtcp_source,
 		.is_ended = rest->is_ended && s->kind >= DP_FLOW_DATA && fl->open == s->open,
-		.is_srtp_lent = s->is_srtp_lent, .srtp_kept = s->srtp_kept, .line = s->line };
+		.is_srtp_lent = s->is_srtp_lent, .srtp_kept = s->srtp_kept };
+	if (s->rtcp.local_port) {
+		rest->rtcp_allowed = s->rtcp.source;
+		rest->rtcp_source = rtcp_source;
+	} else {
+		rest->line = s->line;
+	}
 	reverse = dp_flow_reverse(w, fl);
 	set_gate(w, fl, s->is_open && s->out_is_open, s->open_until_tsc, s->out_until_tsc);
 	fl->srtp = s->srtp;
@@ -83,10 +89,8 @@ static void warm(struct dp_worker *w, struct dp_flow *fl, const struct dp_flow_s
 	}
 	dp_source_set(w, fl, s, is_same_order);
 	fl->is_policed = s->police.sdr || s->police.pdr;
-	if (fl->is_policed) {
+	if (fl->is_policed)
 		dp_policer_set(dp_policer_of(w, fl), &s->police, w->fast->hz, rte_rdtsc());
-		dp_rtcp_share_set(&rest->rtcp_share, &s->police, w->fast->hz, rte_rdtsc());
-	}
 	fl->stats.clock_hz = s->clock_hz;
 	fl->ts_per_tsc_q40 = ((uint64_t)s->clock_hz << 40) / w->fast->hz;
 	dp_flow_encap(w, fl);
@@ -106,7 +110,7 @@ static void forget_ports(struct dp_worker *w, const struct dp_flow *fl)
 {
 	const struct dp_flow_rest *rest = dp_rest_of(w, fl);
 
-	if (rest->line.transport)
+	if (dp_flow_transport(w, fl))
 		dp_bundle_leave(w, fl);
 	else
 		put_ports(w, rest->laddr, rest->local_port, rest->rtcp_port, 0);
@@ -124,10 +128,10 @@ static bool may_have_ports(struct dp_worker *w, struct dp_flow *fl, const struct
 {
 	uint32_t place = (uint32_t)(fl - w->flows) + 1;
 
-	if (fl->is_used && dp_rest_of(w, fl)->line.transport != s->line.transport)
+	if (fl->is_used && dp_flow_transport(w, fl) != s->line.transport)
 		return false;
 	if (s->line.transport)
-		return dp_bundle_join(w, fl, s);
+		return !s->rtcp.local_port && dp_bundle_join(w, fl, s);
 	return is_free(w, s->laddr, s->local_port, place) &&
 		(!s->rtcp.local_port || is_free(w, s->laddr, s->rtcp.local_port, place));
 }
@@ -137,7 +141,7 @@ static uint32_t place_of(const struct dp_worker *w, const struct dp_flow *fl)
 {
 	uint32_t place = (uint32_t)(fl - w->flows) + 1;
 
-	return dp_bundle_is_empty(dp_bundle_of(w, fl)) ? place : place | DP_PORT_SHARED;
+	return fl->bundle ? place | DP_PORT_SHARED : place;
 }
 
 /* What the flow had that is not its any more; s NULL: nothing is. */
@@ -176,9 +180,8 @@ static void set(struct dp_worker *w, const struct dp_cmd *c)
 		memset(fl, 0, sizeof(*fl));
 		memset(dp_rest_of(w, fl), 0, sizeof(struct dp_flow_rest));
 		memset(dp_policer_of(w, fl), 0, sizeof(struct dp_policer));
-		memset(dp_bundle_of(w, fl), 0, sizeof(struct dp_bundle));
 		fl->is_used = true;
-		fl->generation = dp_id_generation(c->flow);
+		fl->generation = dp_id_generation(c->flow) & 0xffffff;
 		memcpy(fl->left, allowances, sizeof(fl->left));
 		w->stats.flows++;
 	} else {
@@ -206,6 +209,7 @@ static void del(struct dp_worker *w, const struct dp_cmd *c)
 		return;
 	}
 	forget_ports(w, fl);
+	dp_bundle_end(w, fl);
 	fl->is_used = false;
 	w->stats.flows--;
 	reply(w, given_back(w, fl, NULL));

@@ -58,13 +58,13 @@ static enum dp_drop admit(struct dp_worker *w, struct dp_flow *fl, struct dp_pkt
 
 static bool police_rtcp(struct dp_worker *w, const struct dp_pkt *p, uint64_t tsc)
 {
-	struct dp_bucket *share = &dp_rest_of(w, p->flow)->rtcp_share;
+	struct dp_policer *police = dp_policer_of(w, p->flow);
 	uint32_t bytes = dp_pkt_ip_bytes(p);
 
-	if (!dp_bucket_fits(share, bytes, tsc) ||
-		(!p->is_rtcp_port && !dp_policer_take(dp_policer_of(w, p->flow), bytes, tsc)))
+	if (!dp_policer_rtcp_fits(police, bytes, w->fast->hz, tsc) ||
+		(!p->is_rtcp_port && !dp_policer_take(police, bytes, tsc)))
 		return false;
-	dp_bucket_charge(share, bytes, tsc);
+	dp_bucket_charge(&police->rtcp, bytes, tsc);
 	return true;
 }
 
@@ -235,7 +235,7 @@ static bool forward(struct dp_worker *w, struct dp_pkt *p, enum dp_drop why, uin
 static struct dp_srtp_session *kept_by_reverse(struct dp_worker *w, const struct dp_flow *fl)
 {
 	const struct dp_flow *to = dp_flow_reverse(w, fl);
-	dp_flow_id transport = to ? dp_rest_of(w, to)->line.transport : 0;
+	dp_flow_id transport = to ? dp_flow_transport(w, to) : 0;
 
 	if (transport)
 		to = dp_flow_used(w, transport);

@@ -102,7 +102,8 @@ void dp_source_set(struct dp_worker *w, struct dp_flow *fl, const struct dp_flow
 	if (s->latch != DP_LATCH_OFF && is_same_order)
 		return;
 	set_source(&fl->source, s, &s->source, &s->latched);
-	set_source(&dp_rest_of(w, fl)->rtcp_source, s, &s->rtcp.source, &s->rtcp.latched);
+	if (s->rtcp.local_port)
+		set_source(&dp_rest_of(w, fl)->rtcp_source, s, &s->rtcp.source, &s->rtcp.latched);
 }
 
 struct gw_addr dp_source_remote(struct dp_worker *w, const struct dp_flow *fl)

@@ -135,7 +135,7 @@ static void receive(struct dp_worker *w, struct rte_mbuf **m, uint16_t n, bool m
 		pkts[known].flow = &w->flows[(slot & DP_PORT_SLOT) - 1];
 		rte_prefetch0(pkts[known].flow);
 		if (unlikely(pkts[known].is_shared)) {
-			rte_prefetch0(dp_bundle_of(w, pkts[known].flow));
+			rte_prefetch0(&pkts[known].flow->bundle);
 			is_any_shared = true;
 		}
 		known++;

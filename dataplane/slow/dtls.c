@@ -67,7 +67,6 @@ static enum gw_err association_new(struct dp_dtls **out, SSL_CTX *ssl_ctx, unsig
 	tls->send = send;
 	tls->user = user;
 	d->tls->life_until_ms = d->tls->restart_at_ms = UINT64_MAX;
-	d->why = "";
 	d->tls->ssl = ssl_new(d);
 	if (!d->tls->ssl) {
 		dp_dtls_free(d);
@@ -125,10 +124,10 @@ enum gw_err dp_dtls_set_role(struct dp_dtls *d, bool is_client)
 	return GW_OK;
 }
 
-static enum gw_err fail(struct dp_dtls *d, enum gw_err err, const char *why)
+static enum gw_err fail(struct dp_dtls *d, enum gw_err err, enum dtls_why why)
 {
 	d->state = DP_DTLS_FAILED;
-	d->why = why;
+	d->why = (uint8_t)why;
 	if (!d->tls)
 		return err;
 	d->tls->restart_at_ms = d->tls->life_until_ms = UINT64_MAX;
@@ -206,7 +205,7 @@ static enum gw_err export_keys(struct dp_dtls *d)
 	if (SSL_export_keying_material(d->tls->ssl, material, 2 * (key + salt), label,
 		    sizeof(label) - 1, NULL, 0, 0) != 1)
 		return GW_EIO;
-	d->profile = (uint16_t)p->id;
+	d->profile = (uint8_t)p->id;
 	client->profile = server->profile = (enum dp_srtp_profile)p->id;
 	memcpy(client->key, material, key);
 	memcpy(server->key, material + key, key);
@@ -234,7 +233,7 @@ static enum gw_err refuse_certificate(struct dp_dtls *d)
 	if (d->tls && dp_dtls_wake(d))
 		SSL_shutdown(d->tls->ssl);
 	ERR_clear_error();
-	return fail(d, GW_EAUTH, "certificate does not match a=fingerprint");
+	return fail(d, GW_EAUTH, DTLS_WHY_CERTIFICATE);
 }
 
 static enum gw_err verified(struct dp_dtls *d)
@@ -249,9 +248,9 @@ static enum gw_err verified(struct dp_dtls *d)
 static enum gw_err finished(struct dp_dtls *d)
 {
 	if (!d->tls->data && export_keys(d))
-		return fail(d, GW_EAUTH, "no common SRTP profile (use_srtp)");
+		return fail(d, GW_EAUTH, DTLS_WHY_PROFILE);
 	if (note_certificate(d))
-		return fail(d, GW_ENOMEM, "out of memory");
+		return fail(d, GW_ENOMEM, DTLS_WHY_MEMORY);
 	d->tls->restart_at_ms = UINT64_MAX;
 	if (d->tls->n_fps == 0) {
 		d->state = DP_DTLS_HELD;
@@ -320,7 +319,7 @@ static enum gw_err start_over(struct dp_dtls *d, uint64_t now_ms)
 		d->tls->deaf_until_ms = now_ms + RESTART_PAUSE_MS;
 	fresh = ssl_new(d);
 	if (!fresh)
-		return fail(d, GW_ENOMEM, "out of memory");
+		return fail(d, GW_ENOMEM, DTLS_WHY_MEMORY);
 	SSL_free(d->tls->ssl);
 	d->tls->ssl = fresh;
 	d->state = DP_DTLS_NEW;
@@ -357,7 +356,7 @@ enum gw_err dp_dtls_start(struct dp_dtls *d, uint64_t now_ms)
 void dp_dtls_closed_by_peer(struct dp_dtls *d, bool is_fatal)
 {
 	d->state = DP_DTLS_CLOSED;
-	d->why = is_fatal ? "fatal alert from the peer" : "closed by the peer";
+	d->why = is_fatal ? DTLS_WHY_FATAL : DTLS_WHY_CLOSED;
 }
 
 /* Records after Finished: alerts, late flights, and what data channels carry. */
@@ -443,7 +442,7 @@ enum gw_err dp_dtls_tick(struct dp_dtls *d, uint64_t now_ms)
 		return GW_OK;
 	if (now_ms >= d->tls->life_until_ms)
 		return fail(d, GW_ETIMEOUT,
-			d->state == DP_DTLS_HELD ? "remote fingerprint never came" : "handshake timed out");
+			d->state == DP_DTLS_HELD ? DTLS_WHY_NO_FINGERPRINT : DTLS_WHY_TIMEOUT);
 	if (d->state == DP_DTLS_NEW && now_ms >= d->tls->restart_at_ms) {
 		d->tls->restart_at_ms = UINT64_MAX;
 		return advance(d, now_ms);
@@ -464,7 +463,13 @@ enum dp_dtls_state dp_dtls_state(const struct dp_dtls *d)
 
 const char *dp_dtls_why(const struct dp_dtls *d)
 {
-	return d->why;
+	static const char *const texts[] = {
+#define X(name, text) text,
+		DTLS_WHY_LIST(X)
+#undef X
+	};
+
+	return texts[d->why];
 }
 
 bool dp_dtls_is_client(const struct dp_dtls *d)

@@ -42,12 +42,28 @@ struct tls {
  */
 #define DTLS_PEER_BYTES 16
 
+/* Why it has ended. */
+#define DTLS_WHY_LIST(X)                                                                            \
+	X(DTLS_WHY_NONE, "")                                                                        \
+	X(DTLS_WHY_CERTIFICATE, "certificate does not match a=fingerprint")                         \
+	X(DTLS_WHY_PROFILE, "no common SRTP profile (use_srtp)")                                    \
+	X(DTLS_WHY_MEMORY, "out of memory")                                                         \
+	X(DTLS_WHY_NO_FINGERPRINT, "remote fingerprint never came")                                 \
+	X(DTLS_WHY_TIMEOUT, "handshake timed out")                                                  \
+	X(DTLS_WHY_FATAL, "fatal alert from the peer")                                              \
+	X(DTLS_WHY_CLOSED, "closed by the peer")
+enum dtls_why {
+#define X(name, text) name,
+	DTLS_WHY_LIST(X)
+#undef X
+};
+
 /* What stays as long as the call. */
 struct dp_dtls {
 	SSL_CTX *ssl_ctx;          /* reference: keeps the certificate of the start */
 	struct tls *tls;           /* NULL: forgotten */
-	const char *why;
-	uint16_t profile;          /* enum dp_srtp_profile */
+	uint8_t why;               /* enum dtls_why */
+	uint8_t profile;           /* enum dp_srtp_profile */
 	uint8_t state;             /* enum dp_dtls_state */
 	bool is_client, has_peer;
 	uint8_t peer[DP_HASH_SHA512][DTLS_PEER_BYTES];   /* of the digest by each hash of the certificate that came */

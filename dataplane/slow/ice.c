@@ -5,9 +5,16 @@
 #include <stdlib.h>
 
 
+static void forget_remote_ufrag(struct dp_ice_cred *c)
+{
+	if (c->remote_ufrag_chars > DP_ICE_UFRAG_NEAR)
+		free(c->remote_ufrag.far);
+	c->remote_ufrag_chars = 0;
+}
+
 static void cred_clear(struct dp_ice_cred *c)
 {
-	free(c->remote_ufrag);
+	forget_remote_ufrag(c);
 	if (c->remote_pwd)
 		explicit_bzero(c->remote_pwd, strlen(c->remote_pwd));
 	free(c->remote_pwd);
@@ -24,7 +31,7 @@ static void cred_set(struct dp_ice_cred *c, const char *ufrag, const char *pwd)
 		c->ufrag[0] = c->pwd[0] = '\0';	/* an empty ufrag matches nothing */
 }
 
-void dp_ice_init(struct dp_ice *ice, const char *ufrag, const char *pwd, uint32_t consent_timeout_ms)
+void dp_ice_init(struct dp_ice *ice, const char *ufrag, const char *pwd, uint16_t consent_timeout_ms)
 {
 	*ice = (struct dp_ice){ .full = ice->full };	/* reserved ahead of this */
 	cred_set(&ice->cred, ufrag, pwd);
@@ -76,17 +83,19 @@ void dp_ice_restart(struct dp_ice *ice, const char *ufrag, const char *pwd)
 
 enum gw_err dp_ice_set_remote(struct dp_ice *ice, struct gw_sv remote_ufrag)
 {
-	char *copy = NULL;
+	struct dp_ice_cred *c = &ice->cred;
+	char *far = NULL;
 
-	if (remote_ufrag.len) {
-		if (remote_ufrag.len < 4 || remote_ufrag.len > DP_ICE_REMOTE_UFRAG_MAX)
-			return GW_EBADMSG;
-		copy = gw_sv_dup(remote_ufrag);
-		if (!copy)
-			return GW_ENOMEM;
-	}
-	free(ice->cred.remote_ufrag);
-	ice->cred.remote_ufrag = copy;
+	if (remote_ufrag.len && (remote_ufrag.len < 4 || remote_ufrag.len > DP_ICE_REMOTE_UFRAG_MAX))
+		return GW_EBADMSG;
+	if (remote_ufrag.len > DP_ICE_UFRAG_NEAR && !(far = gw_sv_dup(remote_ufrag)))
+		return GW_ENOMEM;
+	forget_remote_ufrag(c);
+	c->remote_ufrag_chars = (uint16_t)remote_ufrag.len;
+	if (far)
+		c->remote_ufrag.far = far;
+	else if (remote_ufrag.len)
+		memcpy(c->remote_ufrag.near, remote_ufrag.p, remote_ufrag.len);
 	return GW_OK;
 }
 
@@ -142,7 +151,7 @@ static int take_slot(struct dp_ice *ice)
  * wins when it was nominated twice without the selected one being nominated in between: then the
  * peer has moved, for example to another network.
  */
-static bool should_select(const struct dp_ice *ice, int i, uint64_t previous_nomination_ms)
+static bool should_select(const struct dp_ice *ice, int i, uint32_t nomination_before)
 {
 	const struct dp_ice_pair *p = &ice->pairs[i], *s;
 
@@ -151,8 +160,7 @@ static bool should_select(const struct dp_ice *ice, int i, uint64_t previous_nom
 	s = &ice->pairs[ice->selected];
 	if (p->generation != s->generation)
 		return p->generation == ice->generation;
-	return p->priority > s->priority ||
-		(previous_nomination_ms && previous_nomination_ms > s->last_nominated_ms);
+	return p->priority > s->priority || nomination_before > s->last_nomination;
 }
 
 void dp_ice_renew_consent(struct dp_ice *ice, uint64_t now_ms)
@@ -203,11 +211,9 @@ int dp_ice_learn(struct dp_ice *ice, const struct gw_addr *remote, bool *is_new)
 enum dp_ice_event dp_ice_nominate(struct dp_ice *ice, int i, uint64_t now_ms)
 {
 	struct dp_ice_pair *p = &ice->pairs[i];
-	uint64_t before = p->last_nominated_ms;
+	uint32_t before = p->last_nomination;
 
-	p->is_nominated = true;
-	/* 0 means never; a check in the first millisecond of the clock counts as the second */
-	p->last_nominated_ms = now_ms ? now_ms : 1;
+	p->last_nomination = ++ice->n_nominations;
 	return i == ice->selected || should_select(ice, i, before) ? select_pair(ice, i, now_ms) : DP_ICE_EV_NONE;
 }
 
@@ -273,7 +279,7 @@ static enum gw_err take_check(struct dp_ice *ice, const struct dp_ice_check *c, 
 	bool is_current = gw_sv_eq(c->local_ufrag, gw_sv_cstr(ice->cred.ufrag));
 	const struct dp_ice_cred *cred = is_current ? &ice->cred : ice->previous;
 
-	if (cred->remote_ufrag && !gw_sv_eq(c->remote_ufrag, gw_sv_cstr(cred->remote_ufrag)))
+	if (cred->remote_ufrag_chars && !gw_sv_eq(c->remote_ufrag, dp_ice_remote_ufrag(cred)))
 		return GW_EAUTH;
 	ice->n_checks++;
 	return accept_check(ice, c, src, laddr, is_current, now_ms, ev);

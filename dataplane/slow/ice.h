@@ -11,26 +11,37 @@
 #include "dataplane/slow/ice_msg.h"
 #include "proto/ice/consent.h"
 
-#define DP_ICE_UFRAG_MAX 11     /* ours are 8 and 24 characters */
-#define DP_ICE_PWD_MAX 31
+#define DP_ICE_UFRAG_MAX 8      /* ours */
+#define DP_ICE_PWD_MAX 24
 #define DP_ICE_REMOTE_UFRAG_MAX 256
 #define DP_ICE_PAIRS_MAX 16     /* remote addresses remembered; the oldest unused gives way (M12) */
 #define DP_ICE_CONSENT_MS 30000 /* RFC 7675 5.1 */
 
+#define DP_ICE_UFRAG_NEAR 8     /* most browsers' have four to eight characters */
+
 struct dp_ice_cred {
 	char ufrag[DP_ICE_UFRAG_MAX + 1], pwd[DP_ICE_PWD_MAX + 1];   /* ours */
-	char *remote_ufrag;          /* of the peer; NULL: not known yet */
+	uint16_t remote_ufrag_chars; /* of the peer; 0: not known yet */
+	union {
+		char near[DP_ICE_UFRAG_NEAR];
+		char *far;           /* with more characters: on the heap */
+	} remote_ufrag;
 	char *remote_pwd;            /* NULL: not known, or nothing is sent that needs it */
 };
+
+/** Empty: not known yet. */
+static inline struct gw_sv dp_ice_remote_ufrag(const struct dp_ice_cred *c)
+{
+	return gw_sv(c->remote_ufrag_chars > DP_ICE_UFRAG_NEAR ? c->remote_ufrag.far : c->remote_ufrag.near, c->remote_ufrag_chars);
+}
 
 struct dp_ice_pair {
 	struct gw_addr remote;
 	uint16_t laddr;              /* local address index the check arrived on */
-	bool is_nominated;
 	uint8_t generation;          /* of the credentials it was checked with */
 	uint32_t priority;           /* PRIORITY of the check: the peer-reflexive candidate's */
+	uint32_t last_nomination;    /* its number among those of the agent; 0: none was of this pair */
 	uint64_t last_check_ms;
-	uint64_t last_nominated_ms;  /* 0 = never */
 };
 
 enum dp_ice_consent { DP_ICE_CONSENT_NONE, DP_ICE_CONSENT_VALID, DP_ICE_CONSENT_LOST };
@@ -50,17 +61,18 @@ struct dp_ice {
 	struct dp_ice_cred cred;
 	struct dp_ice_cred *previous; /* with has_previous: valid until a new pair is selected (F-61) */
 	struct dp_ice_pair *pairs;    /* [n_pairs], room for cap_pairs: most browsers show one address */
-	uint8_t n_pairs, cap_pairs;
-	bool has_previous;
-	bool is_lite;                 /* as the peer was told: no checks are sent */
-	bool controls;                /* who offered, or whose peer is lite, is controlling (RFC 8445 6.1.1); not when lite */
 	struct dp_ice_full *full;     /* NULL: lite */
+	uint8_t n_pairs, cap_pairs;
 	int8_t selected;              /* index into pairs, -1 = none */
 	uint8_t generation;
-	uint8_t consent;              /* enum dp_ice_consent */
-	uint32_t consent_timeout_ms;
+	uint8_t consent : 2;          /* enum dp_ice_consent */
+	bool has_previous : 1;
+	bool is_lite : 1;             /* as the peer was told: no checks are sent */
+	bool controls : 1;            /* who offered, or whose peer is lite, is controlling (RFC 8445 6.1.1); not when lite */
+	uint8_t n_role_conflicts;
+	uint16_t consent_timeout_ms;
 	uint64_t consent_until_ms;
-	uint32_t n_checks, n_auth_failures, n_bad, n_role_conflicts;
+	uint32_t n_checks, n_auth_failures, n_bad, n_nominations;
 };
 
 enum dp_ice_event {
@@ -74,7 +86,7 @@ enum dp_ice_event {
 };
 
 /** ufrag and pwd are random text made by the caller (>= 24 and >= 128 bits, W2-ICE-03). */
-void dp_ice_init(struct dp_ice *ice, const char *ufrag, const char *pwd, uint32_t consent_timeout_ms);
+void dp_ice_init(struct dp_ice *ice, const char *ufrag, const char *pwd, uint16_t consent_timeout_ms);
 void dp_ice_clear(struct dp_ice *ice);
 /** Memory for the restart that follows, ahead of it. GW_ENOMEM. */
 enum gw_err dp_ice_reserve(struct dp_ice *ice) GW_NODISCARD;

@@ -36,7 +36,7 @@ void dp_ice_check(struct dp_ice *ice, const struct ice_candidate *c, unsigned n,
 	struct dp_ice_full *f = ice->full;
 
 	f->wants_checks = true;
-	if (!ice->cred.remote_ufrag || !ice->cred.remote_pwd)
+	if (!ice->cred.remote_ufrag_chars || !ice->cred.remote_pwd)
 		return;
 	if (!f->has_checks)
 		ice_checks_init(&f->checks, f->pace, ice->controls, tie, now_ms);
@@ -57,7 +57,7 @@ void dp_ice_ask_consent(struct dp_ice *ice, bool is_asked)
 
 static struct dp_ice_ask ask_of(const struct dp_ice *ice, const struct dp_ice_cred *c)
 {
-	return (struct dp_ice_ask){ .local_ufrag = gw_sv_cstr(c->ufrag), .remote_ufrag = gw_sv_cstr(c->remote_ufrag),
+	return (struct dp_ice_ask){ .local_ufrag = gw_sv_cstr(c->ufrag), .remote_ufrag = dp_ice_remote_ufrag(c),
 		.remote_pwd = gw_sv_cstr(c->remote_pwd), .priority = ICE_PRIORITY_PRFLX, .tie = ice->full->checks.tie,
 		.is_controlling = ice->full->has_checks ? ice->full->checks.is_controlling : ice->controls && !ice->is_lite };
 }
@@ -91,7 +91,7 @@ const struct dp_ice_cred *dp_ice_cred_of_selected(const struct dp_ice *ice)
 	if (ice->selected < 0 || ice->consent != DP_ICE_CONSENT_VALID)
 		return NULL;
 	c = ice->pairs[ice->selected].generation == ice->generation || !ice->has_previous ? &ice->cred : ice->previous;
-	return c->remote_ufrag && c->remote_pwd ? c : NULL;
+	return c->remote_ufrag_chars && c->remote_pwd ? c : NULL;
 }
 
 static bool send_consent(struct dp_ice *ice, struct dp_ice_msg *im, uint64_t now_ms, struct gw_buf *out, struct gw_addr *to)

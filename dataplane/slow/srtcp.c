@@ -34,12 +34,12 @@ enum side { TX, RX, SIDES };
 
 /* Both sides of an association have the same profile. */
 struct dp_srtcp {
+	struct rx_stream *more;     /* all SSRCs but the first, room for cap_more */
 	uint32_t tx_index;          /* one for all SSRCs: receivers take gaps, and no SSRC needs a memory */
 	uint8_t n_rx : 4, cap_more : 4;
 	uint8_t enc_len, tag_len;
 	bool is_aead;
-	struct rx_stream first;     /* mostly there is one SSRC */
-	struct rx_stream *more;     /* the others, room for cap_more */
+	struct rx_stream first;     /* mostly there is one */
 	uint8_t keys[];             /* [SIDES]: encryption, salt, and not with an AEAD authentication; no more than they take */
 };
 
@@ -73,9 +73,9 @@ static void keep_keys(struct dp_srtcp *s, enum side side, const struct srtp_sess
 		memcpy(at + k->enc_len + DP_SRTP_SALT_MAX, k->auth, SRTP_AUTH_KEY_BYTES);
 }
 
-static size_t object_bytes(const struct dp_srtcp *s)
+static size_t object_bytes(uint8_t enc_len, bool is_aead)
 {
-	return sizeof(*s) + SIDES * side_bytes(s->enc_len, s->is_aead);
+	return offsetof(struct dp_srtcp, keys) + SIDES * side_bytes(enc_len, is_aead);
 }
 
 enum gw_err dp_srtcp_new(struct dp_srtcp **out, const struct dp_srtp_keys *local,
@@ -91,7 +91,7 @@ enum gw_err dp_srtcp_new(struct dp_srtcp **out, const struct dp_srtp_keys *local
 	if (local->profile != remote->profile)
 		goto out;
 	err = GW_ENOMEM;
-	s = calloc(1, sizeof(*s) + SIDES * side_bytes(k[TX].enc_len, k[TX].is_aead));
+	s = calloc(1, object_bytes(k[TX].enc_len, k[TX].is_aead));
 	if (!s)
 		goto out;
 	s->enc_len = k[TX].enc_len;
@@ -126,7 +126,7 @@ void dp_srtcp_free(struct dp_srtcp *s)
 	if (!s)
 		return;
 	free(s->more);
-	OPENSSL_cleanse(s, object_bytes(s));
+	OPENSSL_cleanse(s, object_bytes(s->enc_len, s->is_aead));
 	free(s);
 }
 

@@ -255,7 +255,7 @@ static void describe_stream(struct gw_buf *b, const struct dp_stream *s, struct 
 	char addr[GW_ADDR_STR_BYTES];
 	struct dp_sdp_pair texts;
 
-	assert_int_equal(dp_sdp_recall(s->kept, arena, &texts), GW_OK);
+	assert_int_equal(dp_stream_recall(s, arena, &texts), GW_OK);
 	gw_buf_printf(b, " stream %u port %u mode %u dscp %u sdr %u pol %d remote %s latch %d local [", s->id, s->port, s->ctl.mode,
 		s->ctl.dscp, s->ctl.sdr, s->ctl.pol, s->has_remote ? gw_addr_str(&s->remote, addr) : "-",
 		s->latch ? (int)s->latch->kind : 0);
@@ -265,9 +265,10 @@ static void describe_stream(struct gw_buf *b, const struct dp_stream *s, struct 
 	gw_buf_putc(b, ']');
 	if (s->access) {
 		const struct dp_ice *i = &s->access->ice;
+		struct gw_sv peer = dp_ice_remote_ufrag(&i->cred);
 
-		gw_buf_printf(b, " ice %s %s of %s lite %d previous %d checks %d consent %d dtls %d client %d", i->cred.ufrag, i->cred.pwd,
-			i->cred.remote_ufrag ? i->cred.remote_ufrag : "-", i->is_lite, i->has_previous, i->full && i->full->wants_checks,
+		gw_buf_printf(b, " ice %s %s of %.*s lite %d previous %d checks %d consent %d dtls %d client %d", i->cred.ufrag, i->cred.pwd,
+			GW_SV_FMT(peer), i->is_lite, i->has_previous, i->full && i->full->wants_checks,
 			i->full && i->full->asks_consent, (int)dp_dtls_state(s->access->dtls), dp_dtls_is_client(s->access->dtls));
 	}
 	gw_buf_putc(b, '\n');

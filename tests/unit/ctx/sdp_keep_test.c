@@ -21,18 +21,25 @@ static const char remote[] = "v=0\r\nc=IN IP4 198.51.100.7\r\nm=audio 50000 UDP/
 	"a=fingerprint:sha-256 4A:AD:B9:B1:3F:82:18:3B:54:02:12:DF:3E:5D:49:6B:19:E5:7C:AB:4A:AD:B9:B1:3F:82:18:3B:54:02:12:DF\r\n"
 	"a=setup:actpass\r\n";
 
+static const struct dp_sdp_own none, own = { { GW_SV("k1Pq+8aZ"), GW_SV("x9vB3nM5qW7eR2tY4uI6oZk1"),
+	GW_SV("01:02:03:04:05:06:07:08:09:0A:0B:0C:0D:0E:0F:10:11:12:13:14:15:16:17:18:19:1A:1B:1C:1D:1E:1F:20") } };
+
 static void pair_comes_back(struct gw_sv local, struct gw_sv far)
 {
 	struct gw_arena arena = GW_ARENA_INIT(1 << 20);
 	struct dp_sdp_pair texts = { local, far }, back;
 	struct dp_sdp_kept *k;
 
-	assert_int_equal(dp_sdp_keep(&texts, &k), GW_OK);
-	assert_non_null(k);
-	assert_int_equal(dp_sdp_recall(k, &arena, &back), GW_OK);
-	assert_true(gw_sv_eq(back.local, local));
-	assert_true(gw_sv_eq(back.remote, far));
-	dp_sdp_forget(k);
+	for (unsigned i = 0; i < 2; i++) {
+		const struct dp_sdp_own *o = i ? &own : &none;
+
+		assert_int_equal(dp_sdp_keep(&texts, o, &k), GW_OK);
+		assert_non_null(k);
+		assert_int_equal(dp_sdp_recall(k, o, &arena, &back), GW_OK);
+		assert_true(gw_sv_eq(back.local, local));
+		assert_true(gw_sv_eq(back.remote, far));
+		dp_sdp_forget(k);
+	}
 	gw_arena_reset(&arena);
 }
 
@@ -50,7 +57,7 @@ static void an_ordinary_description_comes_back_from_a_third(void **state)
 	struct dp_sdp_kept *k;
 
 	(void)state;
-	assert_int_equal(dp_sdp_keep(&texts, &k), GW_OK);
+	assert_int_equal(dp_sdp_keep(&texts, &none, &k), GW_OK);
 	assert_in_range(malloc_usable_size(k), 1, sizeof(remote) / 3);
 	dp_sdp_forget(k);
 	comes_back(gw_sv_cstr(remote));
@@ -59,7 +66,7 @@ static void an_ordinary_description_comes_back_from_a_third(void **state)
 /* Of any length, whole or not, one after the other, and where the mark of one stands in the text itself. */
 static void digests_come_back(void **state)
 {
-	static const char *const texts[] = { "\x01" "AB:CD", "\x01\x20", "5AB:CD:EF:", "ab:CD:ef", "A", "AB", "AB:", "AB:C" };
+	static const char *const texts[] = { "\x01" "AB:CD", "\x01\x20", "\x02", "a\x04", "5AB:CD:EF:", "ab:CD:ef", "A", "AB", "AB:", "AB:C" };
 	char text[4096];
 
 	(void)state;
@@ -74,6 +81,35 @@ static void digests_come_back(void **state)
 		gw_buf_puts(&b, pairs % 2 ? "\r\n" : "");
 		comes_back(gw_buf_sv(&b));
 	}
+}
+
+static const char local[] = "v=0\r\na=ice-ufrag:k1Pq+8aZ\r\na=ice-pwd:x9vB3nM5qW7eR2tY4uI6oZk1\r\n"
+	"a=fingerprint:sha-256 01:02:03:04:05:06:07:08:09:0A:0B:0C:0D:0E:0F:10:11:12:13:14:15:16:17:18:19:1A:1B:1C:1D:1E:1F:20\r\n";
+
+static void what_is_ours_takes_next_to_nothing_and_comes_as_it_is_then(void **state)
+{
+	struct gw_arena arena = GW_ARENA_INIT(1 << 20);
+	struct dp_sdp_pair texts = { .local = gw_sv_cstr(local) }, back;
+	struct dp_sdp_own later = own, longer = own;
+	struct dp_sdp_kept *k, *plain;
+
+	(void)state;
+	comes_back(gw_sv_cstr(local));
+	assert_int_equal(dp_sdp_keep(&texts, &own, &k), GW_OK);
+	assert_int_equal(dp_sdp_keep(&texts, &none, &plain), GW_OK);
+	assert_in_range(malloc_usable_size(k), 1, malloc_usable_size(plain) - 64);
+	later.text[1] = GW_SV("Zk1x9vB3nM5qW7eR2tY4uI6o");
+	assert_int_equal(dp_sdp_recall(k, &later, &arena, &back), GW_OK);
+	assert_int_equal(back.local.len, texts.local.len);
+	assert_true(gw_sv_find(back.local, later.text[1]) < back.local.len);
+	longer.text[1] = GW_SV("Zk1x9vB3nM5qW7eR2tY4uI6o+");
+	assert_int_equal(dp_sdp_recall(k, &longer, &arena, &back), GW_EBADMSG);
+	longer.text[1] = GW_SV("short");
+	assert_int_equal(dp_sdp_recall(k, &longer, &arena, &back), GW_EBADMSG);
+	assert_int_equal(dp_sdp_recall(k, &none, &arena, &back), GW_EBADMSG);
+	dp_sdp_forget(k);
+	dp_sdp_forget(plain);
+	gw_arena_reset(&arena);
 }
 
 static void anything_comes_back(void **state)
@@ -99,10 +135,10 @@ static void nothing_and_too_much_are_not_kept(void **state)
 	struct dp_sdp_kept *k;
 
 	(void)state;
-	assert_int_equal(dp_sdp_keep(&nothing, &k), GW_OK);
+	assert_int_equal(dp_sdp_keep(&nothing, &none, &k), GW_OK);
 	assert_null(k);
-	assert_int_equal(dp_sdp_keep(&much, &k), GW_EINVAL);
-	assert_int_equal(dp_sdp_recall(NULL, &arena, &back), GW_OK);
+	assert_int_equal(dp_sdp_keep(&much, &none, &k), GW_EINVAL);
+	assert_int_equal(dp_sdp_recall(NULL, &none, &arena, &back), GW_OK);
 	assert_int_equal(back.local.len + back.remote.len, 0);
 	dp_sdp_forget(NULL);
 }
@@ -148,6 +184,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_ordinary_description_comes_back_from_a_third),
 		cmocka_unit_test(digests_come_back),
+		cmocka_unit_test(what_is_ours_takes_next_to_nothing_and_comes_as_it_is_then),
 		cmocka_unit_test(anything_comes_back),
 		cmocka_unit_test(nothing_and_too_much_are_not_kept),
 		cmocka_unit_test(no_password_is_left_behind),

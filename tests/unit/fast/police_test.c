@@ -213,23 +213,23 @@ static void the_same_order_again_gives_nothing_anew(void **state)
 static void rtcp_has_five_percent_unless_it_is_told(void **state)
 {
 	struct dp_police by = { .sdr = 16000, .mbs = 4000 };
-	struct dp_bucket b = { 0 };
+	struct dp_policer p = { 0 };
 	unsigned n = 0;
 
 	(void)state;
-	dp_rtcp_share_set(&b, &by, HZ, 0);
+	dp_policer_set(&p, &by, HZ, 0);
 	for (uint64_t t = 0; t < 1000; t++)
-		for (unsigned k = 0; k < 10 && dp_bucket_fits(&b, 100, t * HZ); k++, n++)
-			dp_bucket_charge(&b, 100, t * HZ);
+		for (unsigned k = 0; k < 10 && dp_policer_rtcp_fits(&p, 100, HZ, t * HZ); k++, n++)
+			dp_bucket_charge(&p.rtcp, 100, t * HZ);
 	assert_in_range(n, 8000, 8040);	/* 800 bytes/s */
 	by.rtcp = 400;
-	b = (struct dp_bucket){ 0 };
-	dp_rtcp_share_set(&b, &by, HZ, 0);
-	for (n = 0; dp_bucket_fits(&b, 100, 0); n++)
-		dp_bucket_charge(&b, 100, 0);
+	p = (struct dp_policer){ 0 };
+	dp_policer_set(&p, &by, HZ, 0);
+	for (n = 0; dp_policer_rtcp_fits(&p, 100, HZ, 0); n++)
+		dp_bucket_charge(&p.rtcp, 100, 0);
 	assert_int_equal(n, 30);
-	assert_false(dp_bucket_fits(&b, 400, HZ / 2));
-	assert_true(dp_bucket_fits(&b, 400, HZ + 1));
+	assert_false(dp_policer_rtcp_fits(&p, 400, HZ, HZ / 2));
+	assert_true(dp_policer_rtcp_fits(&p, 400, HZ, HZ + 1));
 }
 
 int main(void)

@@ -208,6 +208,31 @@ static void unknown_ufrag_and_wrong_password_get_no_answer(void **state)
 	assert_int_equal(r->ice.n_auth_failures, 3);
 }
 
+static void the_peers_ufrag_may_have_4_to_256_characters(void **state)
+{
+	static const unsigned chars[] = { 4, 7, 8, 9, 256, 8, 4, 255 };
+	char user[sizeof(OUR_UFRAG) + 258];
+	struct rig *r = *state;
+
+	for (unsigned i = 0; i < sizeof(chars) / sizeof(chars[0]); i++) {
+		struct gw_buf b = gw_buf(user, sizeof(user) - 1);
+
+		gw_buf_puts(&b, OUR_UFRAG ":");
+		for (unsigned k = 0; k < chars[i]; k++)
+			gw_buf_putc(&b, (char)('a' + (k + i) % 26));
+		user[b.len] = '\0';
+		assert_int_equal(dp_ice_set_remote(&r->ice, gw_sv(user + sizeof(OUR_UFRAG), chars[i])), GW_OK);
+		assert_int_equal(feed(r, (struct check){ .user = user }, &r->a), GW_OK);
+		user[b.len - 1] ^= 1;
+		assert_int_equal(feed(r, (struct check){ .user = user }, &r->a), GW_EAUTH);
+		user[b.len - 1] = '\0';
+		assert_int_equal(feed(r, (struct check){ .user = user }, &r->a), GW_EAUTH);
+	}
+	assert_int_equal(dp_ice_set_remote(&r->ice, GW_SV("abc")), GW_EBADMSG);
+	assert_int_equal(dp_ice_set_remote(&r->ice, GW_SV_NONE), GW_OK);
+	assert_int_equal(feed(r, (struct check){ .user = OUR_UFRAG ":anybody" }, &r->a), GW_OK);
+}
+
 static void reply_is_487_when_peer_claims_our_role(void **state)
 {
 	struct rig *r = *state;
@@ -347,6 +372,7 @@ int main(void)
 		T(good_check_is_answered_with_the_mapped_address),
 		T(ipv6_check_is_answered),
 		T(unknown_ufrag_and_wrong_password_get_no_answer),
+		T(the_peers_ufrag_may_have_4_to_256_characters),
 		T(reply_is_487_when_peer_claims_our_role),
 		T(nomination_selects_and_aggressive_nomination_keeps_the_best),
 		T(peer_that_moves_to_a_worse_path_is_followed),
