@@ -87,6 +87,8 @@ struct cp_exchange {
 	bool is_applied;
 };
 
+struct cp_sdes;
+
 struct cp_call {
 	struct gw_list node;
 	struct cp_alg *alg;
@@ -114,6 +116,7 @@ struct cp_call {
 	uint32_t context;
 	char *term_access, *term_core;
 	struct cp_media_line lines[CP_LINES_MAX];
+	struct cp_sdes *sdes;        /* keys of the core's leg; NULL: none */
 	unsigned n_lines;
 	struct sdp_map map;          /* as agreed last (W2-SDP-04) */
 	bool ice_lite;
@@ -388,6 +391,15 @@ enum sdp_setup cp_sdp_our_setup(const struct cp_call *c, unsigned i);
 struct gw_sv cp_sdp_mid(struct cp_call *c, unsigned i);
 /** RFC 4145 on the core's side of MSRP: our offer leaves it open; an offerer that says nothing connects. */
 enum sdp_setup cp_sdp_tcp_setup(const struct cp_call *c, unsigned i);
+
+/* call_sdes.c: SRTP on the core's leg */
+/** Our keys for the lines of the offer under way that may have one. GW_ENOMEM */
+enum gw_err cp_sdes_choose(struct cp_call *c) GW_NODISCARD;
+/** An answer holds from now on. */
+void cp_sdes_agreed(struct cp_call *c);
+/** A Local of the gateway as it may be kept and stored; malloc'ed, or NULL. */
+char *cp_sdes_without_keys(struct gw_sv text) GW_NODISCARD;
+void cp_sdes_free(struct cp_call *c);
 
 /* call_media.c: terminations of the gateway */
 /** Has the gateway streams for every line of the offer that crosses? */

@@ -352,10 +352,11 @@ enum gw_err cp_media_reserve(struct cp_call *c)
 	return cp_iq_request(c->alg->iq, c->gateway, &a, c->id, STEP_ADD);
 }
 
+/* Texts are stored with the call: no key stays in one. */
 static void take_text(char **dst, struct gw_sv text)
 {
 	free(*dst);
-	*dst = gw_sv_dup(text);
+	*dst = cp_sdes_without_keys(text);
 }
 
 /* The Locals of one termination. */
@@ -382,6 +383,8 @@ void cp_media_configured(struct cp_call *c, const struct iq_txn *reply)
 	for (unsigned i = 0; i < a->n_cmds; i++)
 		if (c->term_access && gw_sv_eq(a->cmds[i].term.text, gw_sv_cstr(c->term_access)))
 			(void)take_locals(c, &a->cmds[i], true);
+		else if (c->term_core && gw_sv_eq(a->cmds[i].term.text, gw_sv_cstr(c->term_core)))
+			(void)take_locals(c, &a->cmds[i], false);
 }
 
 static bool has_error(const struct iq_action *a)
@@ -521,14 +524,21 @@ static const struct sdp_line *line_of(const struct cp_call *c, unsigned i, enum 
 static enum gw_err configure_core(struct cp_call *c, unsigned i, enum cp_gate gate, struct iq_stream *core)
 {
 	const struct sdp_stream *s = &c->ex.streams[i];
+	const struct sdp_line *l = line_of(c, i, CP_SIDE_MW);
+	enum gw_err err;
 	char text[CP_SDP_BYTES];
 	struct gw_buf b = gw_buf(text, sizeof(text));
 
 	*core = iq_stream((uint16_t)(i + (sdp_stream_ends(s) ? CP_CHANNEL_STREAM : 1)));
 	core->mode = s->is_active ? core_mode(c, i, gate) : IQ_MODE_INACTIVE;
 	core->has_remote = s->is_active;
-	return s->is_active ? keep(c, sdp_iq_core_remote(s, line_of(c, i, CP_SIDE_MW), sdp_setup_reverse(data_setup(c, s, CP_SIDE_MW)), &b), &b,
-		&core->remote) : GW_OK;
+	if (!s->is_active)
+		return GW_OK;
+	/* whether it is SRTP, and with which key, may just have been decided; both descriptions say it */
+	core->has_local = s->srtp != SDP_SRTP_OFF && !s->is_data;
+	if (core->has_local && (err = keep(c, sdp_iq_core_local(s, l->remote.family == 6, SDP_SETUP_NONE, &b), &b, &core->local)))
+		return err;
+	return keep(c, sdp_iq_core_remote(s, l, sdp_setup_reverse(data_setup(c, s, CP_SIDE_MW)), &b), &b, &core->remote);
 }
 
 /* SCTP needs both directions as soon as one of its channels lets anything through: theirs are their own. */
@@ -625,6 +635,14 @@ static uint64_t hash_remote(uint64_t h, struct gw_sv text, bool is_access)
 	return h;
 }
 
+/* A gateway of another node cannot be told a key. */
+static uint64_t hash_key(uint64_t h, const struct iq_stream *core)
+{
+	size_t at = core->has_local ? gw_sv_find(core->local, GW_SV("a=crypto:")) : core->local.len;
+
+	return at < core->local.len ? gw_sv_hash_stable(h, gw_sv_sub(core->local, at, core->local.len)) : h;
+}
+
 static uint64_t hash_streams(const struct streams *l)
 {
 	uint64_t h = GW_HASH_STABLE_INIT;
@@ -634,7 +652,7 @@ static uint64_t hash_streams(const struct streams *l)
 			h = hash_remote(h, l->access[i].remote, true);
 	for (unsigned i = 0; i < l->n_core; i++)
 		if (l->core[i].has_remote)
-			h = hash_remote(h, l->core[i].remote, false);
+			h = hash_remote(hash_key(h, &l->core[i]), l->core[i].remote, false);
 	return h;
 }
 

@@ -152,6 +152,7 @@ void cp_call_free(struct cp_call *c)
 	free(c->codecs);
 	cp_loss_free(c);
 	cp_media_forget(c);
+	cp_sdes_free(c);
 	free(c);
 }
 

@@ -13,6 +13,9 @@ static struct sdp_policy policy(const struct cp_conf *c)
 
 	for (unsigned i = 0; i < c->media.n_codecs && p.n_codecs < 16; i++)
 		p.codecs[p.n_codecs++] = gw_sv_cstr(c->media.codecs[i]);
+	p.core_srtp = (enum sdp_core_srtp)c->media.core_srtp;
+	for (unsigned i = 0; i < c->media.n_core_suites && p.n_suites < SDP_SUITES; i++)
+		p.suites[p.n_suites++] = sdp_suite_of(gw_sv_cstr(c->media.core_suites[i]));
 	for (unsigned i = 0; i < c->media.n_video && p.n_video < 8; i++)
 		p.video[p.n_video++] = gw_sv_cstr(c->media.video[i]);
 	return p;
@@ -151,6 +154,11 @@ enum gw_err cp_sdp_offer(struct cp_call *c, struct gw_sv text, enum cp_side from
 	for (unsigned i = 0; from == CP_SIDE_W2 && i < c->ex.offer.n_lines; i++)	/* actpass once more: as it is */
 		if (sdp_stream_is_relayed(&c->ex.streams[i]) && c->ex.offer.lines[i].setup == SDP_SETUP_ACTPASS && wic_setup(c, i))
 			c->ex.streams[i].setup = wic_setup(c, i);
+	if (cp_sdes_choose(c)) {
+		*why = "memory";
+		*status = 500;
+		return GW_ENOMEM;
+	}
 	c->ex.offer_said = copy;
 	return GW_OK;
 }
@@ -260,6 +268,7 @@ static enum gw_err read_answer(struct cp_call *c, struct gw_sv text, bool is_off
 	c->ex.answer_text = gw_sv_dup(text);
 	c->ex.is_applied = true;
 	keep_roles(c);
+	cp_sdes_agreed(c);
 	c->map = c->ex.map;
 	sdp_map_settle(&c->map, c->ex.streams);
 	return GW_OK;

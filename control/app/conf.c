@@ -57,6 +57,7 @@ static const struct conf_form host_form = { cp_conf_is_host, "a host name or an 
 	xml_form = { cp_conf_is_plain, "printable ASCII without < > & and quotes" },
 	servers_form = { cp_conf_is_servers, "addresses with or without ports, separated by commas" },
 	codec_form = { cp_conf_is_codec, "of PCMU, PCMA, G722, opus" },
+	suite_form = { cp_conf_is_suite, "of AES_CM_128_HMAC_SHA1_80, AES_CM_128_HMAC_SHA1_32, AEAD_AES_128_GCM, AEAD_AES_256_GCM" },
 	video_form = { cp_conf_is_video, "of H264, VP8, VP9, AV1" };
 
 static bool read_node(struct conf *c, struct conf_node *n, struct gw_sv text, struct cp_conf_node *out)
@@ -308,6 +309,8 @@ static void read_rest(struct conf *c, struct cp_conf *d)
 	static const char *const early[] = { "open", "closed", NULL };
 	static const char *const ice[] = { "lite", "full", NULL };
 	static const char *const levels[] = { "debug", "info", "notice", "warn", "error", NULL };
+	static const char *const srtp[] = { "off", "optional", "required", NULL };
+	static const char *const suites[] = { "AES_CM_128_HMAC_SHA1_80" };
 	static const char *const codecs[] = { "PCMU", "PCMA", "G722", "opus" };
 	struct conf_node *m = conf_map(c, c->root, "media", false);
 
@@ -322,6 +325,12 @@ static void read_rest(struct conf *c, struct cp_conf *d)
 	}
 	d->media.video = conf_texts(c, m, "video", &d->media.n_video, &video_form);
 	d->media.data = read_data(c, m);
+	d->media.core_srtp = (enum cp_core_srtp)conf_enum(c, m, "core_srtp", srtp, CP_SRTP_OFF);
+	d->media.core_suites = conf_texts(c, m, "core_suites", &d->media.n_core_suites, &suite_form);
+	if (d->media.n_core_suites == 0) {
+		d->media.core_suites = (char **)(uintptr_t)suites;
+		d->media.n_core_suites = 1;
+	}
 	d->media.opus_to_core = conf_bool(c, m, "opus_to_core", false);
 	d->media.dscp = conf_uint(c, m, "dscp", 0, 63, 46);
 	d->media.early_media = (enum cp_early_media)conf_enum(c, m, "early_media", early, CP_EARLY_OPEN);

@@ -92,6 +92,7 @@ enum cp_anonymous { CP_ANONYMOUS_REFUSE, CP_ANONYMOUS_ALLOW }; /* emergency call
 enum cp_bundle { CP_BUNDLE_STRICT, CP_BUNDLE_ACCEPT };       /* W2-BUN-01, W2-BUN-03 */
 /* Data lines: refused; W2-DC-19; or bits: whose channels end at the gateway (W2-DC-11, -16). */
 enum cp_data { CP_DATA_NONE = 0, CP_DATA_RELAY = 1, CP_DATA_MSRP = 2, CP_DATA_T140 = 4 };
+enum cp_core_srtp { CP_SRTP_OFF, CP_SRTP_OPTIONAL, CP_SRTP_REQUIRED };   /* as enum sdp_core_srtp, W2-SDP-42 */
 enum cp_dtls_role { CP_DTLS_ACTIVE, CP_DTLS_PASSIVE };       /* answer to actpass, W2-SEC-05 */
 enum cp_state_backend { CP_STATE_SQLITE, CP_STATE_REDIS, CP_STATE_NONE };
 enum cp_early_media { CP_EARLY_OPEN, CP_EARLY_CLOSED };      /* without P-Early-Media, W2-EM-02 */
@@ -200,6 +201,9 @@ struct cp_conf {
 		char **video;                    /* the same of video lines; none: they are refused */
 		unsigned n_video;
 		unsigned data;                   /* enum cp_data bits */
+		enum cp_core_srtp core_srtp;
+		char **core_suites;              /* of it, in order of preference */
+		unsigned n_core_suites;
 		bool opus_to_core;
 		unsigned dscp;                   /* 46 */
 		enum cp_early_media early_media;

@@ -10,6 +10,7 @@
 #include "control/token/impus.h"
 #include "control/waf/pool.h"
 #include "proto/base/addr.h"
+#include "proto/sdp/crypto.h"
 #include "proto/sip/uri.h"
 
 #define NAME_MAX_BYTES 253	/* RFC 1035 2.3.4, without the root */
@@ -229,6 +230,11 @@ bool cp_conf_is_video(struct gw_sv v)
 		GW_SV_INIT("AV1") };
 
 	return is_one_of(v, known);
+}
+
+bool cp_conf_is_suite(struct gw_sv v)
+{
+	return sdp_suite_of(v) != SDP_SUITE_NONE;
 }
 
 const char *cp_conf_check_pair(const char *certificate, const char *key, bool *is_key)

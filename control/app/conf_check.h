@@ -42,6 +42,7 @@ bool cp_conf_is_plain(struct gw_sv v);
 /** A codec this product knows by name. */
 bool cp_conf_is_codec(struct gw_sv v);
 bool cp_conf_is_video(struct gw_sv v);
+bool cp_conf_is_suite(struct gw_sv v);
 
 /**
  * Can this pair serve TLS? Both absent is well: the pair is made at the start.

@@ -2,6 +2,7 @@
 /* Which streams and codecs cross the gateway: choices on offers and answers. */
 #include "proto/sdp/convert.h"
 
+#include "proto/sdp/sdes.h"
 #include "proto/sdp/text.h"
 
 const char *sdp_refusal_text(enum sdp_refusal r)
@@ -18,6 +19,8 @@ const char *sdp_refusal_text(enum sdp_refusal r)
 		[SDP_BAD_LINE] = "an attribute of the media line is malformed",
 		[SDP_FEWER_LINES] = "answer has fewer media lines than the offer",
 		[SDP_NO_ADDRESS] = "no usable connection address",
+		[SDP_NO_CRYPTO] = "no a=crypto that both sides can use",
+		[SDP_NOT_ENCRYPTED] = "SRTP is required",
 	};
 
 	return text[r];
@@ -70,8 +73,8 @@ static enum sdp_refusal check_w2(const struct sdp_line *l, bool is_answer)
 
 static enum sdp_refusal check_core(const struct sdp_line *l, bool is_answer)
 {
-	if (l->is_secure || l->is_unusable)
-		return SDP_NO_MEDIA;	/* SDES towards the core comes later (W2-SDP-42) */
+	if ((l->is_secure && (l->is_text || !sdp_line_is_sdes(l))) || l->is_unusable)
+		return SDP_NO_MEDIA;
 	if (l->remote.family == 0)
 		return SDP_NO_ADDRESS;
 	if (l->is_msrp)
@@ -240,6 +243,9 @@ static enum sdp_refusal choose_line(const struct sdp_line *l, enum sdp_side from
 		s->is_active = true;
 		return SDP_OK;
 	}
+	s->srtp = policy->core_srtp;
+	if (from == SDP_CORE && (r = sdp_sdes_offered(l, policy, s)))
+		return r;
 	for (unsigned i = 0; i < l->n_codecs; i++)
 		if ((!l->is_video && is_helper(&l->codecs[i])) || is_allowed(policy, &l->codecs[i], l->is_video, from))
 			s->codecs[s->n_codecs++] = with_feedback(&l->codecs[i], l);
@@ -367,6 +373,8 @@ static enum sdp_refusal narrow(const struct sdp_line *l, enum sdp_side from, str
 		s->channels = l->media;
 		return SDP_OK;
 	}
+	if (from == SDP_CORE && (r = sdp_sdes_answered(l, &n)))
+		return r;
 	narrow_codecs(l, s, &n);	/* nothing is transcoded and payload types are not rewritten */
 	drop_orphans(&n);
 	if (!has_voice(&n))

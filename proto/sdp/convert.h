@@ -10,9 +10,13 @@
 #ifndef SDP_CONVERT_H
 #define SDP_CONVERT_H
 
+#include "proto/sdp/crypto.h"
 #include "proto/sdp/model.h"
 
 enum sdp_side { SDP_W2, SDP_CORE };
+
+/** SRTP with keys by a=crypto on the core's leg: never; RTP/AVP with a=crypto, for who takes it (RFC 8643); RTP/SAVP, nothing less. */
+enum sdp_core_srtp { SDP_SRTP_OFF, SDP_SRTP_OPTIONAL, SDP_SRTP_REQUIRED };
 
 struct sdp_policy {
 	struct gw_sv codecs[16];     /* allowed to cross, by name; telephone-event needs no entry */
@@ -24,6 +28,9 @@ struct sdp_policy {
 	bool ends_text;              /* one of T.140 is m=text there (W2-DC-16); relay_data is false */
 	bool relay_data;             /* a data line of either side is one on the other (W2-DC-19); else they are refused */
 	bool accept_bundle;          /* W2-BUN-03; false: W2-BUN-01 */
+	enum sdp_core_srtp core_srtp;
+	enum sdp_suite suites[SDP_SUITES];   /* that the core may have, in order of preference */
+	unsigned n_suites;
 	bool dtls_passive;           /* role for actpass; default active (W2-SEC-05) */
 };
 
@@ -40,6 +47,8 @@ enum sdp_refusal {
 	SDP_BAD_LINE,            /* an attribute is malformed */
 	SDP_FEWER_LINES,         /* W2-SDP-53 */
 	SDP_NO_ADDRESS,          /* core side without a usable c= */
+	SDP_NO_CRYPTO,           /* RTP/SAVP of the core without an a=crypto we can use (W2-SDP-42) */
+	SDP_NOT_ENCRYPTED,       /* RTP/AVP of the core where core_srtp requires SRTP */
 };
 /** Static sentence for a Warning text. */
 const char *sdp_refusal_text(enum sdp_refusal r);
@@ -55,6 +64,11 @@ struct sdp_stream {
 	enum sdp_dir dir;            /* as the side that spoke last said it, from its view */
 	unsigned ptime, maxptime;
 	unsigned b_as;               /* kbit/s the side that spoke last can take; 0: it did not say */
+	/* RTP: SRTP on the core's leg. Our keys are the call's, and come in after the offer was chosen (call_sdes.c) */
+	enum sdp_core_srtp srtp;
+	struct sdp_crypto theirs;    /* the core's key; suite NONE: plain RTP, or it has not spoken yet */
+	const struct sdp_crypto *ours;       /* [n_ours] offered to the core, or the one it is answered with */
+	unsigned n_ours;
 	uint8_t cvo;                 /* id of the orientation extension both know; 0: none */
 	/*
 	 * Data: a=setup goes from end to end, so that the ends have opposite roles (W2-DC-07). What the side that spoke

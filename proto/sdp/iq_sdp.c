@@ -2,6 +2,7 @@
 /* Local and Remote texts of Iq. */
 #include "proto/sdp/iq_sdp.h"
 
+#include "proto/sdp/sdes.h"
 #include "proto/sdp/text.h"
 
 /* T-7: '}' would end the octet string; a codec parameter that holds one is left out. */
@@ -127,14 +128,39 @@ enum gw_err sdp_iq_read_channel(struct gw_arena *arena, struct gw_sv text, uint1
 	return path->len ? GW_OK : GW_EBADMSG;
 }
 
+static void put_key(struct gw_buf *b, const struct sdp_crypto *key)
+{
+	if (!key)
+		return;
+	gw_buf_puts(b, "a=crypto:");
+	sdp_crypto_put(b, key);
+	gw_buf_puts(b, "\r\n");
+}
+
+static struct gw_sv core_proto(const struct sdp_stream *s, const struct sdp_crypto *key)
+{
+	if (key)
+		return s->is_video ? GW_SV("RTP/SAVPF") : GW_SV("RTP/SAVP");
+	return s->is_video ? GW_SV("RTP/AVPF") : GW_SV("RTP/AVP");
+}
+
+/* What we send with: the key that was chosen, or before that, where there will be one, the first that is offered. */
+static const struct sdp_crypto *our_key(const struct sdp_stream *s)
+{
+	return s->srtp == SDP_SRTP_REQUIRED && !s->theirs.suite && s->n_ours ? &s->ours[0] : sdp_sdes_key(s);
+}
+
 enum gw_err sdp_iq_core_local(const struct sdp_stream *s, bool is_ipv6, enum sdp_setup setup, struct gw_buf *b)
 {
+	const struct sdp_crypto *key = our_key(s);
+
 	if (s->is_msrp) {
 		put_head(b, NULL, is_ipv6, GW_SV("TCP/MSRP"), s);
 		put_setup(b, setup);
 		return done(b);
 	}
-	put_head(b, NULL, is_ipv6, s->is_video ? GW_SV("RTP/AVPF") : GW_SV("RTP/AVP"), s);
+	put_head(b, NULL, is_ipv6, core_proto(s, key), s);
+	put_key(b, key);
 	if (s->is_data && !s->is_text) {
 		gw_buf_puts(b, "a=fingerprint:sha-256 $\r\n");
 		put_setup(b, setup);
@@ -159,11 +185,13 @@ static const struct sdp_stream *text_of_core(const struct sdp_stream *s, const s
 enum gw_err sdp_iq_core_remote(const struct sdp_stream *s, const struct sdp_line *core, enum sdp_setup setup,
 	struct gw_buf *b)
 {
+	const struct sdp_crypto *key = s->theirs.suite ? &s->theirs : NULL;
 	struct sdp_stream text;
 
 	if (s->is_text)
 		s = text_of_core(s, core, &text);
-	put_head(b, &core->remote, core->remote.family == 6, core->media->proto, s);
+	put_head(b, &core->remote, core->remote.family == 6, key ? core_proto(s, key) : core->media->proto, s);
+	put_key(b, key);
 	if (s->is_msrp) {
 		if (core->setup)
 			put_setup(b, core->setup);

@@ -2,6 +2,7 @@
 /* Writes the description of one leg from the streams chosen and the gateway's data. */
 #include "proto/sdp/map.h"
 
+#include "proto/sdp/sdes.h"
 #include "proto/sdp/text.h"
 
 #define LEG_MAX_BYTES 16384
@@ -139,6 +140,8 @@ static struct gw_sv proto_of(const struct sdp_write *w, unsigned i)
 		return l->media->proto;
 	if (w->to == SDP_W2)
 		return GW_SV("UDP/TLS/RTP/SAVPF");
+	if (w->streams[i].srtp == SDP_SRTP_REQUIRED)
+		return l->is_audio ? GW_SV("RTP/SAVP") : GW_SV("RTP/SAVPF");
 	return l->is_audio ? GW_SV("RTP/AVP") : GW_SV("RTP/AVPF");
 }
 
@@ -287,6 +290,21 @@ static void put_m(struct gw_buf *b, const struct sdp_write *w, unsigned i, bool 
 	gw_buf_puts(b, "\r\n");
 }
 
+/* The keys we would send with, or the one that was chosen (RFC 4568 5.1). */
+static void put_crypto(struct gw_buf *b, const struct sdp_write *w, unsigned i)
+{
+	const struct sdp_stream *s = &w->streams[i];
+	const struct sdp_crypto *chosen = w->is_answer ? sdp_sdes_key(s) : NULL;
+
+	for (unsigned k = 0; k < s->n_ours; k++) {
+		if (w->is_answer && &s->ours[k] != chosen)
+			continue;
+		gw_buf_puts(b, "a=crypto:");
+		sdp_crypto_put(b, &s->ours[k]);
+		gw_buf_puts(b, "\r\n");
+	}
+}
+
 static void put_line(struct gw_buf *b, const struct sdp_write *w, unsigned i)
 {
 	const struct sdp_stream *s = &w->streams[i];
@@ -318,6 +336,7 @@ static void put_line(struct gw_buf *b, const struct sdp_write *w, unsigned i)
 		gw_buf_printf(b, "b=AS:%u\r\n", as_kbit(s));
 		if (l->rtcp.family && l->rtcp.port != l->addr.port + 1)
 			gw_buf_printf(b, "a=rtcp:%u\r\n", l->rtcp.port);
+		put_crypto(b, w, i);
 	} else {
 		const struct sdp_line *r = w->is_answer ? &w->remote->lines[i] : NULL;
 

@@ -15,6 +15,8 @@ CASES = [
     (AGW, "gcm_tables: large", "gcm_tables: tiny", "gcm_tables", "must be one of"),
     (AGW, "hugepages: false", "hugepages: maybe", "hugepages", "true or false"),
     (AGW, "max_sdes_streams: 100", "max_sdes_streams: all", "max_sdes_streams", "must be a number"),
+    (CSCF, "core_srtp: off", "core_srtp: sometimes", "core_srtp", "must be one of"),
+    (CSCF, "core_suites: [AES_CM_128_HMAC_SHA1_80]", "core_suites: [F8_128_HMAC_SHA1_80]", "core_suites", "of AES_CM_128"),
     (AGW, "max_data_associations: 1000", "max_data_associations: -1", "max_data_associations", "must be a number"),
     (AGW, "  address: 10.20.0.2 ", "  address: 10.20.0.2:2855 ", "address", "must be an address"),
     (AGW, "  max_associations: 1000", "  max_associations: 65535", "max_associations", "must be a number"),

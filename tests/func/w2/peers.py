@@ -164,7 +164,7 @@ def locals_of(command):
     """The Media descriptor of a reply: what the "$" of a command's Locals have become. Two ports up for each stream."""
     out = []
     for stream, sdp in re.findall(r"ST=(\d+)\{(?:O\{[^}]*\},)?L\{([^}]*\$[^}]*)\}", command):
-        text = (ACCESS_LOCAL if "SAVP" in sdp else CORE_LOCAL).replace("0000", f"{2 * int(stream) - 2:04}")
+        text = (ACCESS_LOCAL if "SAVP" in sdp and " RTP/SAVP" not in sdp else CORE_LOCAL).replace("0000", f"{2 * int(stream) - 2:04}")
         if "m=video" in sdp:
             text = re.sub(r"a=rtpmap.*\n", "", re.sub(r"m=audio (\d+ \S+).*", r"m=video \1 96", text))
         if "m=application" in sdp:
