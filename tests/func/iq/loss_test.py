@@ -87,7 +87,7 @@ def all_of(t, w, method, send, answered):
 
 @case("1,000 calls with loss, duplication and reordering: all are set up, nothing is done twice, both ends agree",
       start=False)
-@dissected(IQ_PORT, 5 * CALLS)
+@dissected(IQ_PORT, 3 * CALLS)
 def _(t):
     relay = Relay()
     t = harness.Rig({"iq": {"gateways": [{"name": "g", "address": f"{LO}:{TO_GATEWAY}", "mid": f"[{LO}]:{MG_PORT}"}]},
