@@ -31,7 +31,7 @@ class Lab:
         self.core = Core(root, work)
         self.agw = Eimsagw(root, build, work, **agw)
         self.cscf = Epcscf(root, build, work, self.wic_dir, **cscf)
-        self.phones, self.browsers, self.captures = {}, [], []
+        self.phones, self.browsers, self.captures, self.iq = {}, [], [], None
         self.with_path, self.path = with_path, None     # an access network that can be made bad
 
     def start(self, phones=("bob",)):

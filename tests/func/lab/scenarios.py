@@ -40,6 +40,8 @@ GROUPS = {
 }
 
 BY_NAME = ("handshakes", "kills", "files", "channels")    # minutes long: not part of a run of everything
+IQ_READ = ("calls", "video", "data", "msrp", "t140", "workers", "restart")     # tshark reads their Iq: each has procedures of its own
+IQ_PORT = 2944
 
 
 class Cases:
@@ -74,12 +76,21 @@ class Setting:
     def __init__(self, group, root, build, work):
         self.root, self.build, self.work = root, build, work
         self.cases = Cases(group)
-        self.labs = 0
+        self.labs = []
 
     def lab(self, build=None, page="wic", **options):
-        self.labs += 1
-        return Lab(self.root, build or self.build, os.path.join(self.work, f"lab{self.labs}"),
-                   wic_dir=os.path.join(self.build, page), **options)
+        self.labs.append(Lab(self.root, build or self.build, os.path.join(self.work, f"lab{len(self.labs) + 1}"),
+                             wic_dir=os.path.join(self.build, page), **options))
+        if self.cases.group in IQ_READ:
+            self.labs[-1].iq = self.labs[-1].capture("lo", "iq", f"udp port {IQ_PORT}")
+        return self.labs[-1]
+
+    def iq_read(self):
+        """Every message between the two processes is one to tshark, too."""
+        seen = [lab.iq.h248_complaints(IQ_PORT) for lab in self.labs if lab.iq]
+        bad = [b for _, bad in seen for b in bad]
+        check(all(n >= 8 for n, _ in seen) and not bad, f"{[n for n, _ in seen]} packets, tshark complains of {bad[:5]}")
+        return sum(n for n, _ in seen)
 
 
 def run_group(name, root, build, work):
@@ -87,6 +98,9 @@ def run_group(name, root, build, work):
     setting = Setting(name, root, build, work)
     try:
         module.run(setting)
+        if name in IQ_READ:
+            with setting.cases.case("tshark_reads_all_of_iq"):
+                print(f"     {setting.iq_read()} packets of Iq", flush=True)
     except (LabError, OSError, KeyError, ValueError) as e:
         setting.cases.failed += 1
         traceback.print_exc()
