@@ -3,6 +3,8 @@
  * BUNDLE (F-74, P-2): mgroup/gs "BUNDLE 1 2" of a plan, read. The first stream has the transport, and may have media of its own; or be
  * nothing else, with "-" for its kind and formats (E-9). The others have "-" for their port. The property says the group as a whole (M-9):
  * who is a member leaves it only by being released, and the transport goes last.
+ *
+ * "DEAGG 1 2" says which channels a data line has (F-70, E-7). They are its termination's anyway; so that is what is looked at.
  */
 #include "dataplane/ctx/plan.h"
 
@@ -28,13 +30,19 @@ enum gw_err dp_plan_read_group(struct dp_plan *p)
 
 	for (unsigned i = 0; i < p->cmd->n_props; i++)
 		n += p->cmd->props[i].id == IQ_GROUPS;
-	if (n != p->cmd->n_props || p->cmd->n_groups > 1)
+	if (n != p->cmd->n_props)
 		return dp_plan_refuse(p, 445, "TerminationState");
-	if (!p->cmd->n_groups)
-		return GW_OK;
-	p->bundle = &p->cmd->groups[0];
-	if (!gw_sv_ieq(p->bundle->semantics, GW_SV("BUNDLE")) || p->bundle->n_streams == 0)
-		return dp_plan_refuse(p, 449, "mgroup/gs: only BUNDLE is supported");
+	for (unsigned i = 0; i < p->cmd->n_groups; i++) {
+		const struct iq_group *g = &p->cmd->groups[i];
+		const struct iq_group **as = gw_sv_ieq(g->semantics, GW_SV("BUNDLE")) ? &p->bundle :
+			gw_sv_ieq(g->semantics, GW_SV("DEAGG")) ? &p->deagg : NULL;
+
+		if (!as || g->n_streams == 0)
+			return dp_plan_refuse(p, 449, "mgroup/gs: only BUNDLE and DEAGG are supported");
+		if (*as)
+			return dp_plan_refuse(p, 445, "mgroup/gs: one group of a kind");
+		*as = g;
+	}
 	return GW_OK;
 }
 
@@ -97,12 +105,28 @@ static bool is_going(const struct dp_plan *p, const struct dp_stream *s)
 	return sp && sp->is_released;
 }
 
+static enum gw_err check_channels(struct dp_plan *p)
+{
+	for (unsigned i = 0; p->deagg && i < p->deagg->n_streams; i++) {
+		uint16_t id = p->deagg->streams[i];
+		const struct dp_stream *s = p->term ? dp_term_stream(p->term, id) : NULL;
+		const struct dp_stream_plan *sp = plan_of(p, id);
+		bool is_line = sp ? sp->is_data : s && dp_stream_is_data(s), is_channel = sp ? sp->is_end : s && s->end;
+
+		if (!p->is_access || (i == 0 ? !is_line : !is_channel))
+			return dp_plan_refuse(p, 473, "mgroup/gs: DEAGG is of a data line and its channels");
+	}
+	return GW_OK;
+}
+
 enum gw_err dp_plan_check_group(struct dp_plan *p)
 {
 	enum gw_err err = p->bundle ? check_transport(p, p->bundle->streams[0]) : GW_OK;
 
 	if (!err)
 		err = check_members(p);
+	if (!err)
+		err = check_channels(p);
 	if (!err && count_members(p) > DP_BUNDLE_LINES)
 		return dp_plan_refuse(p, 510, "too many streams in a BUNDLE group");
 	for (struct dp_stream *s = p->term ? p->term->streams : NULL; !err && s; s = s->next) {

@@ -66,6 +66,7 @@ struct dp_plan {
 	struct dp_realm *realm;
 	struct dp_stream_plan *streams;  /* [cmd->n_streams] */
 	const struct iq_group *bundle;   /* as it will be; NULL: not said */
+	const struct iq_group *deagg;    /* a data line and its channels (F-70); NULL: not said */
 	struct dp_wanted wanted[IQ_MAX_EVENTS];
 	unsigned n_wanted;
 	bool has_latch;                  /* ipnapt/latch, of this stream; 0: of all */

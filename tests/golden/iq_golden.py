@@ -18,9 +18,10 @@ AGW, HERE = sys.argv[1], os.path.dirname(os.path.abspath(__file__))
 UPDATE = "--update" in sys.argv
 PREFIX = None       # of the files of this process's gateway
 AT_ONCE = 6         # mostly they wait
+HAS_MSRP = ("channels.h248",)       # the others' gateway has none
 
 
-def config(port, alg, second, tokens):
+def config(port, alg, second, tokens, has_msrp):
     return f"""
 eal: {{lcores: "0,1", memory_mb: 128, file_prefix: "{PREFIX}"}}
 max_contexts: 4
@@ -28,6 +29,7 @@ ports: [{{name: p0, device: net_null0}}, {{name: p1, device: net_null1}}]
 realms:
   - {{name: access, port: p0, addresses: ["192.0.2.10/24", "2001:db8:1::10/64"], media_ports: "20000-20007"}}
   - {{name: core, port: p1, addresses: ["10.20.0.10/24"], media_ports: "30000-30099"}}
+{'msrp: {address: "127.0.0.1", peers: ["10.20.0.0/24"]}' if has_msrp else ""}
 iq: {{bind: "127.0.0.1:{port}", mid: "[192.0.2.10]:2944", controllers: ["127.0.0.1:{alg}", "127.0.0.1:{second}"], tokens: {tokens}}}
 """
 
@@ -47,11 +49,12 @@ class Masks:
     def hide(self, text):
         text = re.sub(r"\b(C|Context)=(\d{3,})", lambda m: m[1] + "=" + self.name("ctx", m[2]), text)
         text = re.sub(r"(ip/1/\w+/)(\d+)", lambda m: m[1] + self.name("term", m[2]), text)
-        text = re.sub(r"(m=(?:audio|video|application|text|image|-) )(\d+)", lambda m: m[1] + self.name("port", m[2]), text)
+        text = re.sub(r"(m=(?:audio|video|application|message|text|image|-) )(\d+)", lambda m: m[1] + self.name("port", m[2]), text)
         text = re.sub(r"(typ host)", r"\1", re.sub(r"(UDP 2130706431 \S+ )(\d+)", lambda m: m[1] + self.name("port", m[2]), text))
         text = re.sub(r"(ice-ufrag:)(\S{8})", lambda m: m[1] + self.name("ufrag", m[2]), text)
         text = re.sub(r"(ice-pwd:)\S+", r"\1<pwd>", text)
         text = re.sub(r"(fingerprint:sha-256 )(\S+)", lambda m: m[1] + self.name("fp", m[2]), text)
+        text = re.sub(r"(msrps?://[\d.]+:)\d+/[A-Z2-7]{24}", r"\1<port>/<session>", text)
         text = re.sub(r"x{99,}", "<xs>", text)
         text = re.sub(r"\b(K|TransactionResponseAck)\{[\d,-]+\}", r"\1{<tids>}", text)
         return re.sub(r"nt/dur=\d+", "nt/dur=<ms>", text)
@@ -182,7 +185,7 @@ def play(path):
     shown = as_document if is_document else str
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as f:
         f.write(config(port, s.getsockname()[1], second.getsockname()[1],
-                       "long" if is_document else "short"))
+                       "long" if is_document else "short", os.path.basename(path) in HAS_MSRP))
         f.flush()
         p = subprocess.Popen([AGW, "-c", f.name], stderr=subprocess.DEVNULL)
         try:
