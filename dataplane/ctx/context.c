@@ -65,7 +65,7 @@ void dp_ctx_free(struct dp_ctx *c)
 {
 	if (!c)
 		return;
-	dp_publish_drop_backlog(c);
+	dp_orders_drop(c);
 	gw_map_free(&c->wanted);
 	free(c->by_id);
 	dp_pool_free(&c->context_pool);

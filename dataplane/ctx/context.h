@@ -223,7 +223,7 @@ struct dp_stream {
 	struct gw_addr remote, remote_rtcp;
 	bool has_remote;
 	bool has_flow;
-	bool is_behind;                  /* what its flow should have been told last was lost (publish.c) */
+	bool is_behind;                  /* what its flow should have been told last was lost (orders.c) */
 	bool is_opaque;                  /* its datagrams pass as they are (F-73): no ICE, no keys, on neither side */
 	bool has_no_media;               /* a transport of others, with no payload type (E-9) */
 	uint8_t mid_ext, mid_len;        /* by what the packets of a shared port are told apart */

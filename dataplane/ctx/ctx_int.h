@@ -19,7 +19,7 @@ struct dp_ctx {
 	uint32_t n_sdes;                 /* streams with keys by a=crypto */
 	uint16_t next_worker;
 	uint32_t next_context, next_term, next_generation;
-	struct gw_list backlog;          /* commands for workers whose ring was full (publish.c) */
+	struct gw_list backlog;          /* commands for workers whose ring was full (orders.c) */
 	struct gw_timer backlog_timer;
 	uint64_t n_unacked;              /* orders of which no event has come yet */
 	bool is_behind;                  /* some stream is */
@@ -105,6 +105,14 @@ enum gw_err dp_stream_recall(const struct dp_stream *s, struct gw_arena *arena, 
 enum gw_err dp_stream_keep(const struct dp_stream *s, const struct dp_sdp_pair *texts, struct gw_sv ufrag, struct gw_sv pwd,
 	struct dp_sdp_kept **out) GW_NODISCARD;
 
+/* orders.c: what the workers are told. */
+/** Of the flow of this stream. */
+void dp_order(struct dp_ctx *c, struct dp_stream *s, const struct dp_cmd *cmd, uint64_t now_ms);
+/** An event that acknowledges or refuses one has come. */
+void dp_orders_acked(struct dp_ctx *c);
+/** At the end: what still waits for a worker. */
+void dp_orders_drop(struct dp_ctx *c);
+
 /* publish.c: streams -> flows of the workers. */
 enum gw_err dp_publish_open(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);
 void dp_publish(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);
@@ -117,8 +125,6 @@ void dp_publish_drop_keys(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms
 void dp_publish_gate(struct dp_ctx *c, struct dp_stream *access, uint64_t now_ms);
 /** After all others have been told that it leaves. @return does its flow have to go first? */
 bool dp_publish_close(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);
-/** At the end: what still waits for a worker. */
-void dp_publish_drop_backlog(struct dp_ctx *c);
 
 /* media.c: ICE and DTLS of an access stream. */
 /** Where it is reached from this stream's port. false: no way known, counted. */

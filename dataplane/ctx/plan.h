@@ -85,6 +85,8 @@ enum gw_err dp_plan_refuse(struct dp_plan *p, unsigned code, const char *text);
 /* apply_control.c, for dp_plan_read */
 enum gw_err dp_plan_read_control(struct dp_plan *p, struct dp_stream_plan *sp);
 enum gw_err dp_plan_read_signals(struct dp_plan *p);
+/* apply_realm.c: the realm, and of each new stream the address in it; the streams are read by now */
+enum gw_err dp_plan_read_realm(struct dp_ctx *c, struct dp_plan *p);
 /* apply_bundle.c */
 /** Before the streams are read: which of them share a transport. */
 enum gw_err dp_plan_read_group(struct dp_plan *p);

@@ -1,99 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A pair of joined streams as flow specifications for the worker that owns their ports. */
-#include <stdlib.h>
-
 #include <rte_cycles.h>
 
 #include "dataplane/ctx/sdes.h"
-
-/* A command a worker had no room for: its hypervisor may have stopped it for a while. */
-struct waiting_cmd {
-	struct gw_list node;
-	struct dp_cmd cmd;
-};
-
-#define RETRY_MS 1u
-
-/* false: no room. */
-static bool try_cmd(struct dp_ctx *c, const struct dp_cmd *cmd)
-{
-	if (dp_cmd_send(c->c.fast, cmd) == GW_EAGAIN)
-		return false;
-	c->n_unacked += cmd->type != DP_CMD_FLOW_GATE;
-	return true;
-}
-
-/* Those whose orders there was no memory for get them anew, as things are by now; those who left, in any order. */
-static void catch_up(struct dp_ctx *c, uint64_t now_ms)
-{
-	struct dp_stream *s;
-
-	c->is_behind = false;
-	for (uint32_t i = 0; (s = dp_pool_at(&c->stream_pool, i)); i++) {
-		if (!s->is_behind)
-			continue;
-		s->is_behind = false;
-		if (s->term)
-			dp_publish(c, s, now_ms);
-		else
-			(void)dp_publish_close(c, s, now_ms);
-	}
-}
-
-static void on_backlog(struct gw_timer *timer, uint64_t now_ms)
-{
-	struct dp_ctx *c = GW_CONTAINER(timer, struct dp_ctx, backlog_timer);
-
-	while (!gw_list_empty(&c->backlog)) {
-		struct waiting_cmd *w = GW_CONTAINER(c->backlog.next, struct waiting_cmd, node);
-
-		if (!try_cmd(c, &w->cmd)) {
-			(void)gw_timer_arm(c->c.timers, timer, now_ms + RETRY_MS);
-			return;
-		}
-		gw_list_remove(&w->node);
-		free(w);
-	}
-	if (c->is_behind)
-		catch_up(c, now_ms);
-}
-
-static void fall_behind(struct dp_ctx *c, struct dp_stream *s)
-{
-	c->ctr[ctx_cmd_lost]++;
-	s->is_behind = c->is_behind = c->is_unsure = true;
-}
-
-/* In the order they were given, and none is lost for good: that of a FLOW_DEL would keep its port and its memory for ever. */
-static void send_cmd(struct dp_ctx *c, struct dp_stream *s, const struct dp_cmd *cmd, uint64_t now_ms)
-{
-	struct waiting_cmd *w;
-
-	if (cmd->type != DP_CMD_FLOW_GATE)	/* says all there is to say */
-		s->is_behind = false;
-	if (gw_list_empty(&c->backlog) && try_cmd(c, cmd))
-		return;
-	w = malloc(sizeof(*w));
-	if (w) {
-		c->ctr[ctx_cmd_late]++;
-		w->cmd = *cmd;
-		gw_list_append(&c->backlog, &w->node);
-	} else {
-		fall_behind(c, s);
-	}
-	if (!gw_timer_armed(&c->backlog_timer)) {
-		c->backlog_timer.fn = on_backlog;
-		(void)gw_timer_arm(c->c.timers, &c->backlog_timer, now_ms + RETRY_MS);
-	}
-}
-
-void dp_publish_drop_backlog(struct dp_ctx *c)
-{
-	gw_timer_stop(c->c.timers, &c->backlog_timer);
-	GW_LIST_FOREACH_SAFE(it, next, &c->backlog)
-		free(GW_CONTAINER(it, struct waiting_cmd, node));
-	gw_list_init(&c->backlog);
-}
 
 enum gw_err dp_publish_open(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 {
@@ -358,7 +267,7 @@ void dp_publish_one(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 		access_spec(c, s, &cmd.spec, now_ms);
 	else
 		core_spec(c, s, &cmd.spec, now_ms);
-	send_cmd(c, s, &cmd, now_ms);
+	dp_order(c, s, &cmd, now_ms);
 }
 
 /* The access side last: SRTP sessions are its flow's to give back, once no other uses them. */
@@ -397,7 +306,7 @@ static void publish_gate(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 	cmd.gate.out_is_open = core && dp_mode_sends(core->ctl.mode);
 	cmd.gate.open_until_tsc = until;
 	cmd.gate.out_until_tsc = UINT64_MAX;
-	send_cmd(c, s, &cmd, now_ms);
+	dp_order(c, s, &cmd, now_ms);
 	if (!core || !core->has_flow)
 		return;
 	cmd.flow = core->flow;
@@ -405,7 +314,7 @@ static void publish_gate(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 	cmd.gate.out_is_open = dp_mode_sends(s->ctl.mode);
 	cmd.gate.open_until_tsc = UINT64_MAX;
 	cmd.gate.out_until_tsc = until;
-	send_cmd(c, core, &cmd, now_ms);
+	dp_order(c, core, &cmd, now_ms);
 }
 
 void dp_publish_gate(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
@@ -426,7 +335,7 @@ bool dp_publish_close(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 	struct dp_cmd cmd = { .type = DP_CMD_FLOW_DEL, .flow = s->flow };
 
 	if (s->has_flow)
-		send_cmd(c, s, &cmd, now_ms);
+		dp_order(c, s, &cmd, now_ms);
 	return s->has_flow;
 }
 
@@ -473,8 +382,8 @@ void dp_ctx_event(struct dp_ctx *c, const struct dp_event *ev, uint64_t now_ms)
 	bool is_gone = ev->type == DP_EV_FLOW_GONE, is_of_peer = ev->type == DP_EV_LATCHED || ev->type == DP_EV_ALERT;
 	struct dp_stream *s = is_gone || is_of_peer ? dp_cookie_stream(c, ev->cookie) : NULL;
 
-	c->n_unacked -= !is_of_peer && c->n_unacked;
-	c->is_unsure = c->is_unsure && (c->is_behind || c->n_unacked || !gw_list_empty(&c->backlog));
+	if (!is_of_peer)
+		dp_orders_acked(c);
 	/* a flow that has been lent them may not have been told that they are void: better lost than used by two */
 	if (!c->is_unsure) {
 		c->c.srtp->session_free(ev->old_srtp);
