@@ -25,6 +25,12 @@ struct iq_cmd *dp_exec_result(struct dp_exec *e, const struct iq_cmd *cmd, struc
 	return r;
 }
 
+/* As the text of an error: what would end it cannot be said. */
+static struct gw_sv sayable(struct dp_iq *q, struct gw_sv text)
+{
+	return gw_sv_chr(text, '"', 0) == text.len ? gw_arena_sv(&q->arena, text) : GW_SV_NONE;
+}
+
 void dp_exec_fail(struct dp_exec *e, const struct iq_cmd *cmd, unsigned code, struct gw_sv text)
 {
 	struct iq_cmd *r = dp_exec_result(e, cmd, cmd->term.text);
@@ -34,8 +40,7 @@ void dp_exec_fail(struct dp_exec *e, const struct iq_cmd *cmd, unsigned code, st
 		e->cx ? e->cx->id : 0, GW_SV_FMT(cmd->term.text), code, GW_SV_FMT(text));
 	if (r) {
 		r->error = code;
-		r->error_text = gw_sv_chr(text, '"', 0) == text.len ?
-			gw_arena_sv(&e->q->arena, text) : GW_SV_NONE;
+		r->error_text = sayable(e->q, text);
 	}
 	e->stop |= !cmd->is_optional;
 }
@@ -251,6 +256,7 @@ static void action(struct dp_iq *q, const struct iq_action *a, struct iq_action 
 	*out = (struct iq_action){ .context = a->context, .priority = -1 };
 	if (a->error) {
 		out->error = a->error;
+		out->error_text = sayable(q, a->error_text);
 		*stop = true;
 		return;
 	}
@@ -314,6 +320,7 @@ void dp_iq_execute(struct dp_iq *q, const struct iq_txn *req, struct iq_txn *rep
 	*reply = (struct iq_txn){ .kind = IQ_REPLY, .id = req->id };
 	if (req->error) {
 		reply->error = req->error;
+		reply->error_text = sayable(q, req->error_text);
 		return;
 	}
 	if (!q->is_registered && !dp_iq_is_service_change(req)) {

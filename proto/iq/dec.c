@@ -260,6 +260,12 @@ static unsigned context_property(struct iq_dec *d, struct iq_action *a, const st
 	}
 }
 
+/* What is wrong by its name; else in a sentence. */
+static struct gw_sv fault_text(const struct h248_fault *f)
+{
+	return f->near.len ? f->near : gw_sv_cstr(f->what);
+}
+
 static void action(struct iq_dec *d, struct iq_txn *t, const struct h248_item *it)
 {
 	struct iq_action *a = iq_dec_grow(d, (void **)&t->actions, &t->n_actions, sizeof(*a),
@@ -275,7 +281,7 @@ static void action(struct iq_dec *d, struct iq_txn *t, const struct h248_item *i
 	a->context = context_id(it->value);
 	if (it->fault) {
 		a->error = it->fault->code;
-		a->error_text = it->fault->near;
+		a->error_text = fault_text(it->fault);
 		return;
 	}
 	for (const struct h248_item *p = it->child; p; p = p->next) {
@@ -307,7 +313,7 @@ static void request_or_reply(struct iq_dec *d, struct iq_txn *t, const struct h2
 		t->error = 403;
 	if (it->fault) {
 		t->error = it->fault->code;
-		t->error_text = it->fault->near;
+		t->error_text = fault_text(it->fault);
 		return;
 	}
 	for (const struct h248_item *p = it->child; p; p = p->next) {

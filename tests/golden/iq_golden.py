@@ -143,6 +143,9 @@ def exchange(s, peer, text):
     while True:
         d = s.recvfrom(65535)[0].decode()
         m = re.search(r"\bT(?:ransaction)?=(\d+)\{C(?:ontext)?=-\{S(?:C|erviceChange)=", d)
+        again = re.search(r"\bT(?:ransaction)?=(\d+)", d)
+        if again and again[1] in ANSWERED:
+            continue                # our answer was late
         if not m and re.search(r"\{(N|Notify)=", d) and not re.search(r"\b(P|Reply)=", d):
             EARLY.append(d)         # was on its way: for the @notify that follows
             continue

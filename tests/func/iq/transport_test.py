@@ -196,6 +196,19 @@ def _(t):
     check("a=ice-pwd:***" in text and not re.search(r"ice-pwd:[^*$]", text), text)
     check(re.search(r"-> g\n!/3 .* T=\d+\{\n C=\$\{", text) and "<- g\n" in text and "nt/os" in text, text)
 
+    call(t, w, "c2")
+    of_c2 = next(iter(t.mg.ask("contexts").values()))["context"]
+    with subprocess.Popen([*ctl, "trace", "--context", str(of_c2), *here], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as p:
+        check("tracing" in p.stderr.readline())
+        call(t, w, "c3")
+        hang_up(t, w, "c3")
+        hang_up(t, w, "c2")
+        text = ""
+        while "nt/os" not in text:
+            text += p.stdout.readline() or fail(text)
+        p.terminate()
+    check(set(re.findall(r"C=([^{,}]+)", text)) == {str(of_c2)}, text)
+
     def send(body):
         with open(f"{t.dir}/m.h248", "w") as f:
             f.write(body)
