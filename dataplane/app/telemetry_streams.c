@@ -169,7 +169,7 @@ static const char *media_name(const struct dp_stream *s)
 		return "text";
 	if (s->end)
 		return "msrp";
-	if (s->access && s->access->data)
+	if (dp_stream_is_data(s))
 		return "data";
 	return s->is_opaque ? "datagrams" : "rtp";
 }

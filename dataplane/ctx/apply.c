@@ -241,6 +241,7 @@ static void commit_remote(struct dp_stream *s, struct dp_stream_plan *sp)
 {
 	const struct sdp_line *l = &sp->remote.lines[0];
 
+	s->peer_mid_ext = sp->has_remote ? l->mid_ext : 0;
 	if (sp->has_remote) {
 		s->remote = l->remote;
 		s->remote_rtcp = l->remote_rtcp;
@@ -260,11 +261,11 @@ static void commit_local(struct dp_stream *s, struct dp_stream_plan *sp)
 	const struct sdp_line *l = &sp->local.lines[0];
 	bool is_agnostic = l->media->n_fmts == 1 && gw_sv_eq(l->media->fmts[0], GW_SV("-"));	/* F-52 */
 
-	s->pt_mask[0] = s->pt_mask[1] = is_agnostic ? UINT64_MAX : 0;
+	s->has_no_media = l->media->n_fmts == 0 || gw_sv_eq(l->media->kind, GW_SV("-"));
+	s->pt_mask[0] = s->pt_mask[1] = is_agnostic && !s->has_no_media ? UINT64_MAX : 0;
 	for (unsigned i = 0; i < l->n_codecs; i++)
 		s->pt_mask[l->codecs[i].pt >> 6] |= 1ull << (l->codecs[i].pt & 63);
 	s->clock_hz = l->n_codecs ? l->codecs[0].clock_hz : 0;
-	s->has_no_media = l->media->n_fmts == 0 || gw_sv_eq(l->media->kind, GW_SV("-"));
 	s->mid_ext = l->mid_ext;
 	s->mid_len = l->mid.len <= sizeof(s->mid) ? (uint8_t)l->mid.len : 0;
 	if (s->mid_len)
@@ -311,6 +312,8 @@ static void commit_stream(struct dp_ctx *c, struct dp_stream_plan *sp, uint64_t 
 	dp_publish(c, s, now_ms);
 	if (s->end || s->text)
 		dp_channel_update(c, s, now_ms);
+	if (sp->is_new && dp_stream_is_data(s))
+		dp_data_joined(c, s, now_ms);
 	if (!s->access || s->transport)
 		return;
 	if (dp_dtls_state(s->access->dtls) != before)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * BUNDLE (F-74, P-2): mgroup/gs "BUNDLE 1 2" of a plan, read. The first stream has the transport, and may have media of its own; or be
- * nothing else, with "-" for its kind and formats (E-9). The others have "-" for their port. The property says the group as a whole (M-9):
+ * BUNDLE (F-74, P-2): mgroup/gs "BUNDLE 1 2" of a plan, read. The first stream has the transport, and may be a line of its own; or be
+ * nothing else, with "-" for its kind and formats (E-9). The others, media and a data line, have "-" for their port. The property says the group as a whole (M-9):
  * who is a member leaves it only by being released, and the transport goes last.
  *
  * "DEAGG 1 2" says which channels a data line has (F-70, E-7). They are its termination's anyway; so that is what is looked at.
@@ -46,13 +46,17 @@ enum gw_err dp_plan_read_group(struct dp_plan *p)
 	return GW_OK;
 }
 
+bool dp_plan_is_member(const struct dp_plan *p, const struct dp_stream_plan *sp)
+{
+	return sp->stream ? sp->stream->transport != NULL : is_listed(p, sp->s->id);
+}
+
 enum gw_err dp_plan_read_member(struct dp_plan *p, struct dp_stream_plan *sp)
 {
 	bool has_port = sp->has_local && !gw_sv_eq(sp->local.lines[0].media->port, GW_SV("-"));
 
-	sp->is_member = sp->stream ? sp->stream->transport != NULL : is_listed(p, sp->s->id);
-	if (sp->is_member && (sp->is_data || sp->is_end || sp->is_opaque))
-		return dp_plan_refuse(p, 449, "data lines, channels and datagrams do not share the transport of media");
+	if (sp->is_member && (sp->is_end || sp->is_opaque))
+		return dp_plan_refuse(p, 449, sp->is_end ? "channels are of the data line beside them, and in no group" : "datagrams are in no group");
 	if (sp->is_end || !sp->has_local || sp->is_released)
 		return GW_OK;
 	if (has_port == sp->is_member)
@@ -65,8 +69,7 @@ static enum gw_err check_transport(struct dp_plan *p, uint16_t id)
 	const struct dp_stream *s = p->term ? dp_term_stream(p->term, id) : NULL;
 	const struct dp_stream_plan *sp = plan_of(p, id);
 
-	if (!p->is_access || (!s && !sp) || (sp && (sp->is_member || sp->is_released || sp->is_data || sp->is_end || sp->is_opaque)) ||
-		(s && (s->transport || !s->access || s->access->data)))
+	if (!p->is_access || (!s && !sp) || (sp && (sp->is_member || sp->is_released || sp->is_end || sp->is_opaque)) || (s && (s->transport || !s->access)))
 		return dp_plan_refuse(p, 473, "mgroup/gs: the first stream has no transport to share");
 	return GW_OK;
 }
@@ -84,6 +87,20 @@ static enum gw_err check_members(struct dp_plan *p)
 			return dp_plan_refuse(p, 473, "mgroup/gs: a stream that is not there, or has a transport of its own");
 	}
 	return GW_OK;
+}
+
+/* RFC 8841 9: one SCTP association on one of DTLS. */
+static unsigned count_data(const struct dp_plan *p)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; p->bundle && i < p->bundle->n_streams; i++) {
+		const struct dp_stream *s = p->term ? dp_term_stream(p->term, p->bundle->streams[i]) : NULL;
+		const struct dp_stream_plan *sp = plan_of(p, p->bundle->streams[i]);
+
+		n += s ? dp_stream_is_data(s) : sp && sp->is_data;
+	}
+	return n;
 }
 
 /* Places on the shared port: those who leave with this command have theirs still when the new ones come. */
@@ -129,6 +146,8 @@ enum gw_err dp_plan_check_group(struct dp_plan *p)
 		err = check_channels(p);
 	if (!err && count_members(p) > DP_BUNDLE_LINES)
 		return dp_plan_refuse(p, 510, "too many streams in a BUNDLE group");
+	if (!err && count_data(p) > 1)
+		return dp_plan_refuse(p, 449, "one data line in a BUNDLE group");
 	for (struct dp_stream *s = p->term ? p->term->streams : NULL; !err && s; s = s->next) {
 		if (!s->transport || is_going(p, s))
 			continue;

@@ -98,7 +98,7 @@ static bool is_text(const struct sdp_line *l)
 static bool has_records(const struct dp_term *t)
 {
 	for (const struct dp_stream *s = t ? t->streams : NULL; s; s = s->next)
-		if (s->records)
+		if (s->records && (s->records->is_in_use || s->records->is_lent))
 			return true;
 	return false;
 }
@@ -151,6 +151,7 @@ static enum gw_err read_side(const struct dp_ctx *c, struct dp_plan *p, struct d
 {
 	const struct sdp_line *l = sp->has_local && !sp->is_released ? &sp->local.lines[0] :
 		sp->has_remote ? &sp->remote.lines[0] : NULL;
+	bool is_access;
 
 	sp->is_end = sp->stream ? sp->stream->end != NULL : l && (l->is_channel || l->is_msrp);
 	sp->is_data = sp->stream ? dp_stream_is_data(sp->stream) : l && l->is_data && !sp->is_end;
@@ -170,10 +171,11 @@ static enum gw_err read_side(const struct dp_ctx *c, struct dp_plan *p, struct d
 		return dp_plan_refuse(p, 449, "text is RTP/AVP with t140/1000");
 	if (*is_known && sp->is_data && !sp->is_new)
 		return GW_OK;	/* its Remote need not repeat what ICE needs */
-	if (*is_known && p->is_access != is_of_access(l))
+	is_access = is_of_access(l) || (l->is_data && sp->is_member);
+	if (*is_known && p->is_access != is_access)
 		return dp_plan_refuse(p, 473, sp->stream ? "media protocol cannot change" :
 			"the streams of a termination have DTLS-SRTP, or none has");
-	p->is_access = is_of_access(l);
+	p->is_access = is_access;
 	*is_known = true;
 	return GW_OK;
 }
@@ -199,6 +201,7 @@ static enum gw_err read_stream(const struct dp_ctx *c, const struct dp_context *
 
 	sp->stream = p->term ? dp_term_stream(p->term, sp->s->id) : NULL;
 	sp->is_new = !sp->stream;
+	sp->is_member = dp_plan_is_member(p, sp);
 	if (sp->s->has_local && sp->s->local.len)
 		err = read_local(p, sp);
 	sp->clears_remote = sp->s->has_remote && gw_sv_trim(sp->s->remote).len == 0;	/* M-9 */

@@ -259,7 +259,7 @@ void dp_stream_stats(struct dp_ctx *c, const struct dp_stream *s, struct dp_flow
 		out->tx_bytes = dp_msrp_counts(s->end->msrp, MSRP_CHANNEL)->body_bytes;
 	}
 	dp_text_add_stats(s, in, out);
-	if (s->access && s->access->data)
+	if (dp_stream_is_data(s))
 		dp_data_add_stats(s->access->data, in, out);
 }
 

@@ -157,12 +157,14 @@ struct dp_data_records {
 	struct dp_record_session *session;
 	struct dp_path path;             /* closed: where close_notify goes; family 0: nowhere */
 	uint64_t partner;                /* cookie of the stream whose flow has, or had, this session too */
+	uint8_t refs;                    /* streams whose flow has had it, and of a group the association, which has no other */
 	bool is_in_use;                  /* by the flows of both legs, as ordered last */
 	bool is_lent;                    /* a flow may still refer to it */
 };
 
 /** What the stream of a data line has besides: SCTP packets go from its association to its partner's (data.c). */
 struct dp_data {
+	struct dp_stream *line;          /* the stream; in a BUNDLE group not always the one that has the association */
 	uint64_t rx_packets, rx_bytes;   /* SCTP packets the service core had from this peer, */
 	uint64_t tx_packets, tx_bytes;   /* sent on to it, */
 	uint64_t drops;                  /* and did not send on */
@@ -178,7 +180,9 @@ struct dp_data {
 /** What an access stream has besides: ICE, DTLS, SRTCP. That of a data line has it on the core side too, there without ICE. */
 struct dp_access {
 	struct dp_stream *stream;
-	struct dp_data *data;            /* NULL: not a data line */
+	struct dp_data *data;            /* NULL: no data line is on it */
+	struct dp_data_records *records; /* of a group: those its data line has, or had; NULL: they have not left OpenSSL */
+	struct dp_record_keys *record_keys; /* of a group whose TLS state has gone, for a data line that may join; or NULL */
 	struct dp_ice ice;
 	struct dp_dtls *dtls;
 	struct dp_srtcp *srtcp;
@@ -227,10 +231,16 @@ struct dp_stream {
 	bool is_opaque;                  /* its datagrams pass as they are (F-73): no ICE, no keys, on neither side */
 	bool has_no_media;               /* a transport of others, with no payload type (E-9) */
 	uint8_t mid_ext, mid_len;        /* by what the packets of a shared port are told apart */
+	uint8_t peer_mid_ext;            /* the header extension in which the peer wants the MID; 0: it does not */
 	char mid[DP_MID_MAX];
 	struct dp_sdp_kept *kept;        /* Local and Remote as last agreed, for audits */
 	struct dp_flow_stats *sent;      /* of a peer that has left: what went out by this stream; or NULL */
 };
+
+static inline bool dp_stream_is_data(const struct dp_stream *s)
+{
+	return s->access && s->access->data && s->access->data->line == s;
+}
 
 enum dp_direction { DP_DIR_BOTH, DP_DIR_IN, DP_DIR_OUT };
 

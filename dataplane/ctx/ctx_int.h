@@ -162,9 +162,19 @@ void dp_media_arm_ice(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);
 bool dp_rtcp_input(struct dp_ctx *c, struct dp_stream *s, struct rte_mbuf *m, uint64_t now_ms, bool *is_given);
 
 /* data.c: data lines, whose SCTP packets go from leg to leg (W2-DC-01). */
-enum gw_err dp_data_open(struct dp_stream *s);
+/** GW_ENOMEM; GW_ELIMIT: there is one on this association already; GW_ESTATE: its keys have gone. */
+enum gw_err dp_data_open(struct dp_ctx *c, struct dp_stream *s) GW_NODISCARD;
 /** The handshake is done and verified: what waited for it goes. */
 void dp_data_up(struct dp_ctx *c, struct dp_stream *s);
+/** The line has joined an association: it may be up already. */
+void dp_data_joined(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);
+/** The TLS state will go, but a data line may join the group. false: it has to stay. */
+bool dp_data_keep_keys(struct dp_access *a);
+void dp_data_drop_keys(struct dp_access *a);
+/** What was kept of it for data lines goes. */
+void dp_data_association_over(struct dp_ctx *c, struct dp_access *a);
+/** An SCTP packet of ours. */
+bool dp_data_write(struct dp_stream *line, struct gw_sv packet);
 /** Something came: perhaps the workers can take over now. Not from inside dp_dtls. */
 void dp_data_progress(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);
 /** An alert, opened. @return did it end the association? */
@@ -173,7 +183,7 @@ bool dp_data_alert(struct dp_ctx *c, struct dp_stream *s, struct gw_sv alert);
 void dp_data_stop(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);
 /** Records of a leg that has left OpenSSL, but has no partner the workers could carry it with. m is changed, not freed. */
 void dp_data_input(struct dp_ctx *c, struct dp_stream *s, struct rte_mbuf *m);
-/** Is this a record for the worker, which had no keys yet when it came? */
+/** Is this a record for the worker, which had no keys yet when it came? s: a data line. */
 bool dp_data_is_late(const struct dp_stream *s, struct gw_sv datagram);
 /** The partner's flow lets go of this one's keys, and is told so before this one is deleted. */
 void dp_data_detach(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms);
@@ -182,11 +192,6 @@ void dp_data_records_free(struct dp_ctx *c, struct dp_stream *s);
 void dp_data_close(struct dp_stream *s);
 /** What the service core passed on. */
 void dp_data_add_stats(const struct dp_data *d, struct dp_flow_stats *in, struct dp_flow_stats *out);
-
-static inline bool dp_stream_is_data(const struct dp_stream *s)
-{
-	return s->access && s->access->data;
-}
 
 /* channel.c: channels that end here. */
 enum gw_err dp_channel_open(struct dp_ctx *c, struct dp_stream *s, const struct dp_stream_want *w) GW_NODISCARD;

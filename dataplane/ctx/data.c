@@ -60,7 +60,7 @@ static bool ends_here(const struct dp_stream *s)
 	return s->access->data->sctp != NULL;
 }
 
-static bool send(struct dp_stream *to, struct gw_sv packet)
+bool dp_data_write(struct dp_stream *to, struct gw_sv packet)
 {
 	struct dp_data *d = to->access->data;
 
@@ -70,8 +70,15 @@ static bool send(struct dp_stream *to, struct gw_sv packet)
 		return false;
 	d->tx_packets++;
 	d->tx_bytes += packet.len;
-	dp_stream_tables(to)->ctr[ctx_data_relayed]++;
 	return true;
+}
+
+static bool send(struct dp_stream *to, struct gw_sv packet)
+{
+	bool is_sent = dp_data_write(to, packet);
+
+	dp_stream_tables(to)->ctr[ctx_data_relayed] += is_sent;
+	return is_sent;
 }
 
 /* The other side's handshake is not done: its first packets need not be sent again by those who are ready. */
@@ -91,8 +98,8 @@ static bool hold(struct dp_stream *to, struct gw_sv packet)
 /* An SCTP packet of this peer. */
 static void received(void *user, struct gw_sv packet)
 {
-	struct dp_stream *from = user, *to = dp_stream_peer(from);
-	struct dp_data *d = from->access->data;
+	struct dp_data *d = ((struct dp_stream *)user)->access->data;
+	struct dp_stream *from = d->line, *to = dp_stream_peer(from);
 
 	d->rx_packets++;
 	d->rx_bytes += packet.len;
@@ -114,12 +121,81 @@ static void drop_waiting(struct dp_data *d)
 	d->n_waiting = 0;
 }
 
-enum gw_err dp_data_open(struct dp_stream *s)
+bool dp_data_keep_keys(struct dp_access *a)
 {
-	s->access->data = calloc(1, sizeof(*s->access->data));
-	if (!s->access->data)
-		return GW_ENOMEM;
-	dp_dtls_set_data(s->access->dtls, received);
+	struct dp_record_keys *k = dp_stream_tables(a->stream)->c.records ? calloc(1, sizeof(*k)) : NULL;
+
+	if (!k || dp_dtls_record_keys(a->dtls, k)) {
+		free(k);
+		return false;
+	}
+	a->record_keys = k;
+	return true;
+}
+
+void dp_data_drop_keys(struct dp_access *a)
+{
+	if (a->record_keys)
+		explicit_bzero(a->record_keys, sizeof(*a->record_keys));
+	free(a->record_keys);
+	a->record_keys = NULL;
+}
+
+static void release(struct dp_ctx *c, struct dp_data_records *r)
+{
+	if (!r || (r->refs && --r->refs))
+		return;
+	if (!c->is_unsure)
+		c->c.records->session_free(r->session);
+	free(r);
+}
+
+/* The record layer of an association in a group goes on when the data line has left it: another one may come. */
+static void own_records(struct dp_stream *s, struct dp_data_records *r)
+{
+	s->records = r;
+	r->refs++;
+	if (!s->transport || s->access->records)
+		return;
+	s->access->records = r;
+	r->refs++;
+}
+
+static enum gw_err records_new(struct dp_ctx *c, struct dp_data_records **out, const struct dp_record_keys *keys)
+{
+	struct dp_data_records *r = calloc(1, sizeof(*r));
+	enum gw_err err = r ? c->c.records->session_new(&r->session, keys) : GW_ENOMEM;
+
+	if (err)
+		free(r);
+	else
+		*out = r;
+	return err;
+}
+
+enum gw_err dp_data_open(struct dp_ctx *c, struct dp_stream *s)
+{
+	struct dp_access *a = s->access;
+	bool is_kept = dp_dtls_is_kept(a->dtls);
+	struct dp_data_records *r = a->records;
+	enum gw_err err = GW_OK;
+
+	if (a->data)
+		return GW_ELIMIT;
+	if (!is_kept && !a->record_keys && !r)
+		return GW_ESTATE;
+	a->data = calloc(1, sizeof(*a->data));
+	if (!a->data || (!is_kept && !r && (err = records_new(c, &r, a->record_keys)))) {
+		free(a->data);
+		a->data = NULL;
+		return err ? err : GW_ENOMEM;
+	}
+	if (r)
+		own_records(s, r);
+	dp_data_drop_keys(a);	/* the numbers go on in its records */
+	a->data->line = s;
+	if (is_kept)
+		dp_dtls_set_data(a->dtls, received);
 	return GW_OK;
 }
 
@@ -135,14 +211,34 @@ void dp_data_up(struct dp_ctx *c, struct dp_stream *s)
 	dp_channel_line_up(c, s);
 }
 
+void dp_data_joined(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
+{
+	struct dp_access *a = s->access;
+
+	if (a->data->is_up || dp_dtls_state(a->dtls) != DP_DTLS_UP)
+		return;
+	a->dtls_forget_ms = UINT64_MAX;
+	dp_data_up(c, s);
+	dp_data_progress(c, s, now_ms);
+}
+
+void dp_data_association_over(struct dp_ctx *c, struct dp_access *a)
+{
+	release(c, a->records);
+	a->records = NULL;
+	dp_data_drop_keys(a);
+}
+
 void dp_data_close(struct dp_stream *s)
 {
-	if (!s->access->data)
+	if (!dp_stream_is_data(s))
 		return;
 	drop_waiting(s->access->data);
 	dp_sctp_free(s->access->data->sctp);
 	free(s->access->data);
 	s->access->data = NULL;
+	if (dp_dtls_is_kept(s->access->dtls))	/* it goes on with the media of its group */
+		dp_dtls_set_data(s->access->dtls, NULL);
 }
 
 void dp_data_add_stats(const struct dp_data *d, struct dp_flow_stats *in, struct dp_flow_stats *out)
@@ -169,26 +265,13 @@ static bool is_settled(const struct dp_stream *s)
 
 static struct dp_data_records *take_records(struct dp_ctx *c, const struct dp_stream *s)
 {
-	struct dp_data_records *r = calloc(1, sizeof(*r));
+	struct dp_data_records *r = NULL;
 	struct dp_record_keys keys;
-	enum gw_err err = r ? dp_dtls_record_keys(s->access->dtls, &keys) : GW_ENOMEM;
 
-	if (!err) {
-		err = c->c.records->session_new(&r->session, &keys);
-		explicit_bzero(&keys, sizeof(keys));
-	}
-	if (!err)
-		return r;
-	free(r);
-	return NULL;
-}
-
-static void release(struct dp_ctx *c, struct dp_data_records *r)
-{
-	if (!r)
-		return;
-	c->c.records->session_free(r->session);
-	free(r);
+	if (dp_dtls_record_keys(s->access->dtls, &keys) == GW_OK)
+		(void)!records_new(c, &r, &keys);
+	explicit_bzero(&keys, sizeof(keys));
+	return r;
 }
 
 static void stay_slow(struct dp_ctx *c, struct dp_data *d)
@@ -217,9 +300,9 @@ static bool move_pair(struct dp_ctx *c, struct dp_stream *a, struct dp_stream *b
 		return false;
 	}
 	if (ra)
-		a->records = ra;
+		own_records(a, ra);
 	if (rb)
-		b->records = rb;
+		own_records(b, rb);
 	dp_dtls_forget(a->access->dtls);
 	dp_dtls_forget(b->access->dtls);
 	lend(c, a->records, b);
@@ -246,7 +329,7 @@ bool dp_data_is_late(const struct dp_stream *s, struct gw_sv datagram)
 {
 	unsigned char type = datagram.len ? (unsigned char)datagram.p[0] : 0;
 
-	return s->records && s->records->is_in_use && (type == DP_RECORD_DATA || type == DP_RECORD_ALERT);
+	return s && s->records && s->records->is_in_use && (type == DP_RECORD_DATA || type == DP_RECORD_ALERT);
 }
 
 void dp_data_input(struct dp_ctx *c, struct dp_stream *s, struct rte_mbuf *m)
@@ -293,8 +376,8 @@ void dp_data_detach(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 {
 	struct dp_stream *to = dp_stream_peer(s);
 
-	/* F-65: without consent not even close_notify */
-	s->records->path = is_consented(s) ? s->access->dtls_path : (struct dp_path){ 0 };
+	/* F-65: without consent not even close_notify; one whose association goes on with media has none to say */
+	s->records->path = is_consented(s) && !s->transport ? s->access->dtls_path : (struct dp_path){ 0 };
 	s->records->is_in_use = false;
 	if (!to || !to->records)
 		return;
@@ -319,6 +402,13 @@ void dp_data_records_free(struct dp_ctx *c, struct dp_stream *s)
 	if (other && other->partner != dp_cookie(c, s))
 		other = NULL;
 	s->records = NULL;
+	if (r->refs > 1) {	/* the association goes on, perhaps with another data line, whose flow comes after this one */
+		r->refs--;
+		r->is_lent = r->is_in_use || c->is_unsure;
+		if (other)
+			other->is_lent = c->is_unsure;
+		return;
+	}
 	if (c->is_unsure) {	/* perhaps it has not (ctx_cmd_lost): nobody may have the session */
 		free(r);
 		return;

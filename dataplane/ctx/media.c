@@ -52,10 +52,18 @@ static void dtls_send(void *user, struct gw_sv datagram)
 
 #define HEARD_EVERY_MS 1000u	/* so often it is looked whether the peer uses the new keys */
 
+/* In a group a data line may join later, which needs what is derived of the TLS state, or that itself. */
 void dp_media_forget_tls(struct dp_stream *s)
 {
 	s->access->dtls_forget_ms = UINT64_MAX;
-	dp_dtls_forget(s->access->dtls);
+	if (s->mid_len == 0 || dp_data_keep_keys(s->access))
+		dp_dtls_forget(s->access->dtls);
+}
+
+/* The data line on its association, or NULL. */
+static struct dp_stream *data_line(const struct dp_stream *s)
+{
+	return s->access->data ? s->access->data->line : NULL;
 }
 
 /* Of all lines of the association, as many low bits as are kept. */
@@ -118,6 +126,23 @@ static enum gw_err take_keys(struct dp_ctx *c, struct dp_stream *s)
 	return GW_OK;
 }
 
+static bool has_media(const struct dp_stream *s)
+{
+	for (const struct dp_stream *o = s->term->streams; o; o = o->next)
+		if (o->access == s->access && !dp_stream_is_data(o))
+			return true;
+	return false;
+}
+
+/* Those of a data line in a group are for media that may join it. GW_OK: all that are needed are there. */
+static enum gw_err take_needed_keys(struct dp_ctx *c, struct dp_stream *s)
+{
+	bool is_needed = has_media(s);
+	enum gw_err err = is_needed || s->mid_len ? take_keys(c, s) : GW_OK;
+
+	return is_needed ? err : GW_OK;
+}
+
 /* What comes from now on is this association's, and belongs to the credentials of now. */
 static void note_up(struct dp_ctx *c, struct dp_stream *s)
 {
@@ -150,13 +175,22 @@ static void drop_keys(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 	dp_publish_drop_keys(c, s, now_ms);
 }
 
+static void data_over(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
+{
+	struct dp_stream *line = data_line(s);
+
+	if (!line)
+		return;
+	dp_data_stop(c, line, now_ms);
+	dp_channel_line_down(c, line);
+}
+
 static void dtls_failed(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 {
 	gw_timer_stop(c->c.timers, &s->access->dtls_timer);
 	if (s->access->srtp_rx)
 		drop_keys(c, s, now_ms);
-	dp_data_stop(c, s, now_ms);
-	dp_channel_line_down(c, s);
+	data_over(c, s, now_ms);
 	c->ctr[ctx_dtls_failed]++;
 	GW_LOG_WARN(c->c.log, "dtls.failed", "ctx=%u term=%s stream=%u why=\"%s\"", LOG_OF(s),
 		dp_dtls_why(s->access->dtls));
@@ -189,6 +223,7 @@ void dp_media_replace(struct dp_ctx *c, struct dp_stream *s, struct dp_dtls *dtl
 	a->dtls = dtls;
 	a->dtls_generation = a->ice.generation;
 	a->dtls_forget_ms = UINT64_MAX;
+	dp_data_drop_keys(a);
 	if (a->srtp_rx)
 		drop_keys(c, s, now_ms);
 	c->ctr[ctx_dtls_renewed]++;
@@ -197,7 +232,7 @@ void dp_media_replace(struct dp_ctx *c, struct dp_stream *s, struct dp_dtls *dtl
 
 static bool is_in_use(const struct dp_access *a)
 {
-	return a->data ? a->data->is_up : a->srtp_rx || a->srtcp;
+	return (a->data && a->data->is_up) || a->srtp_rx || a->srtcp;
 }
 
 void dp_media_check_dtls(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
@@ -206,7 +241,7 @@ void dp_media_check_dtls(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 	case DP_DTLS_UP:
 		if (is_in_use(s->access))
 			break;
-		if (!s->access->data && take_keys(c, s)) {
+		if (take_needed_keys(c, s)) {
 			dtls_failed(c, s, now_ms);
 			return;
 		}
@@ -214,9 +249,9 @@ void dp_media_check_dtls(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 		note_up(c, s);
 		GW_LOG_INFO(c->c.log, "dtls.up", "ctx=%u term=%s stream=%u role=%s profile=%s", LOG_OF(s),
 			dp_dtls_is_client(s->access->dtls) ? "client" : "server",
-			s->access->data ? "data" : profile_name(dp_dtls_profile(s->access->dtls)));
+			has_media(s) ? profile_name(dp_dtls_profile(s->access->dtls)) : "data");
 		if (s->access->data)
-			dp_data_up(c, s);
+			dp_data_up(c, data_line(s));
 		else if (c->c.dtls_keep_ms && dp_dtls_is_client(s->access->dtls))
 			dp_media_forget_tls(s);	/* the server's Finished is here: there is nothing left to repeat */
 		else if (c->c.dtls_keep_ms)
@@ -228,8 +263,7 @@ void dp_media_check_dtls(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 		gw_timer_stop(c->c.timers, &s->access->dtls_timer);
 		GW_LOG_INFO(c->c.log, "dtls.closed", "ctx=%u term=%s stream=%u why=\"%s\"", LOG_OF(s),
 			dp_dtls_why(s->access->dtls));
-		dp_data_stop(c, s, now_ms);
-		dp_channel_line_down(c, s);
+		data_over(c, s, now_ms);
 		notify(c, s, IQ_EV_BNC_CHANGE, "Type", "RelUnexpected");
 		return;
 	case DP_DTLS_FAILED:
@@ -276,6 +310,7 @@ static void input_dtls(struct dp_ctx *c, struct dp_stream *s, const struct dp_pu
 {
 	struct gw_sv d = gw_sv(rte_pktmbuf_mtod(m, const char *), m->data_len);
 	enum dp_dtls_state before = dp_dtls_state(s->access->dtls);
+	struct dp_stream *line = data_line(s);
 
 	if (!may_do_dtls(s, &i->src)) {	/* threats D1, D4 */
 		c->ctr[ctx_dtls_unvalidated]++;
@@ -283,21 +318,21 @@ static void input_dtls(struct dp_ctx *c, struct dp_stream *s, const struct dp_pu
 	}
 	if (!dp_media_path(c, s, &i->src, now_ms, &s->access->dtls_path))
 		return;
-	if (s->records)
-		dp_data_input(c, s, m);
+	if (line && line->records)
+		dp_data_input(c, line, m);
 	else if (dp_dtls_input(s->access->dtls, d, now_ms) == GW_EBADMSG)
 		c->ctr[ctx_dtls_ignored]++;
 	if (before == DP_DTLS_FAILED || before == DP_DTLS_CLOSED)
 		return;
 	dp_media_check_dtls(c, s, now_ms);
-	if (s->access->data)
-		dp_data_progress(c, s, now_ms);
+	if (line)
+		dp_data_progress(c, line, now_ms);
 }
 
 void dp_media_alert(struct dp_ctx *c, struct dp_stream *s, struct gw_sv alert, uint64_t now_ms)
 {
 	if (s->term && dp_stream_is_data(s) && dp_data_alert(c, s, alert))
-		dp_media_check_dtls(c, s, now_ms);
+		dp_media_check_dtls(c, s->access->stream, now_ms);
 }
 
 void dp_media_try_start(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
@@ -463,11 +498,11 @@ void dp_ctx_input(struct dp_ctx *c, struct rte_mbuf *m, uint64_t now_ms)
 		break;
 	case DP_PUNT_DTLS:
 	case DP_PUNT_RECORD:
-		sent = dp_data_is_late(s, d);
+		sent = dp_data_is_late(data_line(s), d);
 		if (sent)
 			dp_punt_again(c->c.fast, m);
 		else
-			input_dtls(c, s, &i, m, now_ms);
+			input_dtls(c, s->access->stream, &i, m, now_ms);
 		break;
 	case DP_PUNT_RTCP:
 		c->ctr[dp_rtcp_input(c, s, m, now_ms, &sent) ? ctx_rtcp_relayed : ctx_rtcp_dropped]++;
@@ -512,6 +547,7 @@ void dp_media_close(struct dp_ctx *c, struct dp_stream *s)
 		dp_dtls_close(a->dtls);
 	dp_data_close(s);
 	dp_dtls_free(a->dtls);
+	dp_data_association_over(c, a);
 	dp_srtcp_free(a->srtcp);
 	dp_ice_clear(&a->ice);
 	dp_pool_give(&c->access_pool, a);

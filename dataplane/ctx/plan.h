@@ -90,6 +90,8 @@ enum gw_err dp_plan_read_realm(struct dp_ctx *c, struct dp_plan *p);
 /* apply_bundle.c */
 /** Before the streams are read: which of them share a transport. */
 enum gw_err dp_plan_read_group(struct dp_plan *p);
+/** Does a stream of the command share a transport? */
+bool dp_plan_is_member(const struct dp_plan *p, const struct dp_stream_plan *sp);
 /** A stream of the command, its Local read: does it have the port it should? */
 enum gw_err dp_plan_read_member(struct dp_plan *p, struct dp_stream_plan *sp);
 /** All of them read: does the group fit together? */

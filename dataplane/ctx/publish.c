@@ -197,6 +197,9 @@ static void core_spec(struct dp_ctx *c, struct dp_stream *s, struct dp_flow_spec
 	if (peer) {
 		f->out_is_open = dp_mode_sends(peer->ctl.mode);
 		fill_path(c, &f->out, peer, now_ms);
+		fill_line(peer, &f->line);
+		f->line.transport = 0;	/* it has a port of its own; its packets go to the peer's with this MID */
+		f->line.mid_ext = peer->peer_mid_ext;
 	}
 }
 
@@ -230,6 +233,11 @@ static void data_spec(struct dp_ctx *c, struct dp_stream *s, struct dp_flow_spec
 		f->check_source = f->check_port = true;
 		if (pair)
 			f->source = pair->remote;
+		if (!s->transport) {	/* lent to the media of its group */
+			f->srtp = s->access->srtp_rx;
+			f->srtp_kept = s->access->srtp_tx;
+		}
+		fill_line(s, &f->line);
 	} else {
 		fill_filter(s, f);
 		f->check_port = s->ctl.spf != 0;	/* DTLS comes from where it goes */

@@ -128,11 +128,11 @@ static bool from_access(struct dp_ctx *c, struct dp_stream *s, const struct gw_a
 		!open_in_place(s->access->srtcp, m))
 		return false;
 	if (s->access->dtls_forget_ms != UINT64_MAX)	/* as good a sign as media */
-		dp_media_forget_tls(s);
+		dp_media_forget_tls(s->access->stream);
 	if (!is_valid(m))
 		return false;
 	rtcp = gw_sv(rte_pktmbuf_mtod(m, const char *), m->data_len);
-	return is_shared(s) ? relay_shared(c, s, rtcp, now_ms) : relay_to_core(c, s, rtcp, now_ms);
+	return is_shared(s->access->stream) ? relay_shared(c, s, rtcp, now_ms) : relay_to_core(c, s, rtcp, now_ms);
 }
 
 /* F-14: with keys the worker leaves it to this to say that RTCP came from the peer. A latch that has learned stays. */

@@ -145,8 +145,11 @@ enum gw_err dp_stream_new(struct dp_ctx *c, struct dp_term *t, const struct dp_s
 	*text = "no memory for a DTLS session";
 	if (!s->transport && !s->is_opaque && (w->is_access || w->is_data) && dp_media_open(c, s, w->is_client))
 		goto out;
-	*text = "no memory for a data line";
-	if (w->is_data && dp_data_open(s))
+	*text = "no memory for a data line, or no keys on the association it would join";
+	if (w->is_data && dp_data_open(c, s))
+		goto out;
+	*text = "no keys for media on the association it would join";
+	if (s->transport && !w->is_data && dp_dtls_state(s->access->dtls) == DP_DTLS_UP && !s->access->srtp_rx)
 		goto out;
 	*text = "no memory for text";
 	if (w->is_text && dp_text_open(s))
@@ -158,7 +161,11 @@ enum gw_err dp_stream_new(struct dp_ctx *c, struct dp_term *t, const struct dp_s
 	return GW_OK;
 out:
 	dp_text_close(s);
-	if (s->access && !s->transport)
+	if (s->records)
+		dp_data_records_free(c, s);
+	if (s->transport)
+		dp_data_close(s);
+	else if (s->access)
 		dp_media_close(c, s);
 	unlink_stream(s);
 	dp_stream_free(c, s, 0);	/* no packet went by its port: it need not rest */
@@ -181,7 +188,9 @@ void dp_stream_close(struct dp_ctx *c, struct dp_stream *s, uint64_t now_ms)
 		dp_data_detach(c, s, now_ms);
 	dp_text_close(s);
 	dp_channel_close(s);
-	if (s->access && !s->transport)
+	if (s->transport)
+		dp_data_close(s);
+	else if (s->access)
 		dp_media_close(c, s);
 	s->access = NULL;
 	dp_sdp_forget(s->kept);

@@ -127,7 +127,7 @@ struct dp_police {
 
 /**
  * Lines that share a port (BUNDLE, RFC 9143): each is a flow, with gate, rates and statistics of its own. Which one an RTP packet is of, MID,
- * SSRC and payload type tell (RFC 9143 9.2); an SSRC is noted only of a packet that authenticated.
+ * SSRC and payload type tell (RFC 9143 9.2); an SSRC is noted only of a packet that authenticated. DTLS is of the data line, if there is one.
  */
 struct dp_line {
 	dp_flow_id transport;      /* the flow that has the port, on the same worker; 0: this one has its own */
@@ -166,7 +166,7 @@ struct dp_flow_spec {
 	uint64_t out_until_tsc;    /* so the leaving side has a gate and deadline of its own */
 	struct dp_path out;        /* where accepted media goes */
 	struct dp_record_session *open, *seal; /* data lines: keys of this leg and of the other one; both NULL: DTLS is punted */
-	struct dp_srtp_session *srtp; /* ACCESS, CORE_SRTP: unprotect; CORE_RTP: protect; NULL: DP_DROP_NO_KEYS */
+	struct dp_srtp_session *srtp; /* ACCESS, CORE_SRTP: unprotect; CORE_RTP: protect; NULL: DP_DROP_NO_KEYS. DATA: what its group has been lent */
 	bool is_srtp_lent;         /* it is another flow's too, and not this one's to give back */
 	struct dp_srtp_session *srtp_kept; /* not used by this flow, but given back by it: what others have been lent, or seal with */
 	/**
@@ -175,7 +175,7 @@ struct dp_flow_spec {
 	 */
 	bool seals;
 	bool carries_on;           /* a session of this flow's own that is replaced hands its indices on (RFC 3711 3.3.1) */
-	struct dp_line line;       /* ACCESS */
+	struct dp_line line;       /* ACCESS, DATA. CORE_*: with mid_ext what is sent on bears the MID of the line of `reverse` */
 	bool has_no_media;         /* ACCESS: a port for others alone; pt_mask is none */
 	uint32_t clock_hz;         /* RTP clock for the jitter; 0: not computed */
 	uint64_t pt_mask[2];       /* negotiated RTP payload types, bit set = allowed; all 0 = any */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * BUNDLE (RFC 9143): a port that several lines share. Which line a packet is of decides whose gate, rate and statistics it meets; from
- * there on it goes as if that line had the port. What a packet says of its SSRC is believed once its tag was found right.
+ * there on it goes as if that line had the port. What is sent to such a port has its line's MID, if the peer takes it: Chromium tells
+ * lines apart by nothing else once one of them is inactive. What a packet says of its SSRC is believed once its tag was found right. RTP is of a line of
+ * media, DTLS of the data line; STUN is of the port.
  */
 #include "dataplane/fast/fast_int.h"
 #include "proto/rtp/ext.h"
@@ -21,7 +23,7 @@ static struct dp_flow *by_mid(struct dp_worker *w, struct dp_flow *transport, co
 {
 	for (unsigned i = 0; i <= DP_BUNDLE_LINES; i++) {
 		struct dp_flow *line = line_at(w, transport, i);
-		const struct dp_line *l = line ? dp_flow_line(w, line) : NULL;
+		const struct dp_line *l = line && !dp_is_data(line) ? dp_flow_line(w, line) : NULL;
 
 		if (!l || bytes == 0 || l->mid_len != bytes || memcmp(l->mid, mid, bytes) != 0)
 			continue;
@@ -72,21 +74,58 @@ static struct dp_flow *line_of(struct dp_worker *w, struct dp_flow *transport, c
 	return line;
 }
 
+/* Any: its service core looks at what RTCP is about. */
+static struct dp_flow *line_of_media(struct dp_worker *w, struct dp_flow *transport)
+{
+	for (unsigned i = 0; i <= DP_BUNDLE_LINES; i++) {
+		struct dp_flow *line = line_at(w, transport, i);
+
+		if (line && !dp_is_data(line))
+			return line;
+	}
+	return NULL;
+}
+
+static struct dp_flow *line_of_data(struct dp_worker *w, struct dp_flow *transport)
+{
+	return line_at(w, transport, dp_bundle_of(w, transport)->data_at);
+}
+
+/* NULL: that of the port. */
+static struct dp_flow *line_of_packet(struct dp_worker *w, struct dp_pkt *p)
+{
+	const uint8_t *b = rte_pktmbuf_mtod_offset(p->m, const uint8_t *, p->payload_off);
+	struct dp_flow *line = NULL;
+	struct rtp_view v;
+
+	switch (rtp_classify(b, p->payload_len)) {
+	case RTP_CLASS_RTP:
+		if (!rtp_parse(b, p->payload_len, &v))
+			break;
+		line = line_of(w, p->flow, b, &v, p);
+		p->is_stray = line == NULL;
+		break;
+	case RTP_CLASS_RTCP:
+		line = line_of_media(w, p->flow);
+		break;
+	case RTP_CLASS_DTLS:
+		line = line_of_data(w, p->flow);
+		break;
+	case RTP_CLASS_STUN:
+	case RTP_CLASS_NONE:
+		break;
+	}
+	return line;
+}
+
 void dp_bundle_demux(struct dp_worker *w, struct dp_pkt *pkts, uint16_t n)
 {
 	for (uint16_t i = 0; i < n; i++) {
-		struct dp_pkt *p = &pkts[i];
-		const uint8_t *b = rte_pktmbuf_mtod_offset(p->m, const uint8_t *, p->payload_off);
-		struct dp_flow *line;
-		struct rtp_view v;
+		struct dp_flow *line = pkts[i].is_shared ? line_of_packet(w, &pkts[i]) : NULL;
 
-		if (!p->is_shared || rtp_classify(b, p->payload_len) != RTP_CLASS_RTP || !rtp_parse(b, p->payload_len, &v))
-			continue;
-		line = line_of(w, p->flow, b, &v, p);
-		p->is_stray = line == NULL;
 		if (line)
-			p->flow = line;
-		rte_prefetch0(p->flow);
+			pkts[i].flow = line;
+		rte_prefetch0(pkts[i].flow);
 	}
 }
 
@@ -116,6 +155,28 @@ void dp_bundle_authentic(struct dp_worker *w, struct dp_pkt *p)
 		learn(dp_bundle_of(w, &w->flows[slot - 1]), p->rtp.ssrc, p->line_at);
 	if (p->mid_ext && rtp_ext_find(b, &p->rtp, p->mid_ext, &e))	/* the core was never told of it */
 		(void)rte_pktmbuf_adj(p->m, rtp_ext_remove(b, &p->rtp, &e));
+}
+
+#define TAG_MAX 16u	/* of SRTP, which comes behind */
+
+void dp_bundle_stamp(struct dp_worker *w, struct dp_pkt **p, uint16_t n)
+{
+	/* the new front lies over UDP's header; the traffic class, at the front of IP's, is still asked for */
+	_Static_assert(RTP_EXT_GROWS_MAX + 2 <= sizeof(struct rte_ipv4_hdr) + sizeof(struct rte_udp_hdr), "there is room");
+
+	for (uint16_t i = 0; i < n; i++) {
+		const struct dp_flow *fl = p[i]->flow;
+		struct rte_mbuf *m = p[i]->m;
+		const struct dp_flow *to = fl->gets_mid ? dp_flow_reverse(w, fl) : NULL;
+		const struct dp_line *l = to ? dp_flow_line(w, to) : NULL;
+		uint16_t growth;
+
+		if (!l || !l->mid_len || !l->mid_ext)
+			continue;
+		growth = rtp_ext_growth(rte_pktmbuf_mtod(m, const uint8_t *), l->mid_len);
+		if (growth && m->data_len + growth + TAG_MAX <= fl->encap.room)
+			rtp_ext_put((uint8_t *)rte_pktmbuf_prepend(m, growth), &p[i]->rtp, growth, l->mid_ext, l->mid, l->mid_len);
+	}
 }
 
 /* ---- lines join and leave --------------------------------------------------------------------------- */
@@ -182,6 +243,8 @@ bool dp_bundle_join(struct dp_worker *w, struct dp_flow *fl, const struct dp_flo
 	if (!b || at == DP_BUNDLE_LINES)
 		return false;
 	b->line[at] = place;
+	if (s->kind == DP_FLOW_DATA)
+		b->data_at = (uint8_t)(at + 1);
 	if (s->line.mid_ext)
 		b->mid_ext = s->line.mid_ext;
 	*port_of(w, transport) |= DP_PORT_SHARED;
@@ -210,6 +273,8 @@ void dp_bundle_leave(struct dp_worker *w, const struct dp_flow *fl)
 		if (b->line[i] != (uint32_t)(fl - w->flows) + 1)
 			continue;
 		b->line[i] = 0;
+		if (b->data_at == i + 1)
+			b->data_at = 0;
 		forget_ssrcs(b, i + 1);
 	}
 	if (b && is_empty(b)) {

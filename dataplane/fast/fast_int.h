@@ -92,6 +92,7 @@ struct dp_flow {
 	uint8_t kind;              /* enum dp_flow_kind */
 	bool is_policed : 1;
 	bool seals : 1;            /* protected before it leaves, with the other leg's keys */
+	bool gets_mid : 1;         /* what is sent on bears its line's MID */
 	uint16_t left[DP_ALLOWANCES];
 	/* line 1, and with IPv6 or a VLAN the next one */
 	struct dp_encap encap __rte_cache_aligned;
@@ -121,6 +122,7 @@ struct dp_bundle {
 	uint32_t ssrc[DP_BUNDLE_SSRCS];      /* of authentic packets, */
 	uint8_t at[DP_BUNDLE_SSRCS];         /* and their line: its place + 1; 0: that of the port */
 	uint8_t n_ssrc, next, mid_ext;
+	uint8_t data_at;                     /* the data line's place + 1; 0: none, or that of the port */
 };
 _Static_assert(sizeof(struct dp_bundle) == RTE_CACHE_LINE_SIZE, "one line more where a port is shared");
 
@@ -380,6 +382,8 @@ void dp_bundle_init(struct dp_worker *w, uint32_t n);
 void dp_bundle_demux(struct dp_worker *w, struct dp_pkt *p, uint16_t n);
 /* p authenticated: what it says of its SSRC is noted, its MID taken out. */
 void dp_bundle_authentic(struct dp_worker *w, struct dp_pkt *p);
+/* Packets for ports that lines share, in clear: they get the MID of their line. */
+void dp_bundle_stamp(struct dp_worker *w, struct dp_pkt **p, uint16_t n);
 /* The line of a flow joins the port of the transport it names; false: there is none, or no place. */
 bool dp_bundle_join(struct dp_worker *w, struct dp_flow *fl, const struct dp_flow_spec *s);
 void dp_bundle_leave(struct dp_worker *w, const struct dp_flow *fl);

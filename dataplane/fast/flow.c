@@ -91,6 +91,7 @@ static void warm(struct dp_worker *w, struct dp_flow *fl, const struct dp_flow_s
 	fl->is_policed = s->police.sdr || s->police.pdr;
 	if (fl->is_policed)
 		dp_policer_set(dp_policer_of(w, fl), &s->police, w->fast->hz, rte_rdtsc());
+	fl->gets_mid = (s->kind == DP_FLOW_CORE_RTP || s->kind == DP_FLOW_CORE_SRTP) && s->line.mid_ext;
 	fl->stats.clock_hz = s->clock_hz;
 	fl->ts_per_tsc_q40 = ((uint64_t)s->clock_hz << 40) / w->fast->hz;
 	dp_flow_encap(w, fl);

@@ -248,6 +248,7 @@ static void seal(struct dp_worker *w, struct dp_pkt **p, uint16_t n)
 	struct dp_srtp_session *s[DP_BURST];
 	struct rte_mbuf *m[DP_BURST];
 	enum dp_drop why[DP_BURST];
+	bool gets_mid = false;
 	uint16_t k = 0;
 
 	for (uint16_t i = 0; i < n; i++) {
@@ -258,10 +259,13 @@ static void seal(struct dp_worker *w, struct dp_pkt **p, uint16_t n)
 		}
 		rte_prefetch0(s[k]);
 		m[k] = p[i]->m;
+		gets_mid |= p[i]->flow->gets_mid;
 		p[k++] = p[i];
 	}
 	if (k == 0)
 		return;
+	if (unlikely(gets_mid))
+		dp_bundle_stamp(w, p, k);
 	w->fast->conf.srtp->protect_burst(w->id, m, s, k, why);
 	dp_stage(w, DP_STAGE_CRYPTO);
 	for (uint16_t i = 0; i < k; i++) {
@@ -349,7 +353,7 @@ void dp_media_burst(struct dp_worker *w, struct dp_pkt *pkts, uint16_t n, uint64
 {
 	struct dp_pkt *in[DP_BURST], *out[DP_BURST], *data[DP_BURST], *clear[DP_BURST];
 	uint16_t n_in = 0, n_out = 0, n_data = 0, n_clear = 0;
-	bool is_policed = false;
+	bool is_policed = false, gets_mid = false;
 
 	for (uint16_t i = 0; i < n; i++) {
 		if (unlikely(!dispatch(w, &pkts[i], tsc)))
@@ -359,6 +363,7 @@ void dp_media_burst(struct dp_worker *w, struct dp_pkt *pkts, uint16_t n, uint64
 			rte_prefetch0(dp_policer_of(w, pkts[i].flow));
 			is_policed = true;
 		}
+		gets_mid |= pkts[i].flow->gets_mid;
 		if (dp_opens(pkts[i].flow))
 			in[n_in++] = &pkts[i];
 		else if (unlikely(dp_is_data(pkts[i].flow)))
@@ -373,6 +378,8 @@ void dp_media_burst(struct dp_worker *w, struct dp_pkt *pkts, uint16_t n, uint64
 		n_out = police(w, out, n_out, tsc);
 		n_clear = police(w, clear, n_clear, tsc);
 	}
+	if (unlikely(gets_mid))
+		dp_bundle_stamp(w, out, n_out);
 	dp_stage(w, DP_STAGE_ADMIT);
 	transform(w, in, n_in, false, tsc);
 	transform(w, out, n_out, true, tsc);

@@ -247,7 +247,7 @@ static enum gw_err verified(struct dp_dtls *d)
 
 static enum gw_err finished(struct dp_dtls *d)
 {
-	if (!d->tls->data && export_keys(d))
+	if (export_keys(d) && !d->tls->data)
 		return fail(d, GW_EAUTH, DTLS_WHY_PROFILE);
 	if (note_certificate(d))
 		return fail(d, GW_ENOMEM, DTLS_WHY_MEMORY);
@@ -485,7 +485,7 @@ enum dp_srtp_profile dp_dtls_profile(const struct dp_dtls *d)
 enum gw_err dp_dtls_keys(const struct dp_dtls *d, struct dp_srtp_keys *local,
 	struct dp_srtp_keys *remote)
 {
-	if (d->state != DP_DTLS_UP || !d->tls)
+	if (d->state != DP_DTLS_UP || !d->tls || d->profile == DP_SRTP_NONE)
 		return GW_ESTATE;
 	*local = d->tls->local;
 	*remote = d->tls->remote;

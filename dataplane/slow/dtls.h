@@ -81,13 +81,18 @@ void dp_dtls_free(struct dp_dtls *d);
  * from inside input; must not call back into this dp_dtls.
  */
 typedef void (*dp_dtls_data_fn)(void *user, struct gw_sv packet);
-/** The association carries data channels, and needs no SRTP profile. Before anything was sent or received. */
+/**
+ * The association carries data channels. Set before the handshake, it needs no SRTP profile; with one it has keys for media beside them
+ * (RFC 9143 9). NULL: no data any more. Not of one whose state is forgotten.
+ */
 void dp_dtls_set_data(struct dp_dtls *d, dp_dtls_data_fn data);
+/** Is the TLS state still there? */
+bool dp_dtls_is_kept(const struct dp_dtls *d);
 /** Send a record of application data. GW_ESTATE (not up, or forgotten); GW_EINVAL (empty, or longer than a record); GW_EIO. */
 enum gw_err dp_dtls_write(struct dp_dtls *d, struct gw_sv packet) GW_NODISCARD;
 /**
- * What the workers need to go on with the records of an association that is up and carries data; OpenSSL must write no more:
- * dp_dtls_forget() it. The caller wipes them. GW_EUNSUPP (not AES-GCM); GW_ESTATE; GW_EIO.
+ * What the workers need to go on with the records of an association that is up and carries data, or may later; OpenSSL must write no
+ * more: dp_dtls_forget() it. The caller wipes them. GW_EUNSUPP (not AES-GCM); GW_ESTATE; GW_EIO.
  */
 enum gw_err dp_dtls_record_keys(const struct dp_dtls *d, struct dp_record_keys *out) GW_NODISCARD;
 
@@ -127,7 +132,7 @@ enum dp_dtls_state dp_dtls_state(const struct dp_dtls *d);
 const char *dp_dtls_why(const struct dp_dtls *d);
 bool dp_dtls_is_client(const struct dp_dtls *d);
 enum dp_srtp_profile dp_dtls_profile(const struct dp_dtls *d);
-/** SRTP master keys: what we send with and what we receive with. GW_ESTATE before DP_DTLS_UP or when forgotten. */
+/** SRTP master keys: what we send with and what we receive with. GW_ESTATE before DP_DTLS_UP, when forgotten, or without a profile. */
 enum gw_err dp_dtls_keys(const struct dp_dtls *d, struct dp_srtp_keys *local,
 	struct dp_srtp_keys *remote) GW_NODISCARD;
 /**

@@ -17,6 +17,11 @@ void dp_dtls_set_data(struct dp_dtls *d, dp_dtls_data_fn data)
 	d->tls->data = data;
 }
 
+bool dp_dtls_is_kept(const struct dp_dtls *d)
+{
+	return d->tls != NULL;
+}
+
 /* ---- numbers ------------------------------------------------------------------------------------------ */
 
 void dp_dtls_note_sent(struct dp_dtls *d, struct gw_sv datagram)
@@ -72,6 +77,8 @@ enum gw_err dp_dtls_write(struct dp_dtls *d, struct gw_sv packet)
 		return GW_ESTATE;
 	if (packet.len == 0 || packet.len > SSL3_RT_MAX_PLAIN_LENGTH)
 		return GW_EINVAL;
+	if (!dp_dtls_wake(d))	/* of one that had media alone before */
+		return GW_EIO;
 	r = SSL_write(d->tls->ssl, packet.p, (int)packet.len);
 	ERR_clear_error();
 	return r == (int)packet.len ? GW_OK : GW_EIO;
@@ -125,7 +132,7 @@ enum gw_err dp_dtls_record_keys(const struct dp_dtls *d, struct dp_record_keys *
 	unsigned ours = d->is_client ? 0 : 1;	/* the client's come first */
 	enum gw_err err;
 
-	if (d->state != DP_DTLS_UP || !d->tls || !d->tls->data)
+	if (d->state != DP_DTLS_UP || !d->tls)
 		return GW_ESTATE;
 	if (!is_gcm(SSL_get_current_cipher(d->tls->ssl), &k.key_bytes))
 		return GW_EUNSUPP;

@@ -781,6 +781,101 @@ static void without_a_session_left_the_service_core_carries_it(void **state)
 		dp_record_burst.session_free(taken[i]);
 }
 
+/* ---- in a group with media (RFC 8841, RFC 9143) -------------------------------------------------------------- */
+
+#define SOUND 2u
+
+/* A Modify of a stream of the access side, in a group or not. */
+static unsigned modify(struct dp_term *t, uint16_t id, const char *local, bool is_grouped)
+{
+	struct iq_group group = { .semantics = GW_SV("BUNDLE"), .streams = { SOUND, 1 }, .n_streams = 2 };
+	struct iq_prop prop = { .id = IQ_GROUPS };
+	struct iq_stream s = iq_stream(id);
+	struct iq_cmd cmd = { .kind = IQ_MODIFY, .streams = &s, .n_streams = 1, .props = &prop, .n_props = is_grouped, .groups = &group, .n_groups = is_grouped };
+	struct gw_arena arena = GW_ARENA_INIT(1 << 20);
+	struct dp_applied done = { 0 };
+	unsigned code;
+
+	s.mode = IQ_MODE_SEND_RECEIVE;
+	s.has_local = true;
+	s.local = gw_sv_cstr(local);
+	code = dp_ctx_apply(R.ctx, R.cx, t, &cmd, &arena, R.now, &done) ? done.code : 0;
+	gw_arena_reset(&arena);
+	data_commands();
+	return code;
+}
+
+static struct dp_term *add_sound(void)
+{
+	char text[1024];
+	struct gw_buf b = gw_buf(text, sizeof(text));
+	struct iq_stream s = iq_stream(SOUND);
+	struct dp_term *t = NULL;
+
+	s.mode = IQ_MODE_SEND_RECEIVE;
+	s.has_local = s.has_remote = true;
+	s.local = GW_SV("v=0\r\nc=IN IP4 $\r\nm=audio $ UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\na=rtcp-mux\r\na=ice-ufrag:$\r\na=ice-pwd:$\r\n"
+		"a=candidate:$\r\na=fingerprint:sha-256 $\r\na=setup:passive\r\n");
+	gw_buf_puts(&b, "v=0\r\nc=IN IP4 192.0.2.1\r\nm=audio 5000 UDP/TLS/RTP/SAVPF 0\r\na=ice-ufrag:wicu\r\na=ice-pwd:asd88fgpdd777uzjYhagZg\r\n"
+		"a=setup:active\r\n");
+	data_put_fingerprint(&b, &R.wic);
+	s.remote = gw_buf_sv(&b);
+	assert_int_equal(data_apply(&t, &s, 1), 0);
+	R.wic.stream = t->streams;
+	R.wic.port = t->streams->port;
+	data_commands();
+	data_check();
+	data_settle();
+	assert_int_equal(dp_dtls_start(R.wic.d, R.now), GW_OK);
+	data_settle();
+	assert_int_equal(R.told_up, 1);
+	assert_non_null(R.wic.stream->access->srtp_rx);
+	return t;
+}
+
+static void join(struct dp_term *t)
+{
+	assert_int_equal(modify(t, 1, "v=0\r\nc=IN IP4 -\r\nm=application - UDP/DTLS/SCTP webrtc-datachannel\r\na=sctp-port:5000\r\na=mid:1\r\n", true), 0);
+	R.wic.stream = dp_term_stream(t, 1);
+	data_add_core("active");
+	data_settle();
+	data_exchange(100);
+	data_exchange(1000);
+	assert_true(data_is_fast());
+}
+
+static void data_in_a_group(bool is_forgotten)
+{
+	struct dp_stream *sound;
+	struct dp_term *t;
+
+	data_open(NULL, 1);
+	t = add_sound();
+	sound = t->streams;
+	if (is_forgotten)
+		dp_media_forget_tls(sound);
+	assert_int_equal(dp_dtls_is_kept(sound->access->dtls), !is_forgotten);
+	join(t);
+	assert_non_null(sound->access->srtp_rx);
+	/* it leaves, the association goes on, and another one comes */
+	assert_int_equal(modify(t, 1, "v=0\r\nc=IN IP4 -\r\nm=application 0 UDP/DTLS/SCTP webrtc-datachannel\r\n", false), 0);
+	R.wic.stream = sound;
+	data_subtract(DATA_CORE);
+	assert_int_equal(dp_dtls_state(R.wic.d), DP_DTLS_UP);
+	assert_non_null(sound->access->srtp_rx);
+	data_renew(&R.core, NULL, false);
+	R.wic.n_got = 0;
+	join(t);
+	data_close();
+}
+
+static void data_joins_an_association_of_media_leaves_it_and_comes_back(void **state)
+{
+	(void)state;
+	data_in_a_group(false);
+	data_in_a_group(true);
+}
+
 /* argument: a cryptodev, which then does what the CPU does else */
 int main(int argc, char **argv)
 {
@@ -816,6 +911,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(alerts_have_a_budget_of_their_own),
 		cmocka_unit_test(an_alert_that_nobody_can_be_told_of_is_counted),
 		cmocka_unit_test(what_ends_here_is_not_joined_with_a_peer),
+		cmocka_unit_test(data_joins_an_association_of_media_leaves_it_and_comes_back),
 #ifdef RIG_COUNTS
 		cmocka_unit_test(a_session_a_worker_may_still_use_is_never_given_away),
 #endif

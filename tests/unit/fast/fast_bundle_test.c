@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A port that two lines share (RFC 9143): by MID, SSRC and payload type each packet meets its line's gate, and the core sees no MID. */
+/*
+ * A port that lines share (RFC 9143): by class, MID, SSRC and payload type each packet meets its line's gate; the core sees no MID, the
+ * browser does.
+ */
 #include "tests/unit/fast/rig.h"
 
 #define MID_EXT 4
@@ -222,23 +225,140 @@ static void a_line_leaves_and_another_joins(void **state)
 	end(&l);
 }
 
+static void give_class(uint8_t first, uint8_t second)
+{
+	struct rte_mbuf *m = rtp(0, 40);
+
+	rte_pktmbuf_mtod(m, uint8_t *)[0] = first;
+	rte_pktmbuf_mtod(m, uint8_t *)[1] = second;
+	give(0, framed(m, 0, &peer, us, 20000));
+}
+
 /* What is not RTP is the transport's: the service core has one agent and one association for all. */
 static void checks_and_handshakes_are_the_transports(void **state)
 {
 	struct lines l = lines();
-	struct rte_mbuf *m;
 
 	(void)state;
-	for (unsigned first = 0; first <= 22; first += 22) {
-		m = rtp(0, 40);
-		rte_pktmbuf_mtod(m, uint8_t *)[0] = (uint8_t)first;
-		give(0, framed(m, 0, &peer, us, 20000));
-	}
-	m = rtp(0, 40);
-	rte_pktmbuf_mtod(m, uint8_t *)[1] = 201;
-	give(0, framed(m, 0, &peer, us, 20000));
+	give_class(0, 0);
+	give_class(22, 0);
+	give_class(0x80, 201);
 	poll_all(l.f);
 	assert_int_equal(punts(l.f, 20000), 3);
+	end(&l);
+}
+
+/* DTLS is of the data line, whichever line has the port; RTP and RTCP are of media. */
+static void a_data_line_has_the_handshakes(void **state)
+{
+	struct lines l = lines();
+	struct dp_flow_spec data = { .kind = DP_FLOW_DATA, .laddr = ACCESS, .local_port = 20000, .source = peer, .check_source = true, .check_port = true,
+		.is_open = true, .open_until_tsc = UINT64_MAX, .out_is_open = true, .out_until_tsc = UINT64_MAX, .cookie = 88, .line = { .transport = l.audio_id },
+		.out = { .laddr = CORE, .local_port = 30004, .remote = core_peer, .nexthop = 1 } };
+	dp_flow_id id = 0;
+
+	(void)state;
+	assert_int_equal(set(l.f, &id, &data).type, DP_EV_FLOW_SET);
+	give_class(22, 0);
+	poll_all(l.f);
+	assert_int_equal(punts(l.f, 88), 1);
+	give_class(0, 0);
+	give_class(0x80, 201);
+	poll_all(l.f);
+	assert_int_equal(punts(l.f, 20000), 2);
+	assert_int_equal(way_of(&l, VIDEO_PT, 2, NULL), VIDEO_PORT);
+	assert_int_equal(way_of(&l, BOTH_PT, 3, "video"), VIDEO_PORT);
+	del(l.f, id);
+	give_class(22, 0);
+	poll_all(l.f);
+	assert_int_equal(punts(l.f, 20000), 1);
+	end(&l);
+}
+
+/* The port is the data line's, sound has joined it: keys are given back with the port. */
+static void media_joins_a_data_line(void **state)
+{
+	struct lines l = lines();
+	struct dp_flow_spec data = { .kind = DP_FLOW_DATA, .laddr = ACCESS, .local_port = 20002, .source = peer, .check_source = true, .check_port = true,
+		.is_open = true, .open_until_tsc = UINT64_MAX, .out_is_open = true, .out_until_tsc = UINT64_MAX, .cookie = 88 };
+	struct dp_srtp_session *open = session(1, false), *keep = session(2, true);
+	dp_flow_id id = 0, audio = 0;
+	struct dp_event ev;
+	struct rte_mbuf *m;
+	enum dp_drop why;
+
+	(void)state;
+	data.srtp = open;
+	data.srtp_kept = keep;
+	set(l.f, &id, &data);
+	l.audio.local_port = 20002;
+	l.audio.srtp = open;
+	l.audio.srtp_kept = NULL;
+	l.audio.is_srtp_lent = true;
+	l.audio.line.transport = id;
+	l.audio.cookie = 77;
+	assert_int_equal(set(l.f, &audio, &l.audio).type, DP_EV_FLOW_SET);
+	m = packet(&l, AUDIO_PT, 1, NULL, false);
+	dp_srtp_burst.protect_burst(0, &m, &l.seal, 1, &why);
+	give(0, framed(m, 0, &peer, us, 20002));
+	assert_int_equal(left_by(&l, RTP_BYTES, false), AUDIO_PORT);
+	m = rtp(0, 40);
+	rte_pktmbuf_mtod(m, uint8_t *)[1] = 201;
+	give(0, framed(m, 0, &peer, us, 20002));
+	poll_all(l.f);
+	assert_int_equal(punts(l.f, 77), 1);
+	ev = del(l.f, audio);
+	assert_null(ev.old_srtp);
+	ev = del(l.f, id);
+	assert_ptr_equal(ev.old_srtp, open);
+	assert_ptr_equal(ev.old_kept, keep);
+	dp_srtp_burst.session_free(open);
+	dp_srtp_burst.session_free(keep);
+	end(&l);
+}
+
+/* What went to the browser for a packet of the core; 0: nothing. @return bytes of RTP, in clear */
+static unsigned stamped(struct lines *l, struct rte_mbuf *m, uint8_t *rtp_bytes)
+{
+	struct rte_mbuf *out;
+	enum dp_drop why;
+	unsigned n;
+
+	give(1, framed(m, 1, &core_peer, core_us, AUDIO_PORT));
+	poll_all(l->f);
+	out = take(0);
+	if (!out)
+		return 0;
+	rte_pktmbuf_adj(out, HEADERS);
+	dp_srtp_burst.unprotect_burst(0, &out, &l->open, 1, &why);
+	assert_int_equal(why, dp_drop_COUNT);
+	n = out->data_len;
+	memcpy(rtp_bytes, rte_pktmbuf_mtod(out, uint8_t *), n);
+	rte_pktmbuf_free(out);
+	return n;
+}
+
+static void packets_to_the_browser_bear_their_mid(void **state)
+{
+	struct lines l = lines();
+	struct dp_flow_spec core = core_flow(AUDIO_PORT, l.seal);
+	uint8_t b[2048];
+	dp_flow_id id = 0;
+
+	(void)state;
+	core.is_srtp_lent = true;
+	set(l.f, &id, &core);
+	assert_int_equal(stamped(&l, rtp(1, RTP_BYTES), b), RTP_BYTES);
+	core.reverse = l.audio_id;
+	core.line.mid_ext = MID_EXT;
+	set(l.f, &id, &core);
+	assert_int_equal(stamped(&l, rtp(2, RTP_BYTES), b), RTP_BYTES + 8);
+	assert_int_equal(b[0], 0x90);
+	assert_memory_equal(b + 12, "\xbe\xde\0\1\x40" "0\0\0", 8);
+	/* as large as the MTU takes: there is no room for it, and it goes without */
+	assert_int_equal(stamped(&l, rtp(3, 1500 - 28 - 10), b), 1500 - 28 - 10);
+	assert_int_equal(b[0], 0x80);
+	del(l.f, id);
 	end(&l);
 }
 
@@ -252,6 +372,9 @@ int main(void)
 		cmocka_unit_test(more_ssrcs_than_are_noted),
 		cmocka_unit_test(a_line_leaves_and_another_joins),
 		cmocka_unit_test(checks_and_handshakes_are_the_transports),
+		cmocka_unit_test(a_data_line_has_the_handshakes),
+		cmocka_unit_test(media_joins_a_data_line),
+		cmocka_unit_test(packets_to_the_browser_bear_their_mid),
 	};
 
 	rig_open();

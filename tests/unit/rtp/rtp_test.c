@@ -210,6 +210,47 @@ static void rtcp_names_the_ssrcs_that_are_in_it(void **state)
 	assert_false(rtcp_names(pli, 11, 0x12345678));
 }
 
+/* An element is put in: alone, behind others of either form, in the place of one of its id; of another kind nothing is known. */
+static void an_element_is_put_in(void **state)
+{
+	static const struct {
+		const char *words;
+		uint8_t n_words;
+		uint16_t growth;
+		const char *after;       /* the extension */
+		uint8_t n_after;
+	} rows[] = {
+		{ NULL, 0, 8, "\xbe\xde\0\1\x41" "ab\0", 8 },
+		{ "\xbe\xde\0\1\x70\1\0\0", 2, 4, "\xbe\xde\0\2\x70\1\0\0\x41" "ab\0", 12 },
+		{ "\x10\0\0\1\7\1\1\0", 2, 4, "\x10\0\0\2\7\1\1\0\4\2ab", 12 },
+		{ "\xbe\xde\0\1\x40\1\x70\2", 2, 4, "\xbe\xde\0\2\0\0\x70\2\x41" "ab\0", 12 },
+		{ "\x12\x34\0\1\1\2\3\4", 2, 0, NULL, 0 },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct rtp_view v, after;
+		struct rtp_ext e = { 0 };
+		uint8_t room[RTP_EXT_GROWS_MAX + 64], plain[16] = { 0x80 };
+		uint8_t *p = rows[i].words ? extended(rows[i].words, rows[i].n_words, &v) : plain, *at = room + RTP_EXT_GROWS_MAX;
+
+		assert_true(rtp_parse(p, rows[i].words ? RTP_FIXED_BYTES + 4u * rows[i].n_words : sizeof(plain), &v));
+		memcpy(at, p, v.header_bytes);
+		at[v.header_bytes] = 0x5a;
+		assert_int_equal(rtp_ext_growth(at, 2), rows[i].growth);
+		if (!rows[i].growth)
+			continue;
+		rtp_ext_put(at - rows[i].growth, &v, rows[i].growth, 4, "ab", 2);
+		at -= rows[i].growth;
+		assert_true(rtp_parse(at, v.header_bytes + rows[i].growth, &after));
+		assert_int_equal(after.header_bytes, v.header_bytes + rows[i].growth);
+		assert_memory_equal(at + RTP_FIXED_BYTES, rows[i].after, rows[i].n_after);
+		assert_int_equal(at[after.header_bytes], 0x5a);
+		assert_true(rtp_ext_find(at, &after, 4, &e));
+		assert_memory_equal(at + e.at + e.header_bytes, "ab", 2);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -219,6 +260,7 @@ int main(void)
 		cmocka_unit_test(a_compound_may_end_in_a_packet_of_its_head_only),
 		cmocka_unit_test(an_element_is_found_in_either_form_of_rfc_8285),
 		cmocka_unit_test(an_extension_goes_with_its_last_element),
+		cmocka_unit_test(an_element_is_put_in),
 		cmocka_unit_test(rtcp_names_the_ssrcs_that_are_in_it),
 	};
 
