@@ -48,6 +48,9 @@ struct cp_half {
 	uint32_t cseq;               /* highest CSeq of that side's name; of the WIC: as the core sees it */
 };
 
+/** BUNDLE (RFC 9143): has its own transport, which is in no group; has that of the group; shares it. */
+enum cp_line_bundle { CP_LINE_ALONE, CP_LINE_TRANSPORT, CP_LINE_MEMBER };
+
 /**
  * An m-line of the core with streams at the gateway: the stream's ID is the line's number, from 1, on both terminations (M-2).
  * Channels have another one (CP_CHANNEL_STREAM), and the first line of their data line has its association on the access side.
@@ -56,6 +59,9 @@ struct cp_media_line {
 	uint8_t index;               /* of the m-line */
 	char *local_access, *local_core;   /* Local texts of the gateway */
 	uint64_t wic_ice;                  /* of the WIC's ICE credentials the gateway was told last; 0: not known */
+	/* of the access side, as local_access */
+	enum cp_line_bundle bundle;
+	uint8_t mid_ext;             /* id of the MID header extension by the offer that brought the line; 0: none */
 	char *local_channel;         /* of the channel beside the data line */
 	enum sdp_setup wic_setup;    /* DTLS role the WIC has got: kept by later answers (W2-SEC-06); NONE: not yet */
 	char *mid;                   /* on W2, as agreed last: it stays, and what takes the line's place has another (RFC 9143 9) */
@@ -189,6 +195,20 @@ static inline bool cp_is_opaque(const struct sip_msg *m)
 /* call.c */
 /** It is one of this binding's from now on. */
 void cp_call_of_binding(struct cp_call *c, struct cp_binding *b);
+
+/* call_bundle.c */
+/** The line whose transport others share, or may; NULL: none. */
+const struct cp_media_line *cp_bundle_transport(const struct cp_call *c);
+/** Which lines of an offer that are new at the gateway will share one: said of each before it is reserved. */
+void cp_bundle_choose(struct cp_call *c);
+/** mgroup/gs of the access termination; there are members. GW_ENOMEM */
+enum gw_err cp_bundle_property(struct cp_call *c, struct iq_prop *out) GW_NODISCARD;
+/** The line of a description of the client that says where the group's transport is; NULL: none does. */
+const struct sdp_line *cp_bundle_tagged(const struct cp_call *c, const struct sdp_model *wic);
+/** The id of the MID header extension that is agreed upon for a line of the access side, or offered; 0: none. */
+uint8_t cp_bundle_mid_ext(const struct cp_call *c, unsigned transport);
+/** Group, roles and MID of the lines to be written to the client. */
+void cp_bundle_locals(const struct cp_call *c, struct sdp_local *out, bool is_answer);
 
 /* call_dialog.c */
 void cp_half_clear(struct cp_half *h);
@@ -420,6 +440,10 @@ enum gw_err cp_media_restart_ice(struct cp_call *c, unsigned step);
 struct cp_media_line *cp_call_line(struct cp_call *c, unsigned index);
 /** The line whose transport on the access side this one has: itself, or the first of its data line. NULL: nothing is reserved */
 struct cp_media_line *cp_call_transport(const struct cp_call *c, unsigned index);
+/** The index of it. */
+unsigned cp_call_transport_of(const struct cp_call *c, unsigned index);
+/** The first line that crosses and has this one's transport; -1: none. */
+int cp_call_line_with(const struct cp_call *c, unsigned transport);
 /** Index of the first m-line that crosses; -1: none. */
 int cp_media_line(const struct cp_call *c);
 void cp_media_subtract(struct cp_call *c);

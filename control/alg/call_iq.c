@@ -159,6 +159,8 @@ static bool is_main(const struct cp_call *c, const struct iq_item *ev)
 	int line = cp_media_line(c);
 	const struct cp_media_line *l = line < 0 ? NULL : cp_call_transport(c, (unsigned)line);
 
+	if (l && l->bundle == CP_LINE_MEMBER)
+		l = cp_bundle_transport(c);
 	return ev->stream == 0 || !l || ev->stream == l->index + 1;
 }
 

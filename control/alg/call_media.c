@@ -53,14 +53,14 @@ struct cp_media_line *cp_call_line(struct cp_call *c, unsigned index)
 }
 
 /* By the map of the exchange; without one by what was agreed. */
-static unsigned transport_of(const struct cp_call *c, unsigned index)
+unsigned cp_call_transport_of(const struct cp_call *c, unsigned index)
 {
 	return sdp_map_first(c->ex.map.n ? &c->ex.map : &c->map, index);
 }
 
 struct cp_media_line *cp_call_transport(const struct cp_call *c, unsigned index)
 {
-	return find(c, transport_of(c, index));
+	return find(c, cp_call_transport_of(c, index));
 }
 
 void cp_media_forget(struct cp_call *c)
@@ -130,23 +130,67 @@ static enum sdp_setup data_setup(const struct cp_call *c, const struct sdp_strea
 	return said_by_w2 == (to == CP_SIDE_W2) ? sdp_setup_reverse(s->setup) : s->setup;
 }
 
+static enum cp_line_bundle bundle_of(const struct cp_call *c, unsigned i)
+{
+	const struct cp_media_line *l = cp_call_transport(c, i);
+
+	return l ? l->bundle : CP_LINE_ALONE;
+}
+
+static enum gw_err put_mid(struct cp_call *c, unsigned i, uint8_t ext, struct gw_buf *b)
+{
+	return sdp_iq_mid(c->ex.offerer == CP_SIDE_W2 ? c->ex.offer.lines[i].mid : cp_sdp_mid(c, i), ext, b);
+}
+
+/* Of a line in a group with what its packets are known by, and without a transport where it shares one (P-2). */
+static enum gw_err access_local(struct cp_call *c, unsigned i, struct gw_sv proto, enum sdp_setup setup, struct gw_buf *b)
+{
+	bool is_v6 = c->b && c->b->peer.addr.family == 6;	/* media take the family signalling came by */
+	const struct sdp_stream *s = &c->ex.streams[i];
+	const struct cp_media_line *l = cp_call_transport(c, i);
+	struct cp_iq_gateway_info info;
+	enum gw_err err;
+
+	err = bundle_of(c, i) == CP_LINE_MEMBER ? sdp_iq_member(s, proto, b) : sdp_iq_access_local(s, proto, is_v6, setup, b);
+	if (err || !l || !l->bundle || !cp_iq_gateway(c->alg->iq, c->gateway, &info) || !info.has_mgroup)
+		return err;	/* a group of one needs nothing of the gateway */
+	return put_mid(c, i, l->mid_ext, b);
+}
+
+/* Where the transport of a line is, says one line of its group. */
+static const struct sdp_line *tagged_line(const struct cp_call *c, unsigned i, const struct sdp_model *wic)
+{
+	const struct sdp_line *tagged = bundle_of(c, i) == CP_LINE_TRANSPORT ? cp_bundle_tagged(c, wic) : NULL;
+
+	return tagged ? tagged : &wic->lines[i];
+}
+
+static enum gw_err access_remote(struct cp_call *c, unsigned i, const struct sdp_model *wic, struct gw_buf *b)
+{
+	const struct sdp_stream *s = &c->ex.streams[i];
+	uint8_t ext = wic->lines[i].mid_ext ? cp_bundle_mid_ext(c, cp_call_transport_of(c, i)) : 0;
+	enum gw_err err;
+
+	err = bundle_of(c, i) == CP_LINE_MEMBER ? sdp_iq_member(s, wic->lines[i].media->proto, b) : sdp_iq_access_remote(s, tagged_line(c, i, wic), b);
+	return err || !ext ? err : put_mid(c, i, ext, b);
+}
+
 /* The transport of a line on the access side: wildcards for us, and what the offerer has said of itself. */
 static enum gw_err reserve_transport(struct cp_call *c, unsigned i, struct iq_stream *access)
 {
 	const struct sdp_stream *s = &c->ex.streams[i];
 	const struct sdp_line *l = &c->ex.offer.lines[i];
 	bool from_w2 = c->ex.offerer == CP_SIDE_W2;
-	bool is_v6 = c->b && c->b->peer.addr.family == 6;	/* media take the family signalling came by */
 	enum sdp_setup setup = sdp_stream_is_relayed(s) ? data_setup(c, s, CP_SIDE_W2) : cp_sdp_our_setup(c, i);
 	char text[CP_SDP_BYTES];
 	struct gw_buf b = gw_buf(text, sizeof(text));
 	enum gw_err err;
 
-	*access = stream(c, transport_of(c, i), c->alg->s->conf->iq.gateways[c->gateway].access_realm);
+	*access = stream(c, cp_call_transport_of(c, i), c->alg->s->conf->iq.gateways[c->gateway].access_realm);
 	access->has_local = true;
 	access->has_remote = from_w2;
-	err = keep(c, sdp_iq_access_local(s, from_w2 ? l->media->proto : GW_SV("UDP/TLS/RTP/SAVPF"), is_v6, setup, &b), &b, &access->local);
-	return err || !from_w2 ? err : keep(c, sdp_iq_access_remote(s, l, &b), &b, &access->remote);
+	err = keep(c, access_local(c, i, from_w2 ? l->media->proto : GW_SV("UDP/TLS/RTP/SAVPF"), setup, &b), &b, &access->local);
+	return err || !from_w2 ? err : keep(c, access_remote(c, i, &c->ex.offer, &b), &b, &access->remote);
 }
 
 /* A channel that ends here, beside its association (E-7). */
@@ -199,10 +243,18 @@ static bool has_access(const struct streams *l, unsigned id)
 	return false;
 }
 
+static bool has_members(const struct cp_call *c, const struct streams *l)
+{
+	for (unsigned i = 0; i < c->n_lines; i++)
+		if (c->lines[i].bundle == CP_LINE_MEMBER && has_access(l, c->lines[i].index + 1u))
+			return true;
+	return false;
+}
+
 /* What a line has not got yet. */
 static enum gw_err reserve_line(struct cp_call *c, unsigned i, struct streams *l)
 {
-	unsigned transport = transport_of(c, i);
+	unsigned transport = cp_call_transport_of(c, i);
 	enum gw_err err = GW_OK;
 
 	if (!cp_call_line(c, i) || !cp_call_line(c, transport))
@@ -232,6 +284,7 @@ static void release_transport(struct cp_media_line *l, struct streams *out)
 	release(&out->access[out->n_access++], l->index + 1u, NOTHING("audio 0 RTP/AVP -"));
 	free(l->local_access);
 	l->local_access = NULL;
+	l->bundle = CP_LINE_ALONE;
 	l->wic_setup = SDP_SETUP_NONE;
 	l->wic_ice = 0;
 }
@@ -313,6 +366,7 @@ enum gw_err cp_media_reserve(struct cp_call *c)
 	struct cp_iq_want want = { c->is_emergency || c->is_priority, c->gateways_tried };
 	struct cp_iq_gateway_info info;
 	char hb[16];
+	struct iq_prop group;
 	enum gw_err err = GW_OK;
 
 	if (!c->context && (err = cp_iq_pick(c->alg->iq, &want, &c->gateway)))
@@ -322,14 +376,22 @@ enum gw_err cp_media_reserve(struct cp_call *c)
 	al.n_events = wanted(al.events, hb);
 	cmds[1].n_events = wanted(ec, hb);
 	release_stale(c, &gone);
+	cp_bundle_choose(c);
 	for (unsigned i = 0; !err && i < c->ex.offer.n_lines; i++)
 		if (c->ex.streams[i].is_active && !has_streams(c, i))
 			err = reserve_line(c, i, &l);
 	if (err)
 		return err;
 	for (unsigned i = 0; i < c->n_lines; i++)
-		if (transport_of(c, c->lines[i].index) == c->lines[i].index && (c->lines[i].local_access || has_access(&l, c->lines[i].index + 1u)))
+		if (cp_call_transport_of(c, c->lines[i].index) == c->lines[i].index && c->lines[i].bundle != CP_LINE_MEMBER &&
+			(c->lines[i].local_access || has_access(&l, c->lines[i].index + 1u)))
 			add_line(&al, c->lines[i].index, info.has_xwrtc);
+	if (has_members(c, &l)) {
+		if ((err = cp_bundle_property(c, &group)))
+			return err;
+		cmds[0].props = &group;
+		cmds[0].n_props = 1;
+	}
 	if (c->alg->s->conf->media.is_ice_full)
 		add_full_ice(&al);
 	cmds[0].n_streams = l.n_access;
@@ -371,6 +433,9 @@ static bool take_locals(struct cp_call *c, const struct iq_cmd *cmd, bool is_acc
 			else if (c->lines[k].index + CP_CHANNEL_STREAM == s->id)
 				take_text(is_access ? &c->lines[k].local_channel : &c->lines[k].local_core, s->local);
 	}
+	for (unsigned k = 0; !cmd->error && is_access && k < c->n_lines; k++)
+		if (c->lines[k].bundle == CP_LINE_MEMBER && !c->lines[k].local_access)
+			take_text(&c->lines[k].local_access, GW_SV("-"));	/* nothing was left for the gateway to choose (M-7) */
 	if (!cmd->error)
 		take_text(is_access ? &c->term_access : &c->term_core, cmd->term.text);
 	return !cmd->error;
@@ -440,9 +505,10 @@ int cp_media_line(const struct cp_call *c)
 }
 
 /* W2-ICE-09: other credentials of the WIC in its offer, early or not, ask for other ones of ours, which come with the reply. */
-static enum gw_err restart_ice(struct cp_call *c, unsigned i, const struct sdp_line *wic, struct iq_stream *access)
+static enum gw_err restart_ice(struct cp_call *c, unsigned i, const struct sdp_model *w2, struct iq_stream *access)
 {
 	const struct sdp_stream *s = &c->ex.streams[i];
+	const struct sdp_line *wic = tagged_line(c, i, w2);
 	uint64_t h = gw_sv_hash_stable(gw_sv_hash_stable(GW_HASH_STABLE_INIT, wic->ice_ufrag), wic->ice_pwd);
 	struct cp_media_line *l = cp_call_transport(c, i);
 	bool is_offer = (c->early_u ? c->early_u->side : c->ex.offerer) == CP_SIDE_W2;
@@ -452,20 +518,27 @@ static enum gw_err restart_ice(struct cp_call *c, unsigned i, const struct sdp_l
 
 	if (l)
 		l->wic_ice = h;
-	if (before == 0 || before == h || !is_offer)
+	if (before == 0 || before == h || !is_offer || bundle_of(c, i) == CP_LINE_MEMBER)
 		return GW_OK;
 	access->has_local = true;
-	return keep(c, sdp_iq_access_local(s, wic->media->proto, c->b && c->b->peer.addr.family == 6,
-		sdp_stream_is_relayed(s) ? data_setup(c, s, CP_SIDE_W2) : sdp_setup_reverse(l->wic_setup), &b), &b, &access->local);
+	return keep(c, access_local(c, i, w2->lines[i].media->proto, sdp_stream_is_relayed(s) ? data_setup(c, s, CP_SIDE_W2) : sdp_setup_reverse(l->wic_setup), &b), &b, &access->local);
 }
 
-/* A line that crosses and has this one's transport; -1: none, or it is not the first of those that share one. */
-static int line_with(const struct cp_call *c, unsigned transport)
+int cp_call_line_with(const struct cp_call *c, unsigned transport)
 {
 	for (unsigned i = 0; i < c->ex.offer.n_lines; i++)
-		if (c->ex.streams[i].is_active && transport_of(c, i) == transport)
+		if (c->ex.streams[i].is_active && cp_call_transport_of(c, i) == transport)
 			return (int)i;
 	return -1;
+}
+
+/* No line that crosses has its transport, nor shares it. */
+static bool is_free(const struct cp_call *c, const struct cp_media_line *l)
+{
+	for (unsigned i = 0; l->bundle == CP_LINE_TRANSPORT && i < c->n_lines; i++)
+		if (c->lines[i].bundle == CP_LINE_MEMBER && cp_call_line_with(c, c->lines[i].index) >= 0)
+			return false;
+	return cp_call_line_with(c, l->index) < 0;
 }
 
 enum gw_err cp_media_restart_ice(struct cp_call *c, unsigned step)
@@ -475,17 +548,17 @@ enum gw_err cp_media_restart_ice(struct cp_call *c, unsigned step)
 	struct iq_action a = { .context = c->context, .priority = -1, .cmds = &cmd, .n_cmds = 1 };
 
 	for (unsigned k = 0; k < c->n_lines; k++) {
-		int i = line_with(c, c->lines[k].index);
+		int i = cp_call_line_with(c, c->lines[k].index);
 		struct iq_stream *access = &streams[cmd.n_streams];
 		char text[CP_SDP_BYTES];
 		struct gw_buf b = gw_buf(text, sizeof(text));
 		enum gw_err err;
 
-		if (i < 0)
+		if (c->lines[k].bundle == CP_LINE_MEMBER || is_free(c, &c->lines[k]))
 			continue;
 		*access = iq_stream((uint16_t)(c->lines[k].index + 1));
 		access->has_local = true;
-		err = keep(c, sdp_iq_access_local(&c->ex.streams[i], GW_SV("UDP/TLS/RTP/SAVPF"), c->b && c->b->peer.addr.family == 6,
+		err = keep(c, access_local(c, i < 0 ? c->lines[k].index : (unsigned)i, GW_SV("UDP/TLS/RTP/SAVPF"),
 			sdp_setup_reverse(c->lines[k].wic_setup), &b), &b, &access->local);
 		if (err)
 			return err;
@@ -516,9 +589,14 @@ static enum iq_mode reversed(enum iq_mode m)
 	return m == IQ_MODE_SEND_ONLY ? IQ_MODE_RECEIVE_ONLY : m == IQ_MODE_RECEIVE_ONLY ? IQ_MODE_SEND_ONLY : m;
 }
 
+static const struct sdp_model *said_by(const struct cp_call *c, enum cp_side side)
+{
+	return c->ex.offerer == side ? &c->ex.offer : &c->ex.answer;
+}
+
 static const struct sdp_line *line_of(const struct cp_call *c, unsigned i, enum cp_side side)
 {
-	return &(c->ex.offerer == side ? &c->ex.offer : &c->ex.answer)->lines[i];
+	return &said_by(c, side)->lines[i];
 }
 
 static enum gw_err configure_core(struct cp_call *c, unsigned i, enum cp_gate gate, struct iq_stream *core)
@@ -547,9 +625,24 @@ static enum iq_mode transport_mode(const struct cp_call *c, unsigned transport, 
 	if (!sdp_stream_ends(&c->ex.streams[i]))
 		return reversed(core_mode(c, i, gate));
 	for (i = 0; i < c->ex.offer.n_lines; i++)
-		if (c->ex.streams[i].is_active && transport_of(c, i) == transport && core_mode(c, i, gate) != IQ_MODE_INACTIVE)
+		if (c->ex.streams[i].is_active && cp_call_transport_of(c, i) == transport && core_mode(c, i, gate) != IQ_MODE_INACTIVE)
 			return IQ_MODE_SEND_RECEIVE;
 	return IQ_MODE_INACTIVE;
+}
+
+/* None of its lines crosses; others may share its transport, which the client may have moved or restarted. */
+static enum gw_err configure_idle(struct cp_call *c, unsigned transport, struct iq_stream *access)
+{
+	const struct sdp_model *w2 = said_by(c, CP_SIDE_W2);
+	char text[CP_SDP_BYTES];
+	struct gw_buf b = gw_buf(text, sizeof(text));
+	enum gw_err err;
+
+	if (transport >= w2->n_lines || bundle_of(c, transport) != CP_LINE_TRANSPORT || !cp_bundle_tagged(c, w2))
+		return GW_OK;
+	access->has_remote = true;
+	err = keep(c, access_remote(c, transport, w2, &b), &b, &access->remote);
+	return err ? err : restart_ice(c, transport, w2, access);
 }
 
 /* By one of the lines that share it, and cross; i < 0: none does. */
@@ -563,11 +656,11 @@ static enum gw_err configure_transport(struct cp_call *c, unsigned transport, in
 	*access = iq_stream((uint16_t)(transport + 1));
 	access->mode = IQ_MODE_INACTIVE;
 	if (!s)
-		return GW_OK;
+		return configure_idle(c, transport, access);
 	access->mode = transport_mode(c, transport, (unsigned)i, gate);
 	access->has_remote = true;
-	err = keep(c, sdp_iq_access_remote(s, line_of(c, (unsigned)i, CP_SIDE_W2), &b), &b, &access->remote);
-	return err ? err : restart_ice(c, (unsigned)i, line_of(c, (unsigned)i, CP_SIDE_W2), access);
+	err = keep(c, access_remote(c, (unsigned)i, said_by(c, CP_SIDE_W2), &b), &b, &access->remote);
+	return err ? err : restart_ice(c, (unsigned)i, said_by(c, CP_SIDE_W2), access);
 }
 
 static enum gw_err configure_channel(struct cp_call *c, unsigned i, enum cp_gate gate, struct iq_stream *channel)
@@ -598,8 +691,8 @@ static enum gw_err configure_line(struct cp_call *c, struct cp_media_line *l, en
 	bool is_over = is_final(c) && !c->ex.streams[i].is_active;
 	enum gw_err err = GW_OK;
 
-	if (transport_of(c, i) == i && l->local_access && !(is_over && line_with(c, i) < 0))
-		err = configure_transport(c, i, line_with(c, i), gate, &out->access[out->n_access++]);
+	if (cp_call_transport_of(c, i) == i && l->local_access && !(is_over && is_free(c, l)))
+		err = configure_transport(c, i, cp_call_line_with(c, i), gate, &out->access[out->n_access++]);
 	if (err || !l->local_core)
 		return err;
 	if (is_over) {
@@ -671,7 +764,7 @@ enum gw_err cp_media_configure(struct cp_call *c, enum cp_gate gate, unsigned st
 		if (c->lines[k].index < c->ex.offer.n_lines && (err = configure_line(c, &c->lines[k], gate, &l)))
 			return err;
 	for (unsigned k = 0; is_final(c) && k < c->n_lines; k++)	/* after the channels that had it */
-		if (c->lines[k].local_access && c->lines[k].index < c->ex.offer.n_lines && line_with(c, c->lines[k].index) < 0)
+		if (c->lines[k].local_access && c->lines[k].index < c->ex.offer.n_lines && is_free(c, &c->lines[k]))
 			release_transport(&c->lines[k], &l);
 	if (c->far_node)
 		return hash_streams(&l) == c->told_hash ? GW_OK : GW_EUNSUPP;

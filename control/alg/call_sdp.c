@@ -7,7 +7,7 @@
 static struct sdp_policy policy(const struct cp_conf *c)
 {
 	struct sdp_policy p = { .opus_to_core = c->media.opus_to_core,
-		.accept_bundle = c->media.bundle == CP_BUNDLE_ACCEPT,
+		.accept_bundle = c->media.bundle == CP_BUNDLE_SHARE,
 		.relay_data = c->media.data == CP_DATA_RELAY,
 		.ends_msrp = c->media.data & CP_DATA_MSRP, .ends_text = c->media.data & CP_DATA_T140, .dtls_passive = c->media.dtls_role == CP_DTLS_PASSIVE };
 
@@ -163,14 +163,23 @@ enum gw_err cp_sdp_offer(struct cp_call *c, struct gw_sv text, enum cp_side from
 	return GW_OK;
 }
 
-static enum gw_err locals(struct cp_call *c, enum cp_side to, struct sdp_local *out)
+/* Local of the access side: where it shares one, that of the group. */
+static const char *local_access(const struct cp_call *c, unsigned i)
+{
+	const struct cp_media_line *l = cp_call_transport(c, i);
+
+	if (l && l->bundle == CP_LINE_MEMBER)
+		l = cp_bundle_transport(c);
+	return l ? l->local_access : NULL;
+}
+
+static enum gw_err locals(struct cp_call *c, enum cp_side to, bool is_answer, struct sdp_local *out)
 {
 	bool is_w2 = to == CP_SIDE_W2;
 
 	for (unsigned k = 0; k < c->n_lines; k++) {
 		const struct cp_media_line *l = &c->lines[k];
-		const struct cp_media_line *transport = cp_call_transport(c, l->index);
-		const char *text = is_w2 ? transport ? transport->local_access : NULL : l->local_core;
+		const char *text = is_w2 ? local_access(c, l->index) : l->local_core;
 		bool lite = false;
 		enum gw_err err;
 
@@ -187,30 +196,17 @@ static enum gw_err locals(struct cp_call *c, enum cp_side to, struct sdp_local *
 			sdp_stream_is_relayed(&c->ex.streams[l->index]) ? c->ex.streams[l->index].setup :
 			cp_sdp_our_setup(c, l->index);
 	}
+	if (is_w2 && cp_bundle_transport(c))
+		cp_bundle_locals(c, out, is_answer);
 	return GW_OK;
-}
-
-/*
- * A group, once answered, stays, and takes in every line that is added (RFC 9143 7.3.3); here each has a transport of its
- * own. So one is answered only where no line can be added, or the browser adds none that could be taken (W2-BUN-02).
- */
-static bool may_bundle(const struct cp_call *c)
-{
-	const struct cp_conf *conf = c->alg->s->conf;
-	bool is_max_bundle = false;
-
-	for (unsigned i = 0; i < c->ex.offer.n_lines; i++)
-		is_max_bundle |= c->ex.offer.lines[i].is_bundle_only;
-	return conf->media.bundle == CP_BUNDLE_ACCEPT &&
-		(is_max_bundle || (conf->media.n_video == 0 && conf->media.data == CP_DATA_NONE));
 }
 
 static enum gw_err write_leg(struct cp_call *c, enum cp_side to, bool is_answer, struct gw_buf *out)
 {
 	struct sdp_local l[SDP_MAX_MEDIA] = { 0 };
 	struct sdp_write w = { .to = side(to), .is_answer = is_answer, .streams = c->ex.streams, .locals = l,
-		.n = c->ex.offer.n_lines, .map = &c->ex.map, .accept_bundle = may_bundle(c) };
-	enum gw_err err = locals(c, to, l);
+		.n = c->ex.offer.n_lines, .map = &c->ex.map };
+	enum gw_err err = locals(c, to, is_answer, l);
 
 	if (err)
 		return err;

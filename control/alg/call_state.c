@@ -21,7 +21,7 @@ enum tag { TAG_ID = 1, TAG_ORIGIN, TAG_BINDING, TAG_CALL_ID, TAG_ICID, TAG_GATEW
 	TAG_TERM_CORE, TAG_LOCAL_ACCESS, TAG_LOCAL_CORE, TAG_ICE_LITE, TAG_ICE_OK, TAG_DTLS_UP, TAG_START_S,
 	TAG_ANSWER_S, TAG_WATCHED, TAG_FAR_IOI, TAG_LINE, TAG_NODE, TAG_SESSION_END_S, TAG_WIC_SETUP,
 	TAG_EMERGENCY, TAG_TOLD_HASH, TAG_CSEQ_FIRST, TAG_CSEQ_SHIFT, TAG_WIC_ICE, TAG_LOCAL_CHANNEL, TAG_CSEQ_SHIFT_W2,
-	TAG_O_W2 = 30, TAG_O_CORE = 40, TAG_W2 = 50, TAG_CORE = 60, TAG_MAP = 70, TAG_REFER_MW, TAG_REFER_W2, TAG_MID };
+	TAG_O_W2 = 30, TAG_O_CORE = 40, TAG_W2 = 50, TAG_CORE = 60, TAG_MAP = 70, TAG_REFER_MW, TAG_REFER_W2, TAG_MID, TAG_BUNDLE };
 enum half_tag { HALF_TARGET, HALF_IDENTITY, HALF_TAG, HALF_ROUTE, HALF_CSEQ };
 enum origin_tag { ORIGIN_ID, ORIGIN_VERSION, ORIGIN_HASH };
 
@@ -98,6 +98,7 @@ static void put_call(struct gw_buf *b, const struct cp_call *c)
 		cp_record_put_u64(b, TAG_WIC_SETUP, c->lines[i].wic_setup);
 		cp_record_put_u64(b, TAG_WIC_ICE, c->lines[i].wic_ice);
 		cp_record_put_str(b, TAG_MID, c->lines[i].mid);
+		cp_record_put_u64(b, TAG_BUNDLE, c->lines[i].bundle | (unsigned)c->lines[i].mid_ext << 8);
 	}
 	for (unsigned i = 0; i < c->map.n; i++)
 		cp_record_put_u64(b, TAG_MAP, map_number(&c->map.core[i]));
@@ -238,6 +239,12 @@ static void read_local(struct cp_call *c, unsigned tag, struct gw_sv v)
 		tag == TAG_MID ? &l->mid : &l->local_channel, v);
 }
 
+static void read_bundle(struct cp_media_line *l, uint64_t n)
+{
+	l->bundle = (enum cp_line_bundle)(n & 255);
+	l->mid_ext = n >> 8 & 15;
+}
+
 static void read_number(struct cp_call *c, unsigned tag, uint64_t n)
 {
 	if (tag == TAG_ID)
@@ -252,6 +259,8 @@ static void read_number(struct cp_call *c, unsigned tag, uint64_t n)
 		c->lines[c->n_lines - 1].wic_setup = (enum sdp_setup)n;
 	else if (tag == TAG_MAP)
 		read_map(&c->map, n);
+	else if (tag == TAG_BUNDLE && c->n_lines && (n & 255) <= CP_LINE_MEMBER)
+		read_bundle(&c->lines[c->n_lines - 1], n);
 	else if (tag == TAG_ICE_LITE)
 		c->ice_lite = n != 0;
 	else if (tag == TAG_ICE_OK)

@@ -304,7 +304,7 @@ static unsigned read_data(struct conf *c, struct conf_node *m)
 
 static void read_rest(struct conf *c, struct cp_conf *d)
 {
-	static const char *const bundle[] = { "strict", "accept", NULL };
+	static const char *const bundle[] = { "strict", "share", NULL };
 	static const char *const role[] = { "active", "passive", NULL };
 	static const char *const early[] = { "open", "closed", NULL };
 	static const char *const ice[] = { "lite", "full", NULL };
@@ -316,7 +316,7 @@ static void read_rest(struct conf *c, struct cp_conf *d)
 
 	d->media.access_realm = conf_text(c, m, "access_realm", "access", &quotable_form);
 	d->media.core_realm = conf_text(c, m, "core_realm", "core", &quotable_form);
-	d->media.bundle = (enum cp_bundle)conf_enum(c, m, "bundle", bundle, CP_BUNDLE_ACCEPT);
+	d->media.bundle = (enum cp_bundle)conf_enum(c, m, "bundle", bundle, CP_BUNDLE_SHARE);
 	d->media.dtls_role = (enum cp_dtls_role)conf_enum(c, m, "dtls_role", role, CP_DTLS_ACTIVE);
 	d->media.codecs = conf_texts(c, m, "codecs", &d->media.n_codecs, &codec_form);
 	if (d->media.n_codecs == 0) {

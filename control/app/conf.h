@@ -89,7 +89,7 @@ struct cp_conf_node {
 
 enum cp_foreign { CP_FOREIGN_OVERWRITE, CP_FOREIGN_REFUSE }; /* what a WIC claims and is not its own */
 enum cp_anonymous { CP_ANONYMOUS_REFUSE, CP_ANONYMOUS_ALLOW }; /* emergency calls without registration, W2-EMG-04 */
-enum cp_bundle { CP_BUNDLE_STRICT, CP_BUNDLE_ACCEPT };       /* W2-BUN-01, W2-BUN-03 */
+enum cp_bundle { CP_BUNDLE_STRICT, CP_BUNDLE_SHARE };        /* W2-BUN-01, -02; W2-BUN-03, -04 */
 /* Data lines: refused; W2-DC-19; or bits: whose channels end at the gateway (W2-DC-11, -16). */
 enum cp_data { CP_DATA_NONE = 0, CP_DATA_RELAY = 1, CP_DATA_MSRP = 2, CP_DATA_T140 = 4 };
 enum cp_core_srtp { CP_SRTP_OFF, CP_SRTP_OPTIONAL, CP_SRTP_REQUIRED };   /* as enum sdp_core_srtp, W2-SDP-42 */

@@ -384,7 +384,7 @@ bool cp_iq_gateway(const struct cp_iq *q, unsigned gateway, struct cp_iq_gateway
 	if (gateway >= q->n)
 		return false;
 	*out = (struct cp_iq_gateway_info){ g->conf->name, g->conf->address, g->state == GATEWAY_UP,
-		g->is_locked || g->is_leaving, g->has_xwrtc, g->has_tlsbsc, g->version, g->n_contexts,
+		g->is_locked || g->is_leaving, g->has_xwrtc, g->has_tlsbsc, g->has_mgroup, g->version, g->n_contexts,
 		iq_throttle_rate(&g->throttle), g->requests, g->timeouts };
 	return true;
 }

@@ -81,7 +81,7 @@ size_t cp_iq_waiting(const struct cp_iq *q);
 struct cp_iq_gateway_info {
 	const char *name;
 	struct gw_addr address;
-	bool is_up, is_locked, has_xwrtc, has_tlsbsc;   /* up and not locked: new calls may go there */
+	bool is_up, is_locked, has_xwrtc, has_tlsbsc, has_mgroup;   /* up and not locked: new calls may go there */
 	unsigned version, contexts, rate;    /* rate: new calls a second it is asked for; 0: no limit */
 	uint64_t requests, timeouts;
 };

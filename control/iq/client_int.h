@@ -28,7 +28,7 @@ struct cp_gateway {
 	enum gateway_state state;
 	struct iq_xact_peer peer;
 	struct iq_path path;         /* UDP: always; else conn 0 when there is no connection */
-	bool has_xwrtc, has_tlsbsc, has_ocp, has_chp;
+	bool has_xwrtc, has_tlsbsc, has_mgroup, has_ocp, has_chp;
 	bool is_gone;                /* said itself that it leaves: comes back by itself, too */
 	bool is_leaving, is_locked;  /* no new calls: it will leave (Graceful), the operator's word */
 	unsigned n_contexts;

@@ -226,7 +226,7 @@ void cp_gateway_service_change(struct cp_iq *q, struct cp_gateway *g, uint32_t c
 	g->is_leaving = false;
 	g->full_until_ms = 0;
 	g->throttle = (struct iq_throttle){ .is_active = false };
-	g->has_xwrtc = g->has_tlsbsc = g->has_ocp = g->has_chp = false;	/* told anew by the audit that follows */
+	g->has_xwrtc = g->has_tlsbsc = g->has_mgroup = g->has_ocp = g->has_chp = false;	/* told anew by the audit that follows */
 	if (g->state == GATEWAY_DOWN) {
 		g->state = GATEWAY_CLEARING;
 		g->needs_clear = true;
@@ -260,6 +260,7 @@ void cp_gateway_learn(struct cp_iq *q, struct cp_gateway *g, const struct iq_txn
 			for (unsigned p = 0; p < c->n_packages; p++) {
 				g->has_xwrtc |= gw_sv_istarts(c->packages[p], GW_SV("xwrtc-"));
 				g->has_tlsbsc |= gw_sv_istarts(c->packages[p], GW_SV("tlsbsc-"));
+				g->has_mgroup |= gw_sv_istarts(c->packages[p], GW_SV("mgroup-"));
 				g->has_ocp |= gw_sv_istarts(c->packages[p], GW_SV("ocp-"));
 				g->has_chp |= gw_sv_istarts(c->packages[p], GW_SV("chp-"));
 			}

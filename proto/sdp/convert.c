@@ -269,6 +269,12 @@ static bool *place_of(const struct sdp_line *l, const struct sdp_policy *policy,
 	return l->is_rtp && (l->is_audio || l->is_video) ? &have[l->is_video] : NULL;
 }
 
+/* W2-BUN-03: a bundle-only line has that of its group. */
+static bool has_transport(const struct sdp_model *offer, const struct sdp_line *l, const struct sdp_policy *policy)
+{
+	return !l->is_bundle_only || l->media->port_n || (policy->accept_bundle && sdp_model_in_bundle(offer, l->mid));
+}
+
 enum sdp_refusal sdp_choose_offer(const struct sdp_model *offer, enum sdp_side from,
 	const struct sdp_policy *policy, struct sdp_stream *streams)
 {
@@ -282,7 +288,7 @@ enum sdp_refusal sdp_choose_offer(const struct sdp_model *offer, enum sdp_side f
 		enum sdp_refusal r;
 
 		streams[i] = (struct sdp_stream){ 0 };
-		if (!place || (*place && !ends) || l->is_rejected || (l->is_bundle_only && l->media->port_n == 0))
+		if (!place || (*place && !ends) || l->is_rejected || !has_transport(offer, l, policy))
 			continue;
 		r = choose_line(l, from, policy, &streams[i]);
 		if (r == SDP_OK)

@@ -128,6 +128,9 @@ struct sdp_local {
 	unsigned n_candidates;
 	struct gw_sv fingerprint;                   /* "sha-256 AA:.." */
 	enum sdp_setup setup;
+	bool is_bundled;                            /* W2: in the group */
+	bool is_bundle_only;                        /* offered without an address yet (RFC 9143 6) */
+	uint8_t mid_ext;                            /* W2: id of the MID header extension, both ways (RFC 9143 15); 0: none */
 	struct gw_sv path;                          /* MSRP: the gateway's on this leg */
 	struct gw_sv tls_id;                        /* empty: not written (W2-SDP-23) */
 	struct gw_sv mid;                           /* of an offer to W2, of every line; empty: the line's number */
@@ -159,7 +162,6 @@ struct sdp_write {
 	const struct sdp_local *locals;   /* [n] */
 	unsigned n;
 	const struct sdp_map *map;        /* to W2, and NULL: line by line */
-	bool accept_bundle;
 	bool ice_lite;
 };
 enum gw_err sdp_write_leg(const struct sdp_write *w, struct sdp_origin *origin, struct gw_buf *out)

@@ -11,22 +11,23 @@ static bool fits_iq(struct gw_sv v)
 	return gw_sv_chr(v, '}', 0) == v.len;
 }
 
-static void put_head(struct gw_buf *b, const struct gw_addr *a, bool is_ipv6, struct gw_sv proto,
-	const struct sdp_stream *s)
+/* place: what stands for an address and a port that are not known, "$" or "-" */
+static void put_head_at(struct gw_buf *b, const struct gw_addr *a, char place, bool is_ipv6, struct gw_sv proto, const struct sdp_stream *s)
 {
 	bool is_tcp = gw_sv_eq(proto, GW_SV("TCP/MSRP")), is_text = s->is_text && gw_sv_starts(proto, GW_SV("RTP/"));
+	bool is_bare = !s->is_data && s->n_codecs == 0;	/* a transport others share, whose own line does not cross (E-9) */
 
 	gw_buf_puts(b, "v=0\r\nc=IN ");
 	gw_buf_puts(b, is_ipv6 ? "IP6 " : "IP4 ");
 	if (a)
 		gw_addr_put_ip(b, a);
 	else
-		gw_buf_putc(b, '$');
-	gw_buf_puts(b, is_tcp ? "\r\nm=message " : is_text ? "\r\nm=text " : s->is_data ? "\r\nm=application " : s->is_video ? "\r\nm=video " : "\r\nm=audio ");
+		gw_buf_putc(b, place);
+	gw_buf_puts(b, is_tcp ? "\r\nm=message " : is_text ? "\r\nm=text " : s->is_data ? "\r\nm=application " : is_bare ? "\r\nm=- " : s->is_video ? "\r\nm=video " : "\r\nm=audio ");
 	if (a)
 		gw_buf_u64(b, a->port);
 	else
-		gw_buf_putc(b, '$');
+		gw_buf_putc(b, place);
 	if (is_tcp) {
 		gw_buf_puts(b, " TCP/MSRP *\r\n");
 		return;
@@ -38,6 +39,7 @@ static void put_head(struct gw_buf *b, const struct gw_addr *a, bool is_ipv6, st
 	}
 	gw_buf_putc(b, ' ');
 	gw_buf_put(b, proto);
+	gw_buf_puts(b, is_bare ? " -" : "");
 	for (unsigned i = 0; i < s->n_codecs; i++) {
 		gw_buf_putc(b, ' ');
 		gw_buf_u64(b, s->codecs[i].pt);
@@ -55,6 +57,11 @@ static void put_head(struct gw_buf *b, const struct gw_addr *a, bool is_ipv6, st
 	}
 	if (s->ptime)
 		gw_buf_printf(b, "a=ptime:%u\r\n", s->ptime);
+}
+
+static void put_head(struct gw_buf *b, const struct gw_addr *a, bool is_ipv6, struct gw_sv proto, const struct sdp_stream *s)
+{
+	put_head_at(b, a, '$', is_ipv6, proto, s);
 }
 
 static enum gw_err done(const struct gw_buf *b)
@@ -99,6 +106,21 @@ enum gw_err sdp_iq_access_remote(const struct sdp_stream *s, const struct sdp_li
 			gw_buf_printf(b, "a=candidate:%.*s\r\n", GW_SV_FMT(wic->candidates[i]));
 	put_fingerprints(b, wic);
 	put_setup(b, wic->setup);
+	return done(b);
+}
+
+enum gw_err sdp_iq_member(const struct sdp_stream *s, struct gw_sv proto, struct gw_buf *b)
+{
+	put_head_at(b, NULL, '-', false, proto, s);
+	return done(b);
+}
+
+enum gw_err sdp_iq_mid(struct gw_sv mid, uint8_t ext, struct gw_buf *b)
+{
+	if (fits_iq(mid))
+		gw_buf_printf(b, "a=mid:%.*s\r\n", GW_SV_FMT(mid));
+	if (ext)
+		gw_buf_printf(b, "a=extmap:%u " SDP_MID_URI "\r\n", ext);
 	return done(b);
 }
 

@@ -13,6 +13,10 @@ enum gw_err sdp_iq_access_local(const struct sdp_stream *s, struct gw_sv proto, 
 /** Remote of the access termination: what the WIC's description says of this line. */
 enum gw_err sdp_iq_access_remote(const struct sdp_stream *s, const struct sdp_line *wic,
 	struct gw_buf *out) GW_NODISCARD;
+/** Local and Remote of a line that shares another's transport (P-2): its codecs, "-" for address and port. */
+enum gw_err sdp_iq_member(const struct sdp_stream *s, struct gw_sv proto, struct gw_buf *out) GW_NODISCARD;
+/** Added to Local and Remote of a line in a BUNDLE group: what its packets are known by (RFC 9143 15); ext 0: no header extension. */
+enum gw_err sdp_iq_mid(struct gw_sv mid, uint8_t ext, struct gw_buf *out) GW_NODISCARD;
 /** setup: our role, of a data line only; so with the next, where it is the peer's. */
 enum gw_err sdp_iq_core_local(const struct sdp_stream *s, bool is_ipv6, enum sdp_setup setup, struct gw_buf *out)
 	GW_NODISCARD;

@@ -341,6 +341,35 @@ static void read_line(const struct sdp_model *mo, struct sdp_line *l, enum sdp_m
 	read_extmaps(l);
 }
 
+/* RFC 9143 7.1.3, RFC 8859: what the transport of a group needs is said of one of its lines; the others may leave it out. */
+static void inherit_transport(const struct sdp_model *m)
+{
+	const struct sdp_line *tagged = NULL;
+
+	for (unsigned i = 0; i < m->n_lines; i++) {
+		struct sdp_line *l = &m->lines[i];
+
+		if (!l->is_rejected && l->ice_ufrag.len && !tagged && sdp_model_in_bundle(m, l->mid))
+			tagged = l;
+	}
+	for (unsigned i = 0; tagged && i < m->n_lines; i++) {
+		struct sdp_line *l = &m->lines[i];
+
+		if (l->ice_ufrag.len || !sdp_model_in_bundle(m, l->mid))
+			continue;
+		l->ice_ufrag = tagged->ice_ufrag;
+		l->ice_pwd = tagged->ice_pwd;
+		l->has_trickle = tagged->has_trickle;
+		if (!l->setup)
+			l->setup = tagged->setup;
+		if (l->n_fp == 0) {
+			memcpy(l->fp, tagged->fp, sizeof(l->fp));
+			l->n_fp = tagged->n_fp;
+		}
+		l->rtcp_mux |= l->is_rtp && tagged->rtcp_mux;
+	}
+}
+
 enum gw_err sdp_model_read(struct sdp_model *m, struct gw_arena *arena, struct gw_sv text,
 	enum sdp_mode mode, struct gw_diag *diag)
 {
@@ -365,6 +394,8 @@ enum gw_err sdp_model_read(struct sdp_model *m, struct gw_arena *arena, struct g
 		m->lines[i].media = &m->sdp.media[i];
 		read_line(m, &m->lines[i], mode);
 	}
+	if (m->bundle.len)
+		inherit_transport(m);
 	return GW_OK;
 }
 

@@ -187,21 +187,28 @@ static void put_w2(struct gw_buf *b, const struct sdp_write *w, unsigned i, bool
 		gw_buf_puts(b, "a=rtcp-mux\r\n");
 }
 
+/* W2-SDP-32: of an answer that of the offer, exactly. */
+static void put_mid_name(struct gw_buf *b, const struct sdp_write *w, unsigned i)
+{
+	if (w->remote && i < w->remote->n_lines)
+		gw_buf_put(b, w->remote->lines[i].mid);
+	else if (w->locals[i].mid.len)
+		gw_buf_put(b, w->locals[i].mid);
+	else
+		gw_buf_u64(b, line_of(w, i));
+}
+
 static void put_mid(struct gw_buf *b, const struct sdp_write *w, unsigned i)
 {
-	if (w->to != SDP_W2)
+	if (w->to != SDP_W2 || (w->remote && i < w->remote->n_lines && !w->remote->lines[i].mid.len))
 		return;
-	if (w->remote && i < w->remote->n_lines) {
-		if (w->remote->lines[i].mid.len) {	/* W2-SDP-32: copied exactly */
-			gw_buf_puts(b, "a=mid:");
-			gw_buf_put(b, w->remote->lines[i].mid);
-			gw_buf_puts(b, "\r\n");
-		}
-	} else if (!w->is_answer && w->locals[i].mid.len) {
-		gw_buf_printf(b, "a=mid:%.*s\r\n", GW_SV_FMT(w->locals[i].mid));
-	} else if (!w->is_answer) {
-		gw_buf_printf(b, "a=mid:%u\r\n", line_of(w, i));
-	}
+	gw_buf_puts(b, "a=mid:");
+	put_mid_name(b, w, i);
+	gw_buf_puts(b, "\r\n");
+	if (w->streams[i].is_active && w->locals[i].mid_ext)
+		gw_buf_printf(b, "a=extmap:%u " SDP_MID_URI "\r\n", w->locals[i].mid_ext);
+	if (w->streams[i].is_active && w->locals[i].is_bundle_only)
+		gw_buf_puts(b, "a=bundle-only\r\n");
 }
 
 static void put_channel(struct gw_buf *b, const struct sdp_stream *s, const struct sdp_local *l)
@@ -279,7 +286,7 @@ static void put_m(struct gw_buf *b, const struct sdp_write *w, unsigned i, bool 
 		gw_buf_puts(b, w->to == SDP_W2 ? "application" : s->is_text ? "text" : "message");
 	else
 		gw_buf_put(b, like->kind);
-	gw_buf_printf(b, " %u ", s->is_active ? w->locals[i].addr.port : 0);
+	gw_buf_printf(b, " %u ", s->is_active && !w->locals[i].is_bundle_only ? w->locals[i].addr.port : 0);
 	gw_buf_put(b, proto_of(w, i));
 	if (is_msrp_to_core(w, i))
 		gw_buf_puts(b, " *");
@@ -359,21 +366,15 @@ static void put_line(struct gw_buf *b, const struct sdp_write *w, unsigned i)
 static void put_session(struct gw_buf *b, const struct sdp_write *w)
 {
 	bool any = false;
-	unsigned n = 0;
 
 	gw_buf_puts(b, "s=-\r\nt=0 0\r\n");
 	if (w->to != SDP_W2)
 		return;
-	for (unsigned i = 0; i < w->n; i++)
-		n += w->streams[i].is_active && is_writer(w, i);
-	/* several lines have several transports (W2-BUN-01) */
-	for (unsigned i = 0; w->is_answer && w->accept_bundle && n == 1 && i < w->n; i++) {
-		struct gw_sv mid = w->remote->lines[i].mid;
-
-		if (!w->streams[i].is_active || !is_writer(w, i) || !sdp_model_in_bundle(w->remote, mid))
+	for (unsigned i = 0; i < w->n; i++) {
+		if (!w->streams[i].is_active || !is_writer(w, i) || !w->locals[i].is_bundled)
 			continue;
 		gw_buf_puts(b, any ? " " : "a=group:BUNDLE ");
-		gw_buf_put(b, mid);
+		put_mid_name(b, w, i);
 		any = true;
 	}
 	if (any)

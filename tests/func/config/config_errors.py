@@ -57,7 +57,7 @@ CASES = [
     (CSCF, "ping_interval_s: 30", "ping_interval_s: -1", "ping_interval_s", "must be a number"),
     (CSCF, "  lag_ms: 200", "  lag_ms: 1", "lag_ms", "from 10 to"),
     (CSCF, "requests_per_s_user: 20", "requests_per_s_user: -1", "requests_per_s_user", "must be a number"),
-    (CSCF, "bundle: accept", "bundle: perhaps", "bundle", "must be one of"),
+    (CSCF, "bundle: share", "bundle: perhaps", "bundle", "must be one of"),
     (CSCF, "path: /w2 ", "pth: /w2 ", "pth", "unknown key"),
     (CSCF, "trusted: []", "trusted: [10.0.0.0]", "", "address/prefix"),
     (CSCF, "    - name: agw1", "    - nme: agw1", "nme", "unknown key"),

@@ -80,7 +80,7 @@ class Eimsagw(Daemon):
 
 
 class Epcscf(Daemon):
-    def __init__(self, root, build, work, wic_dir, listen=None, dtls_role="active", data="relay", bundle="accept", ice="lite",
+    def __init__(self, root, build, work, wic_dir, listen=None, dtls_role="active", data="relay", bundle="share", ice="lite",
                  tokens="short", guard_s=60, log_level="info", socket_path="/run/w2gw/epcscf.sock",
                  access_token_s=600, issuers=None, prefix="w2gw"):
         listen = listen or [f"{ACCESS_V4}:{W2_PORT}", f"[{ACCESS_V6}]:{W2_PORT}"]

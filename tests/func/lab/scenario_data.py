@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Data channels between two browsers through the core, in relay mode (W2-DC-01 to -07): DTLS ends at the gateway, SCTP does not."""
+"""
+Data channels between two browsers through the core, in relay mode (W2-DC-01 to -07): DTLS ends at the gateway, SCTP does not. Data has the
+transport of sound and video, or its own when it is alone (W2-BUN-04).
+"""
 import json
 import re
 
@@ -7,7 +10,7 @@ from .core import PCSCF_IP
 from .path import at_random
 from .proc import wait_until
 from .scenario_calls import same
-from .scenario_video import heard, over, sees, up
+from .scenario_video import bundled, grows, heard, over, policy, sees, up
 from .scenarios import check
 
 SIZES = (1, 2, 99, 1200, 16384, 65535, 262144)
@@ -114,10 +117,13 @@ def run(setting):
         base = lab.base_line()
         loop = lab.capture("lo", "sip", "port 5060")
         with case("a_call_with_audio_and_data"):
+            policy(alice, "max-bundle")
+            policy(web1, "balanced")
             ring(alice, web1, {"data": True})
             web1.do("click", selector="#answer")
             up(alice, web1)
             connected(alice, web1)
+            bundled(alice, web1)
             for browser in (alice, web1):
                 js(browser, "dc.listen()")
         with case("messages_of_all_sizes_both_ways_are_what_they_were"):
@@ -172,6 +178,8 @@ def run(setting):
             roles = {x for d in data for x in re.findall(r"a=setup:(\S+)", d)}
             check(roles == {"active", "passive"}, roles)
         with case("data_joins_in_mid_call_from_the_side_that_was_called"):
+            policy(alice, "balanced")
+            policy(web1, "max-compat")
             ring(alice, web1, {})
             web1.do("click", selector="#answer")
             up(alice, web1)
@@ -180,6 +188,7 @@ def run(setting):
             connected(alice, web1)
             js(alice, "dc.listen()")
             exchange(web1, SIZES, {})
+            bundled(alice, web1)
         with case("camera_joins_a_call_of_sound_and_data"):
             for browser in (alice, web1):
                 js(browser, "phone.picture = { width: 320, height: 240, frameRate: 12 }; phone.video.constraints = phone.picture; true")
@@ -187,6 +196,9 @@ def run(setting):
             sees(web1, False, True)
             web1.do("click", selector="#camera")
             sees(alice, True, True)
+            bundled(alice, web1, mids="0 1 2")
+            for browser in (alice, web1):
+                grows(browser, "framesDecoded", 10)
             exchange(web1, SIZES[:4], {})
             heard(alice, web1)
             over(lab, web1, alice)

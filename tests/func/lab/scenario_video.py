@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Video between two browsers through the core, each on a line and a transport of its own (W2-BUN-01, W2-COD-12)."""
+"""Video between two browsers through the core, on the transport of its sound whatever the browsers' bundlePolicy (W2-BUN-03, W2-COD-12)."""
 import json
 import re
 import time
@@ -14,6 +14,27 @@ GAP_S = 2.0     # too long for what is sent again on a NACK
 
 TONES = {"alice": 1000, "web1": 1400}
 SMALL = "window.phone.picture = { width: 320, height: 240, frameRate: 12 }"   # two encoders share the machine's CPUs
+
+
+POLICY = """(() => {
+	window.Native ??= window.RTCPeerConnection;
+	window.RTCPeerConnection = new Proxy(window.Native, { construct: (t, [c]) => (window.pc = new t({ ...c, bundlePolicy: '%s' })) });
+})()"""
+GROUP = """(async () => {
+	const transports = [...(await window.pc.getStats()).values()].filter((s) => s.type === 'transport').length;
+	return [/^a=group:BUNDLE (.*?)\\r?$/m.exec(window.pc.currentRemoteDescription.sdp)?.[1] ?? null, transports];
+})()"""
+
+
+def policy(browser, name):
+    """Of its next calls"""
+    browser.do("eval", code=POLICY % name)
+
+
+def bundled(*browsers, mids="0 1"):
+    for browser in browsers:
+        group = browser.do("eval", code=GROUP)
+        check(group == [mids, 1], f"group and transports: {group}")
 
 
 def figures(browser):
@@ -77,7 +98,7 @@ def gap(lab, *browsers):
 
 def run(setting):
     case = setting.cases.case
-    with setting.lab(with_path=True) as lab:
+    with setting.lab(data="none", bundle="share", with_path=True) as lab:
         lab.start()
         alice, web1 = (lab.browser(user, tone_hz=hz) for user, hz in TONES.items())
         for browser in (alice, web1):
@@ -86,6 +107,8 @@ def run(setting):
         loop = lab.capture("lo", "sip", "port 5060")
         core = lab.capture("w2core")
         with case("two_browsers_see_and_hear_each_other"):
+            policy(alice, "max-bundle")
+            policy(web1, "max-compat")
             ring(alice, web1, "web1")
             check(web1.state()["call"]["video"]["offered"], "the page does not show that a picture is offered")
             web1.do("click", selector="#answer-video")
@@ -93,6 +116,7 @@ def run(setting):
             for browser in (alice, web1):
                 sees(browser, True, True)
                 grows(browser, "framesDecoded", 10)
+            bundled(alice, web1)
             heard(alice, web1)
             heard(web1, alice)
         with case("after_two_seconds_without_a_packet_each_asks_for_a_key_frame_and_gets_it"):
@@ -120,6 +144,8 @@ def run(setting):
             found = [a for a in loop.webrtc_attributes(PCSCF_IP) if not a.endswith(" urn:3gpp:video-orientation")]
             check(not found, found)
         with case("answered_with_sound_only"):
+            policy(alice, "max-compat")
+            policy(web1, "max-bundle")
             ring(alice, web1, "web1")
             web1.do("click", selector="#answer")
             up(alice, web1)
@@ -129,6 +155,7 @@ def run(setting):
             heard(web1, alice)
             over(lab, web1, alice)
         with case("a_phone_without_video_is_called_with_it"):
+            policy(alice, "balanced")
             since, bob = time.time(), lab.phones["bob"]
             alice.do("dial", target="bob", video=True)
             up(alice)

@@ -204,23 +204,6 @@ def _(t):
     check(t.metrics()["calls"] == 1, "the call suffered")
 
 
-def offer_packages(t, *names):
-    answer = t.mg.answer
-
-    def with_packages(tid, ctx, body):
-        if "AV=" in body and "PG" in body:
-            t.mg.tx(f"MEGACO/3 [{LO}]:{MG_PORT}\nReply = {tid} {{ Context = - {{ AuditValue = ROOT {{ Packages {{ "
-                    f"{', '.join(names)} }} }} }} }}")
-            t.mg.note("packages")
-        else:
-            answer(tid, ctx, body)
-    t.mg.answer = with_packages
-    t.mg.register()
-    t.mg.wait("packages")
-    t.metric("iq_gateways_up", 1)
-    t.mg.seen.clear()
-
-
 @case("no connectivity after the answer: BYE to both with cause=503 and one Subtract (W2-ICE-13)",
       media={"ice_timeout_s": 1})
 def _(t):

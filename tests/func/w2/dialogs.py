@@ -50,3 +50,21 @@ def ended(t, side, send, cause):
     send(response(bye, 200, "OK"))
     t.metric("calls", 0)
     return bye
+
+
+def offer_packages(t, *names):
+    """The gateway comes anew, with these."""
+    answer = t.mg.answer
+
+    def with_packages(tid, ctx, body):
+        if "AV=" in body and "PG" in body:
+            t.mg.tx(f"MEGACO/3 [{LO}]:{MG_PORT}\nReply = {tid} {{ Context = - {{ AuditValue = ROOT {{ Packages {{ "
+                    f"{', '.join(names)} }} }} }} }}")
+            t.mg.note("packages")
+        else:
+            answer(tid, ctx, body)
+    t.mg.answer = with_packages
+    t.mg.register()
+    t.mg.wait("packages")
+    t.metric("iq_gateways_up", 1)
+    t.mg.seen.clear()

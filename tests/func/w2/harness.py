@@ -137,11 +137,11 @@ class Rig:
             if m.header("Call-ID") == cid and m.header("CSeq") == f"{cseq} {method}":
                 return m
 
-    def invite_in(self, w, cid, branch=None, extra="", user="alice"):
+    def invite_in(self, w, cid, branch=None, extra="", user="alice", body=CORE_SDP):
         """The core calls in. @return the INVITE the WIC got"""
         self.core.send(request("INVITE", f"sip:{user}@abc.invalid;transport=ws", branch=branch, cid=cid,
                                via=self.core.via, frm=f"<{BOB}>;tag=b1", to=f"<sip:{user}@home1.example>",
-                               contact=f"<{CORE_URI}>", extra=f"Route: {w.path}\n{extra}", body=CORE_SDP))
+                               contact=f"<{CORE_URI}>", extra=f"Route: {w.path}\n{extra}", body=body))
         return w.get("INVITE")
 
     def http(self, path):

@@ -447,6 +447,185 @@ def _(t):
     check("m=application 0 " in answer and "a=group:BUNDLE 0\r\n" in answer, answer)
 
 
+MID_EXT = "a=extmap:9 urn:ietf:params:rtp-hdrext:sdes:mid\n"
+
+
+def grouped(sdp, mids="0 1"):
+    return sdp.replace("t=0 0", f"t=0 0\na=group:BUNDLE {mids}").replace("a=mid:", MID_EXT + "a=mid:")
+
+
+def bundle_only(video):
+    return video.replace("m=video 9", "m=video 0") + "a=bundle-only\n"
+
+
+@case("lines of a group share one transport, of which the core hears nothing; max-bundle or not (W2-BUN-03)", media={**VIDEO, "bundle": "share"})
+def _(t):
+    offer_packages(t, "g-1", "mgroup-1")
+    w = t.register()
+    for n, video in enumerate((WIC_VIDEO, bundle_only(WIC_VIDEO))):
+        w.send(request("INVITE", BOB, cid=f"c{n}", body=grouped((WIC_SDP + video) % ("actpass", "actpass"))))
+        i = t.core.get("INVITE")
+        add = t.mg.wait("add")[2]
+        check('mgroup/gs="BUNDLE 1 2"' in add and add.count("/astuns") == 1 and add.count("ice-ufrag:$") == 1, add)
+        check("m=video - UDP/TLS/RTP/SAVPF" in add and "a=mid:1" in add and add.count("a=extmap:9 ") == 4, add)
+        check("m=video 30002 RTP/AVPF" in i.body, i.body)
+        for word in ("group", "mid", "bundle"):
+            check(word not in i.body, (word, i.body))
+        core_200(t, i, body=CORE_SDP + CORE_VIDEO)
+        answer = w.get(200).body
+        check("a=group:BUNDLE 0 1\r\n" in answer and answer.count("a=extmap:9 urn:ietf:params:rtp-hdrext:sdes:mid") == 2, answer)
+        check("bundle-only" not in answer, answer)
+        remote = [x for x in t.mg.seen if x[0] == "mod"][-1][2]
+        check(remote.count("a=mid:") == 2 and remote.count("a=extmap:9 ") == 2, "packets to the WIC bear their MID")
+        check("m=audio 40000 " in answer and "m=video 40000 " in answer and answer.count("a=ice-ufrag:abcd") == 2, answer)
+        check(modes(t) == {"1": ["SR", "SR"], "2": ["SR", "SR"]}, modes(t))
+        w.send(in_dialog("BYE", f"c{n}"))
+        t.core.send(response(t.core.get("BYE"), 200, "OK"))
+        w.get(200)
+
+
+@case("a line of a group refused by the core: the transport goes on with sound (W2-BUN-03)", media={**VIDEO, "bundle": "share"})
+def _(t):
+    offer_packages(t, "g-1", "mgroup-1")
+    w = t.register()
+    w.send(request("INVITE", BOB, cid="c1", body=grouped((WIC_SDP + WIC_VIDEO) % ("actpass", "actpass"))))
+    i = t.core.get("INVITE")
+    core_200(t, i, body=CORE_SDP + "m=video 0 RTP/AVPF 96\n")
+    answer = w.get(200).body
+    check("a=group:BUNDLE 0\r\n" in answer and "m=video 0 " in answer and "m=audio 40000 " in answer, answer)
+    check("sdes:mid" not in answer, "a line alone is told by its payload types")
+    check(modes(t) == {"1": ["SR", "SR"]}, modes(t))
+
+
+@case("strict: each line has a transport of its own, and what has none is refused (W2-BUN-01, -02)", media={**VIDEO, "bundle": "strict"})
+def _(t):
+    offer_packages(t, "g-1", "mgroup-1")
+    w = t.register()
+    for n, video in enumerate((WIC_VIDEO, bundle_only(WIC_VIDEO))):
+        w.send(request("INVITE", BOB, cid=f"c{n}", body=grouped((WIC_SDP + video) % ("actpass", "actpass"))))
+        i = t.core.get("INVITE")
+        add = t.mg.wait("add")[2]
+        check("mgroup" not in add and "a=mid" not in add, add)
+        core_200(t, i, body=CORE_SDP + (CORE_VIDEO if n == 0 else "m=video 0 RTP/AVPF 96\n"))
+        answer = w.get(200).body
+        check("BUNDLE" not in answer and "sdes:mid" not in answer and f"m=video {0 if n else 40002} " in answer, answer)
+
+
+@case("video joins the group in mid-call; the line that brought the transport goes, the transport stays (RFC 9143 7.5)", media={**VIDEO, "bundle": "share"})
+def _(t):
+    offer_packages(t, "g-1", "mgroup-1")
+    w = t.register()
+    w.send(request("INVITE", BOB, cid="c1", body=grouped(WIC_SDP % "actpass", "0")))
+    i = t.core.get("INVITE")
+    check("mgroup" not in t.mg.wait("add")[2], "a group of one")
+    core_200(t, i, body=CORE_SDP)
+    answer = w.get(200).body
+    check("a=group:BUNDLE 0\r\n" in answer and "sdes:mid" not in answer, answer)
+    w.send(in_dialog("ACK", "c1", 1))
+    t.core.get("ACK")
+    shared = WIC_VIDEO.replace("Zx3d", "Yx3d").replace("1p4K", "0p4K")    # a transport has one pair of credentials
+    w.send(in_dialog("INVITE", "c1", 2, body=grouped((WIC_SDP + bundle_only(shared)) % ("actpass", "actpass"))))
+    i = t.core.get("INVITE")
+    mod = [x for x in t.mg.seen if x[0] == "mod" and "mgroup" in x[2]][-1][2]
+    check('mgroup/gs="BUNDLE 1 2"' in mod and "ice-ufrag" not in mod, mod)
+    core_200(t, i, body=CORE_SDP + CORE_VIDEO)
+    answer = w.get(200).body
+    check("a=group:BUNDLE 0 1\r\n" in answer and "m=video 40000 " in answer and answer.count("sdes:mid") == 2, answer)
+    w.send(in_dialog("ACK", "c1", 2))
+    t.core.get("ACK")
+    only_video = (WIC_SDP.replace("m=audio 9", "m=audio 0") + shared) % ("actpass", "actpass")
+    w.send(in_dialog("INVITE", "c1", 3, body=grouped(only_video, "1").replace("Yx3d", "Zy4e")))
+    i = t.core.get("INVITE")
+    check("m=audio 0 " in i.body and "m=video 30002 " in i.body, i.body)
+    core_200(t, i, body=CORE_SDP.replace("m=audio 30100", "m=audio 0") + CORE_VIDEO)
+    answer = w.get(200).body
+    check("a=group:BUNDLE 1\r\n" in answer and "m=audio 0 " in answer and "m=video 40000 " in answer, answer)
+    check(modes(t) == {"1": ["IN"], "2": ["SR", "SR"]}, modes(t))
+    mod = t.mg.wait("mod")[2]
+    check("a=ice-ufrag:$" in mod and "a=ice-ufrag:Zy4e" in mod, "the ICE restart is of the line that is left")
+    check("m=- $ UDP/TLS/RTP/SAVPF -" in mod, "a transport and nothing else (E-9)")
+
+
+@case("our own offer has one transport: the other lines are bundle-only until they are agreed upon (RFC 9143 7.2)", media={**VIDEO, "bundle": "share"})
+def _(t):
+    offer_packages(t, "g-1", "mgroup-1")
+    w = t.register()
+    i = t.invite_in(w, "c1", body=CORE_SDP + CORE_VIDEO)
+    offer = i.body
+    video = offer[offer.index("m=video"):]
+    check("a=group:BUNDLE 0 1\r\n" in offer and "m=audio 40000 " in offer, offer)
+    check(video.startswith("m=video 0 ") and "a=bundle-only\r\n" in video and offer.count("sdes:mid") == 2, offer)
+    wic_200(w, i, body=grouped((WIC_SDP + WIC_VIDEO) % ("active", "active")))
+    check("m=video 30002 " in t.core.get(200).body, "video was lost")
+    check(modes(t) == {"1": ["SR", "SR"], "2": ["SR", "SR"]}, modes(t))
+
+
+SHARED = {**VIDEO, **DATA, "bundle": "share"}
+
+
+def roles(sdp):
+    return set(re.findall(r"a=setup:(\w+)", sdp))
+
+
+@case("sound, video and data on one transport and one association: one role, which the data line's ends give (W2-BUN-04, RFC 8832 6)", media=SHARED)
+def _(t):
+    offer_packages(t, "g-1", "mgroup-1")
+    w = t.register()
+    offer = grouped((WIC_SDP + WIC_VIDEO + WIC_DATA.replace("a=mid:1", "a=mid:2")) % (("actpass",) * 3), "0 1 2")
+    w.send(request("INVITE", BOB, cid="c1", body=offer))
+    i = t.core.get("INVITE")
+    add = t.mg.wait("add")[2]
+    access = add[:add.index("core")]
+    check('mgroup/gs="BUNDLE 1 2 3"' in access and access.count("/astuns") == 1 and access.count("ice-ufrag:$") == 1, access)
+    check("m=application - UDP/DTLS/SCTP" in access and "a=setup:passive" in access, access)
+    check("a=setup:active\r\n" in i.body and "BUNDLE" not in i.body, i.body)
+    core_200(t, i, body=CORE_SDP + CORE_VIDEO + CORE_DATA % "passive")
+    answer = w.get(200).body
+    check("a=group:BUNDLE 0 1 2\r\n" in answer and "m=application 40000 " in answer and roles(answer) == {"passive"}, answer)
+    check(answer.count("sdes:mid") == 2, "data needs no MID")
+    w.send(in_dialog("ACK", "c1", 1))
+    t.core.get("ACK")
+    w.send(in_dialog("INVITE", "c1", 2, body=offer))
+    i = t.core.get("INVITE")
+    core_200(t, i, body=CORE_SDP + CORE_VIDEO + "m=application 0 UDP/DTLS/SCTP webrtc-datachannel\n")
+    answer = w.get(200).body
+    check("a=group:BUNDLE 0 1\r\n" in answer and "m=application 0 " in answer and roles(answer) == {"passive"}, answer)
+    check(modes(t) == {"1": ["SR", "SR"], "2": ["SR", "SR"]}, modes(t))
+
+
+@case("data joins a group in mid-call: its peer has the role the association leaves it (W2-BUN-04)", media=SHARED)
+def _(t):
+    offer_packages(t, "g-1", "mgroup-1")
+    w = t.register()
+    w.send(request("INVITE", BOB, cid="c1", body=grouped(WIC_SDP % "actpass", "0")))
+    core_200(t, t.core.get("INVITE"), body=CORE_SDP)
+    answer = w.get(200).body
+    check("a=group:BUNDLE 0\r\n" in answer and roles(answer) == {"active"} and "sdes:mid" not in answer, answer)
+    w.send(in_dialog("ACK", "c1", 1))
+    t.core.get("ACK")
+    w.send(in_dialog("INVITE", "c1", 2, body=grouped((WIC_SDP + WIC_DATA.replace("m=application 9", "m=application 0") + "a=bundle-only\n") %
+                                                     ("actpass", "actpass"))))
+    i = t.core.get("INVITE")
+    check("a=setup:passive\r\n" in i.body and "m=application 30002" in i.body, i.body)
+    check('mgroup/gs="BUNDLE 1 2"' in [x for x in t.mg.seen if x[0] == "mod" and "mgroup" in x[2]][-1][2], "group")
+    core_200(t, i, body=CORE_SDP + CORE_DATA % "active")
+    answer = w.get(200).body
+    check("a=group:BUNDLE 0 1\r\n" in answer and "m=application 40000 " in answer and roles(answer) == {"active"}, answer)
+    check("sdes:mid" not in answer, "one line of media")
+
+
+@case("the core offers sound and data: one transport towards the WIC, the role of the data line for both (W2-BUN-04)", media=SHARED)
+def _(t):
+    offer_packages(t, "g-1", "mgroup-1")
+    w = t.register()
+    i = t.invite_in(w, "c1", body=CORE_SDP + CORE_DATA % "active")
+    check("a=group:BUNDLE 0 1\r\n" in i.body and roles(i.body) == {"active"} and "m=application 0 " in i.body, i.body)
+    wic_200(w, i, body=grouped((WIC_SDP + WIC_DATA) % ("passive", "passive")))
+    answer = t.core.get(200).body
+    check("m=application 30002 " in answer and "a=setup:passive\r\n" in answer, answer)
+    check(modes(t) == {"1": ["SR", "SR"], "2": ["SR", "SR"]}, modes(t))
+
+
 @case("no group is answered where a line may join: it would have to be of the group's transport (RFC 9143 7.3.3)", media=DATA)
 def _(t):
     w = t.register()

@@ -77,10 +77,11 @@ static struct gw_sv write_leg(struct rig *r, enum sdp_side to, bool is_answer)
 {
 	struct sdp_write w = { .to = to, .is_answer = is_answer, .peer = &r->offer,
 		.remote = is_answer ? &r->offer : NULL, .streams = r->streams, .locals = r->locals,
-		.n = r->offer.n_lines, .accept_bundle = r->policy.accept_bundle, .ice_lite = true };
+		.n = r->offer.n_lines, .ice_lite = true };
 
 	for (unsigned i = 0; i < SDP_MAX_MEDIA; i++)
 		r->locals[i] = to == SDP_W2 ? r->w2 : r->core;
+	r->locals[0].is_bundled = to == SDP_W2 && r->policy.accept_bundle;
 	r->out = gw_buf(r->text, sizeof(r->text));
 	assert_int_equal(sdp_write_leg(&w, to == SDP_W2 ? &r->o_w2 : &r->o_core, &r->out), GW_OK);
 	return gw_buf_sv(&r->out);

@@ -8,7 +8,8 @@
  *   agreed(said)             the other side takes it
  *   refused()                it does not
  */
-const LINE = /m=application [1-9][^]*?(?=\r\nm=|(?:\r\n)?$)/;	/* one that is not refused */
+/* A line that is not refused: one of port 0 may have the transport of its group (RFC 9143 6). */
+const LINE = /m=application (?:[1-9]|0(?=(?:(?!\r\nm=)[^])*\r\na=bundle-only))[^]*?(?=\r\nm=|(?:\r\n)?$)/;
 
 /** The channels a description has. @return {Map} stream -> {subprotocol, said: Map of a=dcsa} */
 export function channelsOf(sdp) {

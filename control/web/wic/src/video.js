@@ -4,9 +4,11 @@
  * of video stays once it is there (its transport with it): a camera that goes off turns its direction, RFC 3264 8.
  */
 
+import { linesOf } from './sdp.js';
+
 /** Does a description ask for a picture? */
 export function offersVideo(sdp) {
-	return /^m=video [1-9]/m.test(sdp || '');
+	return linesOf(sdp, 'video').length > 0;
 }
 
 function lineOf(connection) {
