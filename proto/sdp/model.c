@@ -355,7 +355,7 @@ static void inherit_transport(const struct sdp_model *m)
 	for (unsigned i = 0; tagged && i < m->n_lines; i++) {
 		struct sdp_line *l = &m->lines[i];
 
-		if (l->ice_ufrag.len || !sdp_model_in_bundle(m, l->mid))
+		if (l->ice_ufrag.len || l->ice_pwd.len || !sdp_model_in_bundle(m, l->mid))
 			continue;
 		l->ice_ufrag = tagged->ice_ufrag;
 		l->ice_pwd = tagged->ice_pwd;

@@ -4,6 +4,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <cmocka.h>
 
@@ -202,6 +203,28 @@ static void unusable_offers_are_refused_with_the_reason(void **state)
 	}
 }
 
+/* RFC 9143 7.1.3: what the transport needs is said once; without a group each line has to say it. */
+static void lines_of_a_group_have_the_transport_of_the_one_that_says_it(void **state)
+{
+	static const char *const groups[] = { "a=group:BUNDLE 0 1\r\n", "a=group:BUNDLE 0\r\n" };
+	struct rig *r = *state;
+	char text[2048];
+
+	for (unsigned i = 0; i < 2; i++) {
+		const struct sdp_line *l;
+
+		snprintf(text, sizeof(text), HEAD "%sm=audio 9 UDP/TLS/RTP/SAVPF 0\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\na=ice-ufrag:Yx3d\r\n"
+			"a=ice-pwd:0p4Kq9s8d7f6g5h4j3k2l1z0\r\na=fingerprint:sha-256 AA:BB\r\na=setup:actpass\r\na=rtcp-mux\r\n"
+			"m=video 0 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\na=mid:1\r\na=bundle-only\r\na=rtpmap:96 VP8/90000\r\n", groups[i]);
+		assert_int_equal(sdp_model_read(&r->offer, &r->arena, gw_arena_sv(&r->arena, gw_sv_cstr(text)), SDP_SIP, NULL), GW_OK);
+		l = r->offer.lines;
+		assert_int_equal(gw_sv_eq(l[1].ice_ufrag, GW_SV("Yx3d")) && l[1].ice_pwd.len == 24, i == 0);
+		assert_int_equal(l[1].n_fp, i == 0);
+		assert_int_equal(l[1].setup, i == 0 ? SDP_SETUP_ACTPASS : SDP_SETUP_NONE);
+		assert_int_equal(l[1].rtcp_mux, i == 0);
+	}
+}
+
 static void answers_that_break_rfc3264_are_refused(void **state)
 {
 	struct rig *r = *state;
@@ -284,6 +307,7 @@ int main(void)
 		T(core_offer_holds_nothing_of_webrtc), T(opus_crosses_only_by_policy),
 		T(wic_answer_has_all_a_browser_needs), T(version_steps_only_when_the_bytes_change),
 		T(core_offer_reaches_the_wic_with_actpass), T(unusable_offers_are_refused_with_the_reason),
+		T(lines_of_a_group_have_the_transport_of_the_one_that_says_it),
 		T(answers_that_break_rfc3264_are_refused), T(every_truncation_is_survived),
 		T(line_and_media_counts_are_capped), T(iq_local_is_completed_and_read_back),
 	};
