@@ -127,7 +127,7 @@ log: {{level: warn}}
         with open(cscf, "w", encoding="ascii") as f:
             f.write(f"""
 w2: {{listen: ["{EDGE_IP}:{EDGE_PORT}"], certificate: {work}/edge.crt, key: {work}/edge.key, host: {EDGE_IP}, path: {self.path},
-     allow_no_origin: true, first_register_s: 120, max_connections: 20000, max_connections_per_source: 400}}
+     allow_no_origin: true, first_register_s: 120, max_connections: 20000, max_connections_per_source: 400, connections_per_s_prefix: 0}}
 mw: {{bind: "{EDGE_IP}:5060", home_domain: home1.example, entry: ["{CORE}"], udp_max_bytes: 65535}}
 iq: {{bind: "127.0.0.1:2944", gateways: [{{name: agw1, address: "127.0.0.1:2945"}}]}}
 tokens: {{issuers: [{{name: "{tokens.ISSUER}", keys: "{work}/jwks.json", audience: [{tokens.AUDIENCE}]}}]}}
