@@ -373,13 +373,20 @@ static void protect_burst(uint16_t worker, struct rte_mbuf **m, struct dp_srtp_s
 	burst(worker, m, s, n, true, why);
 }
 
-/* What is in flight under the old key fails its tag; what was seen under it does not come back under the new one. */
+/*
+ * What is in flight under the old key fails its tag; what was seen under it does not come back under the new one. Of what is
+ * received half of the places stay free: with each new key the peer may have another SSRC, and the oldest does not come back.
+ */
 static void carry_on(struct dp_srtp_session *s, const struct dp_srtp_session *before)
 {
+	unsigned n = before->n_ssrc, half = (s->max_ssrc + 1u) / 2;
+
 	if (s->is_protect != before->is_protect || s->max_ssrc != before->max_ssrc || s->stream_bytes != before->stream_bytes)
 		return;
-	memcpy(s->streams, before->streams, (size_t)before->n_ssrc * before->stream_bytes);
-	s->n_ssrc = before->n_ssrc;
+	if (!s->is_protect && n > half)
+		n = half;
+	memcpy(s->streams, before->streams + (size_t)(before->n_ssrc - n) * s->stream_bytes, (size_t)n * s->stream_bytes);
+	s->n_ssrc = (uint8_t)n;
 	s->next_out = before->next_out;
 }
 

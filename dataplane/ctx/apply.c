@@ -351,7 +351,8 @@ static void commit_latches(struct dp_ctx *c, struct dp_plan *p, uint64_t now_ms)
 		if (!is_latched(p, s))
 			continue;
 		s->latch->kind = (uint8_t)p->latch;
-		s->latch->order++;
+		if (++s->latch->order == 0)	/* which is none */
+			s->latch->order = 1;
 		if (p->latch != DP_LATCH_AGAIN) {	/* that one keeps what is until a packet comes from elsewhere (F-15) */
 			memset(s->latch->learned, 0, sizeof(s->latch->learned));
 			s->latch->since = s->latch->order;

@@ -147,6 +147,7 @@ struct dp_stream_latch {
 	uint8_t kind;                    /* enum dp_latch */
 	uint8_t order;
 	uint8_t since;                   /* the first order whose latching counts: those after it were RELATCH */
+	uint8_t rtcp_order;              /* SRTP with keys by SDP: the order by which RTCP was learned here; 0: none */
 	struct gw_addr learned[2];       /* RTP, RTCP; family 0: nothing yet */
 };
 

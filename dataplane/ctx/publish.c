@@ -172,6 +172,7 @@ static void fill_keys(struct dp_stream *s, const struct dp_stream *peer, struct 
 	} else if (ours == theirs || (ours == CLEAR && theirs == BY_SDES)) {
 		f->kind = DP_FLOW_CORE_CLEAR;
 		f->seals = theirs == BY_SDES;
+		f->is_of_ends = ours == OF_THE_ENDS;
 	}
 }
 

@@ -135,11 +135,16 @@ static bool from_access(struct dp_ctx *c, struct dp_stream *s, const struct gw_a
 	return is_shared(s->access->stream) ? relay_shared(c, s, rtcp, now_ms) : relay_to_core(c, s, rtcp, now_ms);
 }
 
-/* F-14: with keys the worker leaves it to this to say that RTCP came from the peer. A latch that has learned stays. */
+/* F-14, F-15: with keys the worker leaves it to this to say that RTCP came from the peer. What an order has learned stays. */
 static void learn(struct dp_stream *s, const struct gw_addr *src)
 {
-	if (s->latch && s->latch->kind == DP_LATCH_FIRST && !s->latch->learned[true].family)
-		s->latch->learned[true] = *src;
+	struct dp_stream_latch *l = s->latch;
+	struct gw_addr now = dp_stream_remote(s, true);
+
+	if (!l || l->kind == DP_LATCH_OFF || l->rtcp_order == l->order || (l->kind == DP_LATCH_AGAIN && gw_addr_eq(&now, src)))
+		return;
+	l->learned[true] = *src;
+	l->rtcp_order = l->order;
 }
 
 /* Where it came from was looked at by the worker: the filter of the flow is for RTCP too. */

@@ -160,9 +160,12 @@ enum gw_err dp_plan_prepare_sdes(struct dp_ctx *c, struct dp_plan *p, struct dp_
 		k->local = old->local;
 	if (sp->has_remote)
 		k->remote = sp->keys[1];
-	else if (old && !sp->clears_remote)
-		k->remote = old->remote;
+	else if (old)
+		k->remote = old->remote;	/* with Remote cleared, too: nothing passes, and no index begins again when it is said anew */
 	explicit_bzero(sp->keys, 2 * sizeof(*sp->keys));
+	/* the index of one key must never begin again (RFC 3711 9.1), so a key is replaced, or ends with its stream */
+	if (old && ((old->local.suite && !k->local.suite) || (old->remote.suite && !k->remote.suite)))
+		return dp_plan_refuse(p, 473, "a=crypto: a key that was there is missing");
 	if (k->local.suite && k->remote.suite && k->local.suite != k->remote.suite)
 		return dp_plan_refuse(p, 473, "a=crypto: Local and Remote have different suites");
 	if (dp_sdes_has_keys(k) && !(old && dp_sdes_has_keys(old)) && c->n_sdes >= c->c.max_sdes_streams)

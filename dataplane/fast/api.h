@@ -174,6 +174,7 @@ struct dp_flow_spec {
 	 * it is looked up for each burst, so that its owner may replace it at any time. None there: DP_DROP_NO_KEYS.
 	 */
 	bool seals;
+	bool is_of_ends;           /* CORE_CLEAR: SRTP whose keys only the ends have (F-33), RTCP too */
 	bool carries_on;           /* a session of this flow's own that is replaced hands its indices on (RFC 3711 3.3.1) */
 	struct dp_line line;       /* ACCESS, DATA. CORE_*: with mid_ext what is sent on bears the MID of the line of `reverse` */
 	bool has_no_media;         /* ACCESS: a port for others alone; pt_mask is none */

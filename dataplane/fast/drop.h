@@ -43,6 +43,7 @@
 	X(DP_DROP_NO_NEXTHOP, "MAC address of the next hop is not known yet")                      \
 	X(DP_DROP_MTU, "does not fit the MTU of the leaving port")                                 \
 	X(DP_DROP_HEADROOM, "no room in the buffer for headers or the SRTP tag")                   \
+	X(DP_DROP_HOPS, "turned back to addresses of ours until its time to live was over: a loop") \
 	X(DP_DROP_TX, "the device did not take the packet")
 
 GW_CTR_ENUM(dp_drop, DP_DROP_LIST);

@@ -161,3 +161,21 @@ enum dp_drop dp_encap_put(const struct dp_encap *e, struct rte_mbuf *m, uint8_t 
 	m->port = e->ethdev;
 	return dp_drop_COUNT;
 }
+
+bool dp_encap_hops(const struct dp_encap *e, struct rte_mbuf *m, uint8_t hops)
+{
+	uint8_t *ip = rte_pktmbuf_mtod_offset(m, uint8_t *, e->l2_bytes);
+	struct rte_ipv4_hdr *v4 = (struct rte_ipv4_hdr *)ip;
+
+	if (hops <= 1)
+		return false;
+	hops = (uint8_t)(hops - 1 < HOP_LIMIT ? hops - 1 : HOP_LIMIT);
+	if (!e->is_v4) {
+		((struct rte_ipv6_hdr *)ip)->hop_limits = hops;
+		return true;
+	}
+	v4->time_to_live = hops;
+	v4->hdr_checksum = 0;
+	v4->hdr_checksum = (uint16_t)~dp_sum_fold(dp_sum(v4, sizeof(*v4)));
+	return true;
+}

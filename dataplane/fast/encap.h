@@ -36,5 +36,13 @@ void dp_encap_make(const struct dp_fast *f, const struct dp_nexthop *nh, const s
  * @return dp_drop_COUNT: done, m->port is ethdev; else the reason, m as it was
  */
 enum dp_drop dp_encap_put(const struct dp_encap *e, struct rte_mbuf *m, uint8_t tos);
+/**
+ * For what turns back to ourselves, after dp_encap_put(): nobody else takes a hop from it, and two descriptions that point at each
+ * other would have it go round for ever.
+ *
+ * @param hops  time to live it came with
+ * @return false: none is left
+ */
+bool dp_encap_hops(const struct dp_encap *e, struct rte_mbuf *m, uint8_t hops);
 
 #endif

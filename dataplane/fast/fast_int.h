@@ -66,6 +66,7 @@ struct dp_flow_rest {
 	bool is_ended;             /* of a data line: its peer's last alert is told */
 	bool is_srtp_lent;
 	uint16_t rtcp_port;        /* 0: none */
+	bool is_of_ends;
 	struct dp_srtp_session *srtp_kept;
 	union {
 		struct {           /* with a port for RTCP: what is of that */
@@ -325,6 +326,12 @@ static inline const struct rte_udp_hdr *dp_pkt_udp(const struct dp_pkt *p)
 static inline uint8_t dp_pkt_tos(const struct dp_pkt *p)
 {
 	return p->is_v4 ? p->ip[1] : (uint8_t)(p->ip[0] << 4 | p->ip[1] >> 4);
+}
+
+/* Time to live, or hop limit. */
+static inline uint8_t dp_pkt_hops(const struct dp_pkt *p)
+{
+	return p->is_v4 ? p->ip[8] : p->ip[7];
 }
 
 /* Of the IP packet; what the link padded it with does not count. */

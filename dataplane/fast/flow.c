@@ -66,7 +66,7 @@ static void warm(struct dp_worker *w, struct dp_flow *fl, const struct dp_flow_s
 		.source_prefix = s->source_prefix, .latch = (uint8_t)s->latch, .latch_order = s->latch_order,
 		.check_source = s->check_source, .check_port = s->check_port, .rtcp_port = s->rtcp.local_port,
 		.is_ended = rest->is_ended && s->kind >= DP_FLOW_DATA && fl->open == s->open,
-		.is_srtp_lent = s->is_srtp_lent, .srtp_kept = s->srtp_kept };
+		.is_srtp_lent = s->is_srtp_lent, .is_of_ends = s->is_of_ends, .srtp_kept = s->srtp_kept };
 	if (s->rtcp.local_port) {
 		rest->rtcp_allowed = s->rtcp.source;
 		rest->rtcp_source = rtcp_source;

@@ -68,6 +68,14 @@ static bool police_rtcp(struct dp_worker *w, const struct dp_pkt *p, uint64_t ts
 	return true;
 }
 
+/* Of what only the ends can open, the header that is in clear is all there is to see (RFC 3711 3.4). */
+static bool is_rtcp(const struct dp_worker *w, const struct dp_pkt *p)
+{
+	const uint8_t *b = rte_pktmbuf_mtod_offset(p->m, const uint8_t *, p->payload_off);
+
+	return dp_rest_of(w, p->flow)->is_of_ends ? rtcp_header_is_valid(b, p->payload_len) : rtcp_is_valid(b, p->payload_len);
+}
+
 /* The service core opens it and looks into it; source and rate are looked at here. It teaches no flow of RTP an address. */
 static enum dp_drop admit_rtcp(struct dp_worker *w, struct dp_pkt *p, uint64_t tsc)
 {
@@ -79,11 +87,7 @@ static enum dp_drop admit_rtcp(struct dp_worker *w, struct dp_pkt *p, uint64_t t
 		return dp_drop_COUNT;
 	if (p->flow->kind == DP_FLOW_CORE_SRTP && p->is_rtcp_port)
 		return dp_drop_COUNT;	/* only the service core can tell whether it is true, and learns the address itself */
-	if (!p->is_rtcp_port ||
-		!rtcp_is_valid(rte_pktmbuf_mtod_offset(p->m, const uint8_t *, p->payload_off), p->payload_len) ||
-		!dp_source_commit(w, p))
-		return DP_DROP_SOURCE;
-	return dp_drop_COUNT;
+	return p->is_rtcp_port && is_rtcp(w, p) && dp_source_commit(w, p) ? dp_drop_COUNT : DP_DROP_SOURCE;
 }
 
 /* What carries SCTP: as much as a file, where handshakes are a dozen records. */
@@ -195,11 +199,14 @@ static enum dp_drop admit_authentic(struct dp_worker *w, struct dp_flow *fl, con
 void dp_send_on(struct dp_worker *w, struct dp_pkt *p, uint32_t bytes)
 {
 	struct dp_flow *fl = p->flow;
+	uint8_t hops = dp_pkt_hops(p);	/* the new headers may come to lie there */
 	enum dp_drop why;
 
 	if (unlikely(fl->encap.version != w->nexthops[fl->encap.nexthop].version))
 		dp_flow_encap(w, fl);
 	why = dp_encap_put(&fl->encap, p->m, dp_pkt_tos(p));
+	if (unlikely(why == dp_drop_COUNT && (fl->encap.ethdev & DP_PORT_OWN) && !dp_encap_hops(&fl->encap, p->m, hops)))
+		why = DP_DROP_HOPS;
 	if (unlikely(why != dp_drop_COUNT)) {
 		dp_refuse(w, p, why);
 		return;

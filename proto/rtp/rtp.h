@@ -43,6 +43,12 @@ static inline bool rtp_parse(const uint8_t *p, size_t len, struct rtp_view *v)
 	return true;
 }
 
+/** Fixed header and the sender's SSRC: of SRTCP all that is in clear. */
+static inline bool rtcp_header_is_valid(const uint8_t *p, size_t len)
+{
+	return len >= 8 && p[0] >> 6 == 2 && p[1] >= 192 && p[1] <= 223;
+}
+
 /** Every packet of the compound fits and has version 2, the first one being SR, RR (or any: RFC 5506). */
 static inline bool rtcp_is_valid(const uint8_t *p, size_t len)
 {

@@ -328,6 +328,7 @@ static void narrow_codecs(const struct sdp_line *l, const struct sdp_stream *s, 
 				sdp_codec_same(&s->codecs[k], &l->codecs[i])) {
 				n->codecs[n->n_codecs] = with_feedback(&l->codecs[i], l);
 				n->codecs[n->n_codecs++].fb &= s->codecs[k].fb;
+				break;	/* no more than the answer has, whatever was offered twice */
 			}
 }
 

@@ -160,6 +160,20 @@ static void add_core(struct sdp_map *m, const struct sdp_line *l, const struct s
 	(void)!add(m, w2, &channel);	/* as many as a description may have */
 }
 
+/* For another channel; or for media, which has a line of its own on W2 where that one has channels besides. */
+static void reuse(struct sdp_map *m, unsigned i, const struct sdp_line *l, const struct sdp_policy *p)
+{
+	struct sdp_map_line *at = &m->core[i];
+
+	if (l->is_rejected)
+		return;
+	if (sdp_line_ends(l, SDP_CORE, p)) {
+		at->channel.is_text = l->is_text;
+		return;
+	}
+	*at = (struct sdp_map_line){ .w2 = channels_of(m, at->w2) == 1 ? at->w2 : m->n_w2++ };
+}
+
 void sdp_map_core_offer(struct sdp_map *m, struct sdp_model *offer, const struct sdp_policy *p)
 {
 	cut(m, m->n < offer->n_lines ? m->n : offer->n_lines);
@@ -168,8 +182,8 @@ void sdp_map_core_offer(struct sdp_map *m, struct sdp_model *offer, const struct
 
 		if (i >= m->n)
 			add_core(m, l, p);
-		if (m->core[i].channel.is_set && m->core[i].is_idle && sdp_line_ends(l, SDP_CORE, p))	/* RFC 3264 8.2: its place, used again */
-			m->core[i].channel.is_text = l->is_text;
+		if (m->core[i].channel.is_set && m->core[i].is_idle)	/* RFC 3264 8.2: its place, used again */
+			reuse(m, i, l, p);
 		l->channel = m->core[i].channel;
 	}
 }
@@ -180,6 +194,10 @@ void sdp_map_settle(struct sdp_map *m, const struct sdp_stream *streams)
 {
 	for (unsigned i = 0; i < m->n; i++)
 		m->core[i].is_idle = !streams[i].is_active;
+	for (unsigned i = 0; i < m->n; i++)	/* media in the place of a line that had channels (RFC 3264 8.2): all of them are over */
+		for (unsigned k = 0; streams[i].is_active && !sdp_stream_ends(&streams[i]) && k < m->n; k++)
+			if (m->core[k].w2 == m->core[i].w2)
+				m->core[k].channel = (struct sdp_channel_ref){ 0 };
 }
 
 unsigned sdp_map_first(const struct sdp_map *m, unsigned line)

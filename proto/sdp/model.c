@@ -90,6 +90,14 @@ static uint8_t read_fb(const struct sdp_media *m, uint8_t pt)
 	return (uint8_t)fb;
 }
 
+static bool has_pt(const struct sdp_line *l, uint8_t pt)
+{
+	for (unsigned i = 0; i < l->n_codecs; i++)
+		if (l->codecs[i].pt == pt)
+			return true;
+	return false;
+}
+
 static void read_codecs(struct sdp_line *l)
 {
 	const struct sdp_media *m = l->media;
@@ -103,6 +111,8 @@ static void read_codecs(struct sdp_line *l)
 		if (gw_sv_uint_max(m->fmts[i], 127, &pt))
 			continue;	/* "$" and "-" of Iq, or junk */
 		c.pt = (uint8_t)pt;
+		if (has_pt(l, c.pt))
+			continue;
 		known = static_codec(&c);
 		for (unsigned k = 0; k < m->n_attrs; k++) {
 			const struct sdp_attr *a = &m->attrs[k];

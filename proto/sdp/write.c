@@ -265,9 +265,10 @@ static void put_text(struct gw_buf *b, const struct sdp_write *w, unsigned i)
 /* An offer of a channel that has gone: its line stays what it was on the leg written (RFC 3264 8.2). */
 static bool put_gone(struct gw_buf *b, const struct sdp_write *w, unsigned i)
 {
-	const struct sdp_channel_ref *c = w->is_answer ? NULL : &w->peer->lines[i].channel;
+	const struct sdp_line *l = w->is_answer ? NULL : &w->peer->lines[i];
+	const struct sdp_channel_ref *c = l ? &l->channel : NULL;
 
-	if (w->streams[i].is_active || !c || !c->is_set)
+	if (w->streams[i].is_active || !c || !c->is_set || !(l->is_data || l->is_msrp || l->is_text))
 		return false;
 	gw_buf_puts(b, w->to == SDP_W2 ? "m=application 0 UDP/DTLS/SCTP webrtc-datachannel\r\n" :
 		c->is_text ? "m=text 0 RTP/AVP 104\r\n" : "m=message 0 TCP/MSRP *\r\n");

@@ -429,6 +429,38 @@ static void datagrams_pass_as_they_are(void **state)
 	dp_fast_free(f);
 }
 
+/* Two descriptions that point at each other; a call between two of our own ports has its hop, a circle ends. */
+static void what_turns_back_to_ourselves_does_not_do_so_for_ever(void **state)
+{
+	struct dp_fast *f = gateway(1);
+	struct dp_cmd own = { .type = DP_CMD_NEXTHOP, .nexthop = { 2, { .ethdev = ethdev[1], .is_valid = true, .is_own = true } } };
+	struct rte_ether_addr mac;
+	struct gw_addr at = core_peer;
+	dp_flow_id id[2] = { 0 };
+
+	(void)state;
+	assert_int_equal(rte_eth_macaddr_get(ethdev[1], &mac), 0);
+	memcpy(own.nexthop.nh.dst_mac, &mac, sizeof(mac));
+	assert_int_equal(dp_cmd_send(f, &own), GW_OK);
+	memcpy(at.b, core_us, 4);
+	for (unsigned i = 0; i < 2; i++) {
+		struct dp_flow_spec s = core_flow((uint16_t)(30000 + 2 * i), NULL);
+
+		s.kind = DP_FLOW_OPAQUE;
+		s.source = at;
+		at.port = (uint16_t)(30002 - 2 * i);
+		s.out = (struct dp_path){ .laddr = CORE, .local_port = (uint16_t)(30002 - 2 * i), .nexthop = 2, .remote = at };
+		s.out.remote.port = (uint16_t)(30000 + 2 * i);
+		set(f, &id[i], &s);
+	}
+	give(1, framed(bytes("round", 5), 1, &at, core_us, 30000));
+	for (unsigned i = 0; i < 100; i++)
+		poll_all(f);
+	assert_int_equal(drops(f, DP_DROP_HOPS), 1);
+	assert_null(take(1));
+	dp_fast_free(f);
+}
+
 static void the_nic_is_asked_for_the_sum_where_it_makes_them(void **state)
 {
 	static const bool sums[2] = { true, false };
@@ -489,6 +521,7 @@ int main(void)
 		cmocka_unit_test(punted_with_what_is_known),
 		cmocka_unit_test(text_ends_on_the_service_core_once_it_may_pass),
 		cmocka_unit_test(datagrams_pass_as_they_are),
+		cmocka_unit_test(what_turns_back_to_ourselves_does_not_do_so_for_ever),
 		cmocka_unit_test(the_nic_is_asked_for_the_sum_where_it_makes_them),
 		cmocka_unit_test(nothing_was_allocated),
 	};

@@ -111,6 +111,29 @@ static void the_cap_is_hard_towards_the_core(void **state)
 	dp_srtp_burst.session_free(s);
 }
 
+/* A transfer brings another key and another SSRC; what was heard under old keys must not fill the places. */
+static void a_new_key_has_room_for_new_ssrcs(void **state)
+{
+	struct dp_srtp_session *s = few(false);
+
+	(void)state;
+	for (unsigned i = 0; i < 3 * MOST; i++) {
+		struct dp_srtp_session *sender = few(true), *next = few(false);
+		struct rte_mbuf *m = of(nth(i), 1);
+		enum dp_drop why;
+
+		dp_srtp_burst.carry_on(next, s);
+		dp_srtp_burst.session_free(s);
+		s = next;
+		assert_int_equal(seal(sender, m), dp_drop_COUNT);
+		dp_srtp_burst.unprotect_burst(0, &m, &s, 1, &why);
+		assert_int_equal(why, dp_drop_COUNT);
+		rte_pktmbuf_free(m);
+		dp_srtp_burst.session_free(sender);
+	}
+	dp_srtp_burst.session_free(s);
+}
+
 static void a_forged_packet_in_front_does_not_steer_the_first_true_one(void **state)
 {
 	struct dp_srtp_session *s = few(false), *both[2] = { s, s }, *sender = few(true);
@@ -134,6 +157,7 @@ int main(void)
 		cmocka_unit_test(an_ssrc_that_made_room_never_comes_back),
 		cmocka_unit_test(a_burst_in_which_an_ssrc_makes_room_loses_only_that_ones_packets),
 		cmocka_unit_test(the_cap_is_hard_towards_the_core),
+		cmocka_unit_test(a_new_key_has_room_for_new_ssrcs),
 		cmocka_unit_test(a_forged_packet_in_front_does_not_steer_the_first_true_one),
 	};
 

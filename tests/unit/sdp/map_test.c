@@ -16,6 +16,7 @@
 #define AUDIO AUDIO_OF("actpass")
 #define VIDEO VIDEO_OF("actpass")
 #define DATA DATA_OF("actpass")
+#define NO_VIDEO "m=video 0 UDP/TLS/RTP/SAVPF 96\r\na=mid:v\r\n"
 #define NO_DATA "m=application 0 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:d\r\n"
 #define MSRP(n) "a=dcmap:" #n " subprotocol=\"msrp\";label=\"chat\"\r\na=dcsa:" #n " path:msrps://b.invalid:9/s" #n ";dc\r\n"
 #define T140(n) "a=dcmap:" #n " subprotocol=\"t140\";label=\"text\"\r\n"
@@ -174,6 +175,28 @@ static void channels_come_and_go_in_re_offers(void **state)
 	assert_string_equal(written(r, SDP_CORE, true), "audio 30000 message 0 text 0 video 30006 message 0");
 }
 
+static void media_takes_the_place_of_a_closed_channel(void **state)
+{
+	struct rig *r = *state;
+
+	choose(r, SDP_W2, SESSION AUDIO DATA MSRP(0) T140(2));
+	narrow(r, SDP_CORE, SESSION CORE_AUDIO CORE_MSRP CORE_TEXT);
+	choose(r, SDP_W2, SESSION AUDIO DATA MSRP(0));
+	narrow(r, SDP_CORE, SESSION CORE_AUDIO CORE_MSRP "m=text 0 RTP/AVP 104\r\n");
+	/* RFC 3264 8.2: the core has video there now; the channel beside it stays */
+	choose(r, SDP_CORE, SESSION CORE_AUDIO CORE_MSRP CORE_VIDEO);
+	assert_string_equal(written(r, SDP_W2, false), "audio 30000 application 30002 0:msrp video 30004");
+	narrow(r, SDP_W2, SESSION AUDIO_OF("active") DATA_OF("active") MSRP(0) VIDEO_OF("active"));
+	assert_string_equal(written(r, SDP_CORE, true), "audio 30000 message 30002 video 30004");
+	/* a client that has closed its data line does the same */
+	choose(r, SDP_W2, SESSION AUDIO NO_DATA VIDEO);
+	narrow(r, SDP_CORE, SESSION CORE_AUDIO "m=message 0 TCP/MSRP *\r\n" CORE_VIDEO);
+	choose(r, SDP_W2, SESSION AUDIO VIDEO NO_VIDEO);
+	narrow(r, SDP_CORE, SESSION CORE_AUDIO CORE_VIDEO "m=video 0 RTP/AVPF 96\r\n");
+	choose(r, SDP_CORE, SESSION CORE_AUDIO "m=video 0 RTP/AVPF 96\r\n" "m=video 0 RTP/AVPF 96\r\n" CORE_MSRP);
+	assert_string_equal(written(r, SDP_W2, false), "audio 30000 video 0 video 0 application 30006 0:msrp");
+}
+
 static void a_refused_re_offer_leaves_the_map_as_it_was(void **state)
 {
 	struct rig *r = *state;
@@ -215,6 +238,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_the_core_refuses_is_no_channel, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(lines_of_the_core_are_channels_of_one_line, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(channels_come_and_go_in_re_offers, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(media_takes_the_place_of_a_closed_channel, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_refused_re_offer_leaves_the_map_as_it_was, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(more_channels_than_a_line_may_have_are_left_out, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(an_answer_with_fewer_lines_is_none, set_up, tear_down),

@@ -275,6 +275,25 @@ static void line_and_media_counts_are_capped(void **state)
 	assert_int_equal(sdp_parse(&s, &r->arena, gw_buf_sv(&b), SDP_SIP, NULL), GW_ELIMIT);
 }
 
+/* Each number counts once; what is written of 24 and 24 the same would be 576. */
+static void payload_types_said_again_and_again_count_once(void **state)
+{
+	static const char again[] = " 8 8 8 8 8 8 8 8 8 8 8 8 8 8 8 8 8 8 8 8 8 8 8 8\r\n";
+	struct rig *r = *state;
+	struct sdp_stream streams[SDP_MAX_MEDIA];
+	struct sdp_model first, second;
+	char text[1024];
+
+	snprintf(text, sizeof(text), HEAD "c=IN IP4 1.2.3.4\r\nm=audio 49000 RTP/AVP%s", again);
+	assert_int_equal(sdp_model_read(&first, &r->arena, gw_sv_cstr(text), SDP_SIP, NULL), GW_OK);
+	assert_int_equal(first.lines[0].n_codecs, 1);
+	assert_int_equal(sdp_choose_offer(&first, SDP_CORE, &r->policy, streams), SDP_OK);
+	assert_int_equal(streams[0].n_codecs, 1);
+	assert_int_equal(sdp_model_read(&second, &r->arena, gw_sv_cstr(text), SDP_SIP, NULL), GW_OK);
+	assert_int_equal(sdp_choose_answer(&second, SDP_CORE, streams, 1), SDP_OK);
+	assert_int_equal(streams[0].n_codecs, 1);
+}
+
 static void iq_local_is_completed_and_read_back(void **state)
 {
 	struct rig *r = *state;
@@ -309,7 +328,7 @@ int main(void)
 		T(core_offer_reaches_the_wic_with_actpass), T(unusable_offers_are_refused_with_the_reason),
 		T(lines_of_a_group_have_the_transport_of_the_one_that_says_it),
 		T(answers_that_break_rfc3264_are_refused), T(every_truncation_is_survived),
-		T(line_and_media_counts_are_capped), T(iq_local_is_completed_and_read_back),
+		T(line_and_media_counts_are_capped), T(payload_types_said_again_and_again_count_once), T(iq_local_is_completed_and_read_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
