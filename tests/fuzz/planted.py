@@ -28,6 +28,9 @@ PLANTED = [
     ("reginfo", "control/sip/reginfo.c", "if (c->uri.len == 0)", "if (c->uri.len > CP_REGINFO_TEXT_BYTES)"),
     ("h248", "proto/h248/text.c", "while (x->i < x->s.len && x->s.p[x->i] != '\"') {", "while (x->s.p[x->i] != '\"') {"),
     ("iq", "proto/h248/text.c", "while (x->i < x->s.len && x->s.p[x->i] != '\"') {", "while (x->s.p[x->i] != '\"') {"),
+    ("dcep", "proto/dcep/dcep.c", "message.len != OPEN_BYTES + label_len + protocol_len", "message.len < OPEN_BYTES + label_len + protocol_len"),
+    ("msrp", "proto/msrp/bridge.c", "rest < b->conf.channel_max ? b->conf.channel_max - rest : 0", "b->conf.channel_max"),
+    ("t140", "proto/t140/rtp_in.c", "pad == 0 || pad > body.len", "pad == 0"),
     ("tpkt", "proto/iq/tpkt.c", "if (in.len < n)", "if (in.len + 1 < n)"),
 ]
 
