@@ -139,6 +139,8 @@ class MsrpPhone:
             method = text.split(" ", 1)[0]
             if method == "INVITE":
                 self._answer(text, source)
+            elif method == "UPDATE":    # a long call is refreshed (RFC 4028)
+                self._reply(text, source)
             elif method == "BYE":
                 self._reply(text, source)
                 self.said.clear()
