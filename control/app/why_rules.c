@@ -70,7 +70,7 @@ static bool of_call(struct list *l, json_t *call, json_t *streams, int is_asked)
 
 /* ---- from ICE to keys ------------------------------------------------------------------------------------ */
 
-static bool of_ice(struct list *l, json_t *s)
+static bool of_ice(struct list *l, json_t *call, json_t *s)
 {
 	const char *local = text(s, "local");
 
@@ -87,6 +87,9 @@ static bool of_ice(struct list *l, json_t *s)
 			"changed on its way, or the browser uses an older one", local);
 	} else if (number(s, "checks_malformed")) {
 		add(l, s, "ice-malformed", "what arrives at %s is no connectivity check", local);
+	} else if (!json_is_true(json_object_get(call, "answered"))) {
+		add(l, s, "not-answered", "the call is not answered yet, and the browser has not begun: it begins when it has our "
+			"description, with a response that has one");
 	} else {
 		add(l, s, "ice-no-checks", "no connectivity check of the browser has ever arrived at %s: a firewall drops its UDP, "
 			"the address is not reachable from its network, or it never had our description", local);
@@ -223,7 +226,7 @@ static void of_stream(struct list *l, json_t *call, json_t *access, json_t *core
 {
 	unsigned before = l->n;
 
-	if (of_ice(l, access) || of_dtls(l, access) || of_way(l, access))
+	if (of_ice(l, call, access) || of_dtls(l, access) || of_way(l, access))
 		return;
 	if (is(core, "media", "data") && of_dtls(l, core))
 		return;

@@ -302,6 +302,7 @@ struct dp_pkt {
 	bool is_l2;                /* ARP, ND, ICMP: for the service core as a whole frame */
 	bool is_rtcp_port;         /* it came to the flow's port for RTCP */
 	bool is_elsewhere;         /* let in, but not from the address known: dp_source_commit() when it proved valid */
+	bool is_only_followed;     /* it met a closed gate: its SRTP index is followed, and no more */
 	bool is_charged;           /* to the policer, with the datagram it came in */
 	bool is_known;             /* from where this flow's peer is; of L2: ARP or ND, without which nothing leaves */
 	bool is_shared;            /* it came to a port of several lines, */

@@ -178,7 +178,7 @@ enum dp_drop dp_parse(struct dp_worker *w, struct dp_pkt *p)
 	if (p->m->nb_segs != 1 || p->m->data_len < sizeof(*eth))
 		return DP_DROP_RUNT;
 	type = eth->ether_type;
-	p->is_l2 = p->is_known = p->is_elsewhere = p->is_stray = p->teaches = false;
+	p->is_l2 = p->is_known = p->is_elsewhere = p->is_stray = p->teaches = p->is_only_followed = false;
 	p->mid_ext = 0;
 	p->vlan = 0;
 	if (p->m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) {

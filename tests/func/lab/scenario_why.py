@@ -2,11 +2,15 @@
 """Faults planted into calls of a real browser and a real phone: "w2gwctl why" has to name each."""
 import contextlib
 import json
+import socket
 import signal
+import struct
 import subprocess
+import threading
 import urllib.request
 
 from . import ns
+from .path import UP, kind_of
 from .proc import sh, wait_until
 from .scenarios import check
 
@@ -30,6 +34,8 @@ DIGEST = r"/(a=fingerprint:\S+ )(..)/g, (m, a, b) => a + (b === '00' ? '11' : '0
 TO, FROM = ("OUTPUT", "-o"), ("INPUT", "-i")   # towards the gateway, from it
 RTP = ("-m", "u32", "--u32", "0>>22&0x3C@8>>30=2")
 LARGE = ("-m", "length", "--length", "300:")
+THIRD = (*RTP, "-m", "statistic", "--mode", "nth", "--every", "3", "--packet", "0")
+PACKET_OUTGOING = 4
 
 # name, what is planted before the call (in the browser, or where UDP is lost), the rules that may name it
 BEFORE = (
@@ -46,6 +52,9 @@ BEFORE = (
     ("large_datagrams_are_lost", (ns.ACCESS, TO, LARGE), ("dtls-unfinished",)),
     ("no_media_of_the_browser", (ns.ACCESS, TO, RTP), ("browser-silent",)),
     ("no_media_of_the_core", (ns.CORE, TO, RTP), ("core-silent",)),
+    ("a_third_of_the_cores_packets_is_lost", (ns.CORE, TO, THIRD), ("core-loss",)),
+    ("a_number_that_no_codec_has", "window.fault = (s) => s.replace(/(m=audio \\d+ \\S+) .*/, '$1 127').replace(/a=(rtpmap|fmtp):.*\\r\\n/g, '')"
+     ".replace('a=rtcp-mux', 'a=rtpmap:127 PCMA/8000\\r\\na=rtcp-mux')", ("not-agreed",)),
 )
 
 
@@ -59,6 +68,69 @@ def lost(link, way, match):
         yield
     finally:
         sh("iptables", "-D", *rule)
+
+
+class Echo(threading.Thread):
+    """Every RTP packet of the browser comes once more, its sequence number so much higher, and its tag therefore wrong."""
+    def __init__(self, ahead):
+        super().__init__(daemon=True)
+        self.ahead, self.over = ahead, False
+        self.link = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+        self.link.bind((ns.ACCESS["name"], 0))
+        self.link.settimeout(0.2)
+
+    def run(self):
+        while not self.over:
+            try:
+                frame, (_, _, kind, *_) = self.link.recvfrom(2048)
+            except TimeoutError:
+                continue
+            if kind == PACKET_OUTGOING and kind_of(frame, UP) == "rtp":
+                self.link.send(self.once_more(bytearray(frame)))
+
+    def once_more(self, frame):
+        udp = 14 + (frame[14] & 15) * 4
+        frame[udp + 6:udp + 8] = b"\0\0"      # no checksum: the kernel leaves it to a device
+        sequence = int.from_bytes(frame[udp + 10:udp + 12], "big") + self.ahead
+        frame[udp + 10:udp + 12] = (sequence & 0xffff).to_bytes(2, "big")
+        return frame
+
+    def __enter__(self):
+        self.start()
+
+    def __exit__(self, *_):
+        self.over = True
+        self.join(5)
+        self.link.close()
+
+
+class OtherServer(threading.Thread):
+    """The phone's media come from another address than it has told."""
+    def __init__(self, to):
+        super().__init__(daemon=True)
+        self.over = threading.Event()
+        self.s, self.to = socket.socket(socket.AF_INET, socket.SOCK_DGRAM), to
+        self.s.bind((ns.CORE["addresses"][1].split("/")[0], 0))
+
+    def run(self):
+        n = 0
+        while not self.over.wait(0.02):
+            n += 1
+            self.s.sendto(struct.pack(">BBHII", 0x80, 8, n & 0xffff, n * 160, 77) + bytes(160), self.to)
+
+    def __enter__(self):
+        self.start()
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.join(5)
+        self.s.close()
+
+
+def core_address(lab):
+    """Where the core sends its media to."""
+    host, port = next(s for s in why(lab)["streams"].values() if s["side"] == "core")["local"].rsplit(":", 1)
+    return host, int(port)
 
 
 def why(lab, who="sip:alice@home1.example"):
@@ -88,8 +160,8 @@ def page(lab, who="sip%3Aalice%40home1.example"):
     p = subprocess.run([lab.cscf.ctl, "cscf", "page", "--json", "-s", lab.cscf.socket_path], capture_output=True, text=True, timeout=20)
     web = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
     link = json.loads(p.stdout)["link"]
-    web.open(link, timeout=10).read()
-    return web.open(f"{link.split('?')[0]}why?call={who}", timeout=10).read().decode()
+    with web.open(link, timeout=10) as first:
+        return web.open(f"{first.geturl()}why?call={who}", timeout=10).read().decode()
 
 
 def hang_up(lab, browser):
@@ -97,6 +169,16 @@ def hang_up(lab, browser):
         browser.do("click", selector="#hangup")
         browser.in_call("ended", 20)
     lab.wait_idle(20)
+
+
+@contextlib.contextmanager
+def called(lab, browser, target="bob", state="active"):
+    browser.do("dial", target=target)
+    try:
+        browser.in_call(state, 20)
+        yield
+    finally:
+        hang_up(lab, browser)
 
 
 def run(setting):
@@ -109,10 +191,20 @@ def run(setting):
             in_page = plant if isinstance(plant, str) else ""
             with case(name), contextlib.nullcontext() if in_page else lost(*plant):
                 browser.do("eval", code=f"window.fault = window.faultOut = null; {in_page}; 0")
-                browser.do("dial", target="bob")
-                browser.in_call("active", 20)
-                named(lab, rules)
-                hang_up(lab, browser)
+                with called(lab, browser):
+                    named(lab, rules)
+        for name, ahead, rules in (("packets_with_wrong_tags", 1000, ("srtp-auth",)), ("packets_that_come_twice", 0, ("srtp-replay",))):
+            with case(name), Echo(ahead):
+                browser.do("eval", code="window.fault = null; 0")
+                with called(lab, browser):
+                    named(lab, rules)
+        with case("media_of_another_server"), lost(ns.CORE, TO, ("-s", "10.20.0.1", *RTP)):
+            with called(lab, browser), OtherServer(core_address(lab)):
+                named(lab, ("wrong-source",))
+        with case("the_phone_only_rings"):
+            lab.phone("carol", answer="manual")
+            with called(lab, browser, "carol", "ringing"):
+                named(lab, ("not-answered",))
         with case("its_own_fingerprint_is_wrong_and_why_tells_it_when_the_call_is_over"):
             browser.do("eval", code=f"window.fault = null; window.faultOut = (s) => s.replace({DIGEST}); 0")
             browser.do("dial", target="bob")

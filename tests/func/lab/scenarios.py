@@ -15,7 +15,7 @@ GROUPS = {
     "identity": ("scenario_identity", 300, ()),
     "signin": ("scenario_signin", 300, ()),
     "calls": ("scenario_calls", 180, ()),
-    "why": ("scenario_why", 180, ()),
+    "why": ("scenario_why", 240, ()),
     "video": ("scenario_video", 180, ()),
     "data": ("scenario_data", 180, ()),
     "msrp": ("scenario_msrp", 120, ()),

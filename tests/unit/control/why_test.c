@@ -48,6 +48,7 @@ static const struct {
 	{ "no-address", "", "", "\"way\":\"no address\"", "core has not said" },
 	{ "no-route", "", "", "\"way\":\"no route\"", "10.0.0.9:4000" },
 	{ "no-neighbour", "", "", "\"way\":\"no neighbour\"", "10.0.0.9:4000" },
+	{ "not-answered", "\"answered\":false", NO_PAIR ",\"checks\":0", "", "has not begun" },
 	{ "not-answered", "\"answered\":false", "\"mode\":\"inactive\"", "\"mode\":\"inactive\"", "not allowed" },
 	{ "not-answered", "\"answered\":false", "\"mode\":\"sendonly\"", "\"mode\":\"receiveonly\"", "one direction" },
 	{ "on-hold", "", "\"mode\":\"inactive\"", "\"mode\":\"inactive\"", "inactive" },
