@@ -4,7 +4,7 @@ import json
 import os
 import signal
 
-from . import call as calls, ends
+from . import call as calls, ends, scenario_holds
 from .proc import wait_until
 from .scenarios import check
 
@@ -56,6 +56,8 @@ def run(setting):
             lab.wait_idle()
         with case("browser_declines"):
             ends.declined(lab, browser, bob, "alice")
+        with case("the_phone_holds_and_takes_up_again"):
+            scenario_holds.by_phone(lab, browser, bob, 3)
         with case("touch_tones_reach_the_phone"):
             mark = bob.mark()
             browser.do("dial", target="bob")

@@ -23,6 +23,7 @@ GROUPS = {
     "channels": ("scenario_channels", 900, ()),
     "t140": ("scenario_t140", 120, ()),
     "sipjs": ("scenario_sipjs", 500, ("snippets",)),
+    "holds": ("scenario_holds", 240, ()),
     "long": ("scenario_long", 240, ()),
     "matrix": ("scenario_matrix", 300, ()),
     "aiortc": ("scenario_aiortc", 120, ()),
@@ -39,7 +40,7 @@ GROUPS = {
     "load-tsan": ("scenario_load", 300, ("tsan",)),
 }
 
-BY_NAME = ("handshakes", "kills", "files", "channels")    # minutes long: not part of a run of everything
+BY_NAME = ("handshakes", "holds", "kills", "files", "channels")    # minutes long: not part of a run of everything
 IQ_READ = ("calls", "video", "data", "msrp", "t140", "workers", "restart")     # tshark reads their Iq: each has procedures of its own
 IQ_PORT = 2944
 

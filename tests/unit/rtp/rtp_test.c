@@ -143,6 +143,22 @@ static uint8_t *extended(const char *words, uint8_t n_words, struct rtp_view *v)
 	return p;
 }
 
+/* RFC 3611 4.7, behind a receiver report, as MTSI terminals send it. */
+static void voip_metrics_pass_as_rtcp(void **state)
+{
+	static const uint8_t heads[] = { 0x80, 201, 0, 1, 1, 2, 3, 4, 0x80, 207, 0, 10, 1, 2, 3, 4, 7, 0, 0, 8 };
+	uint8_t *p = exact(52);
+
+	(void)state;
+	memset(p, 0x7f, 52);
+	memcpy(p, heads, sizeof(heads));
+	assert_int_equal(rtp_classify(p, 52), RTP_CLASS_RTCP);
+	assert_true(rtcp_is_valid(p, 52));
+	assert_int_equal(rtp_classify(p + 8, 44), RTP_CLASS_RTCP);
+	assert_false(rtcp_is_valid(p, 48));
+	free(p);
+}
+
 static void an_element_is_found_in_either_form_of_rfc_8285(void **state)
 {
 	static const struct {
@@ -258,6 +274,7 @@ int main(void)
 		cmocka_unit_test(rtcp_is_taken_only_when_its_length_word_fits),
 		cmocka_unit_test(each_packet_of_a_compound_is_held_against_what_is_left),
 		cmocka_unit_test(a_compound_may_end_in_a_packet_of_its_head_only),
+		cmocka_unit_test(voip_metrics_pass_as_rtcp),
 		cmocka_unit_test(an_element_is_found_in_either_form_of_rfc_8285),
 		cmocka_unit_test(an_extension_goes_with_its_last_element),
 		cmocka_unit_test(an_element_is_put_in),
