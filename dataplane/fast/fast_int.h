@@ -64,9 +64,9 @@ struct dp_flow_rest {
 	bool check_source, check_port;
 	bool is_open;              /* both gates: what the deadline is of */
 	bool is_ended;             /* of a data line: its peer's last alert is told */
-	bool is_srtp_lent;
+	bool is_srtp_lent : 1;
+	bool is_of_ends : 1;
 	uint16_t rtcp_port;        /* 0: none */
-	bool is_of_ends;
 	struct dp_srtp_session *srtp_kept;
 	union {
 		struct {           /* with a port for RTCP: what is of that */
