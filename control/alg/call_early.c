@@ -64,7 +64,7 @@ static bool take(struct cp_call *c, struct cp_fork *f, struct gw_sv text, enum c
 	struct sdp_stream *old = c->ex.streams, before[SDP_MAX_MEDIA];
 	bool is_first = sender == c->ex.offerer, is_ok;
 	struct gw_sv said = c->ex.offer_said;
-	struct sdp_map map = c->ex.map, agreed = c->map;
+	struct sdp_map map = c->ex.map;
 	char *answer_text = gw_sv_dup(gw_sv_cstr(c->ex.answer_text ? c->ex.answer_text : ""));
 
 	*why = "not what the other side has agreed to";
@@ -74,6 +74,7 @@ static bool take(struct cp_call *c, struct cp_fork *f, struct gw_sv text, enum c
 	is_ok = (is_first ? take_offer(c, text, sender, why) : cp_sdp_offer_anew(c, text, why) == GW_OK) &&
 		suits_other_leg(&c->ex, before);
 	if (is_ok && !is_first) {
+		cp_sdp_agree(c);
 		free(f->answer);
 		f->answer = gw_sv_dup(text);
 	}
@@ -83,7 +84,6 @@ static bool take(struct cp_call *c, struct cp_fork *f, struct gw_sv text, enum c
 		c->ex.answer = answer;
 		c->ex.streams = old;
 		c->ex.map = map;
-		c->map = agreed;
 		memcpy(old, before, offer.n_lines * sizeof(before[0]));
 		free(c->ex.answer_text);
 		c->ex.answer_text = answer_text;

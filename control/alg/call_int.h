@@ -65,7 +65,8 @@ struct cp_media_line {
 	char *local_channel;         /* of the channel beside the data line */
 	enum sdp_setup wic_setup;    /* DTLS role the WIC has got: kept by later answers (W2-SEC-06); NONE: not yet */
 	char *mid;                   /* on W2, as agreed last: it stays, and what takes the line's place has another (RFC 9143 9) */
-	unsigned exchange;           /* whose offer it was reserved for; 0: it was agreed on */
+	unsigned exchange;           /* whose offer its streams were reserved for; 0: they were agreed on */
+	unsigned transport_exchange; /* the same of local_access, which other lines may have a part in */
 };
 
 /** A REFER that has another CSeq on the other leg: its subscription is named by it. */
@@ -400,8 +401,10 @@ void cp_sdp_begin(struct cp_call *c, enum cp_side sender);
 enum gw_err cp_sdp_offer(struct cp_call *c, struct gw_sv sdp, enum cp_side from, const char **why, unsigned *status);
 /** The answer to it; refused: the exchange is as it was. */
 enum gw_err cp_sdp_answer(struct cp_call *c, struct gw_sv sdp, const char **why);
-/** An early offer of the side that has answered: what it says holds instead of its answer (call_early.c). */
+/** An early offer of the side that has answered: what it says holds instead of its answer (call_early.c), once it is agreed on. */
 enum gw_err cp_sdp_offer_anew(struct cp_call *c, struct gw_sv sdp, const char **why);
+/** The exchange is agreed, with its map, roles and names. */
+void cp_sdp_agree(struct cp_call *c);
 /** Description of the offer for the other leg, of the answer for the offerer; the gateway has reserved its part. */
 enum gw_err cp_sdp_write_offer(struct cp_call *c, struct gw_buf *out);
 enum gw_err cp_sdp_write_answer(struct cp_call *c, struct gw_buf *out);

@@ -24,6 +24,15 @@ static void clear_line(struct cp_media_line *l)
 	*l = (struct cp_media_line){ .index = l->index, .mid = l->mid };
 }
 
+/* Does the line cross, or one that has its transport? */
+static bool is_needed(const struct cp_call *c, unsigned index)
+{
+	for (unsigned i = 0; i < c->ex.offer.n_lines; i++)
+		if (c->ex.streams[i].is_active && (i == index || cp_call_transport_of(c, i) == index))
+			return true;
+	return false;
+}
+
 /* Room for one more, if need be that of a line that has nothing at the gateway and does not cross. NULL: none */
 static struct cp_media_line *place(struct cp_call *c)
 {
@@ -32,7 +41,7 @@ static struct cp_media_line *place(struct cp_call *c)
 	for (unsigned i = 0; i < c->n_lines; i++) {
 		struct cp_media_line *l = &c->lines[i];
 
-		if (!l->local_access && !l->local_core && (l->index >= c->ex.offer.n_lines || !c->ex.streams[l->index].is_active)) {
+		if (!l->local_access && !l->local_core && !is_needed(c, l->index)) {
 			free(l->mid);
 			return l;
 		}
@@ -76,23 +85,23 @@ void cp_media_forget(struct cp_call *c)
 }
 
 /* Reserved for an offer that came to nothing, perhaps of another kind or role: nothing that is agreed on later has a part in it. */
-static bool is_stale(const struct cp_call *c, const struct cp_media_line *l)
+static bool is_stale(const struct cp_call *c, unsigned exchange)
 {
-	return l->exchange && l->exchange != c->n_exchanges;
+	return exchange && exchange != c->n_exchanges;
 }
 
 static bool has_transport(const struct cp_call *c, unsigned index)
 {
 	const struct cp_media_line *l = cp_call_transport(c, index);
 
-	return l && l->local_access && !is_stale(c, l);
+	return l && l->local_access && !is_stale(c, l->transport_exchange);
 }
 
 static bool has_streams(const struct cp_call *c, unsigned index)
 {
 	const struct cp_media_line *l = find(c, index);
 
-	return l && l->local_core && !is_stale(c, l) && (!sdp_stream_ends(&c->ex.streams[index]) || l->local_channel) && has_transport(c, index);
+	return l && l->local_core && !is_stale(c, l->exchange) && (!sdp_stream_ends(&c->ex.streams[index]) || l->local_channel) && has_transport(c, index);
 }
 
 bool cp_media_is_reserved(const struct cp_call *c)
@@ -261,7 +270,7 @@ static enum gw_err reserve_line(struct cp_call *c, unsigned i, struct streams *l
 		return GW_ELIMIT;
 	cp_call_line(c, i)->exchange = c->n_exchanges;
 	if (!has_transport(c, i))
-		cp_call_line(c, transport)->exchange = c->n_exchanges;
+		cp_call_line(c, transport)->transport_exchange = c->n_exchanges;
 	if (!has_transport(c, i) && !has_access(l, transport + 1))
 		err = reserve_transport(c, i, &l->access[l->n_access++]);
 	if (!err && sdp_stream_ends(&c->ex.streams[i]))
@@ -278,19 +287,26 @@ static void release(struct iq_stream *s, unsigned id, struct gw_sv local)
 
 #define NOTHING(what) GW_SV("v=0\r\nc=IN IP4 -\r\nm=" what "\r\n")
 
-/* S-7: the transport of a line. */
-static void release_transport(struct cp_media_line *l, struct streams *out)
+/* S-7: the transport of a line. Its Local is still to be freed. */
+static void leave_transport(struct cp_media_line *l, struct streams *out)
 {
 	release(&out->access[out->n_access++], l->index + 1u, NOTHING("audio 0 RTP/AVP -"));
-	free(l->local_access);
 	l->local_access = NULL;
 	l->bundle = CP_LINE_ALONE;
 	l->wic_setup = SDP_SETUP_NONE;
 	l->wic_ice = 0;
 }
 
-/* S-7, F-71: what a line has beside its transport; a channel has a stream on either side. */
-static void release_rest(struct cp_media_line *l, struct streams *out)
+static void release_transport(struct cp_media_line *l, struct streams *out)
+{
+	char *local = l->local_access;
+
+	leave_transport(l, out);
+	free(local);
+}
+
+/* S-7, F-71: what a line has beside its transport; a channel has a stream on either side. Its Locals are still to be freed. */
+static void leave_rest(struct cp_media_line *l, struct streams *out)
 {
 	bool is_text = gw_sv_find(gw_sv_cstr(l->local_core), GW_SV("m=text ")) != strlen(l->local_core);
 
@@ -298,23 +314,72 @@ static void release_rest(struct cp_media_line *l, struct streams *out)
 		release(&out->access[out->n_access++], l->index + CP_CHANNEL_STREAM, NOTHING("application 0 UDP/DTLS/SCTP webrtc-datachannel"));
 	release(&out->core[out->n_core++], l->index + (l->local_channel ? CP_CHANNEL_STREAM : 1u), !l->local_channel ?
 		NOTHING("audio 0 RTP/AVP -") : is_text ? NOTHING("text 0 RTP/AVP 104") : NOTHING("message 0 TCP/MSRP *"));
-	free(l->local_channel);
-	free(l->local_core);
 	l->local_channel = l->local_core = NULL;
 }
 
-/* W2-SIP-34: what was reserved for offers that came to nothing. */
-static void release_stale(struct cp_call *c, struct streams *out)
+static void release_rest(struct cp_media_line *l, struct streams *out)
 {
-	for (unsigned i = 0; i < c->n_lines; i++)
-		if (is_stale(c, &c->lines[i]) && c->lines[i].local_core)
-			release_rest(&c->lines[i], out);
+	char *core = l->local_core, *channel = l->local_channel;
+
+	leave_rest(l, out);
+	free(core);
+	free(channel);
+}
+
+/* W2-SIP-34: what was reserved for offers that came to nothing. The Locals are those of what was before until the gateway is told. */
+static void leave_stale(struct cp_call *c, struct streams *out)
+{
 	for (unsigned i = 0; i < c->n_lines; i++) {
-		if (is_stale(c, &c->lines[i]) && c->lines[i].local_access)
-			release_transport(&c->lines[i], out);
-		if (is_stale(c, &c->lines[i]))
-			c->lines[i].exchange = 0;
+		struct cp_media_line *l = &c->lines[i];
+
+		if (!is_stale(c, l->exchange))
+			continue;
+		if (l->local_core)
+			leave_rest(l, out);
+		l->exchange = 0;
 	}
+	for (unsigned i = 0; i < c->n_lines; i++) {
+		struct cp_media_line *l = &c->lines[i];
+
+		if (!is_stale(c, l->transport_exchange))
+			continue;
+		if (l->local_access)
+			leave_transport(l, out);
+		l->transport_exchange = 0;
+	}
+}
+
+/* The lines of a call, while a reservation is made of which nothing may come. */
+struct before {
+	struct cp_media_line lines[CP_LINES_MAX];
+	unsigned n;
+};
+
+/* The gateway is told: what it gives back is forgotten. */
+static void forget_stale(const struct cp_call *c, const struct before *b)
+{
+	for (unsigned i = 0; i < b->n; i++) {
+		const struct cp_media_line *l = &b->lines[i];
+
+		if (is_stale(c, l->exchange) && l->local_core) {
+			free(l->local_core);
+			free(l->local_channel);
+		}
+		if (is_stale(c, l->transport_exchange))
+			free(l->local_access);
+	}
+}
+
+/* It is not: the next time. A line whose place was taken has lost its name with it. */
+static void put_back(struct cp_call *c, const struct before *b)
+{
+	for (unsigned i = 0; i < b->n; i++) {
+		char *mid = c->lines[i].mid;
+
+		c->lines[i] = b->lines[i];
+		c->lines[i].mid = mid;
+	}
+	c->n_lines = b->n;
 }
 
 /* Events and signals of the access termination are told as a whole (M-9): all lines, old and new. */
@@ -351,7 +416,7 @@ static void add_full_ice(struct access_lists *l)
 }
 
 /* Both terminations in one transaction: reserved, and the offerer's side configured as far as it is known. */
-enum gw_err cp_media_reserve(struct cp_call *c)
+static enum gw_err reserve(struct cp_call *c)
 {
 	struct streams l = { .n_access = 0 }, gone = { .n_access = 0 };
 	struct access_lists al = { .n_events = 0 };
@@ -375,7 +440,7 @@ enum gw_err cp_media_reserve(struct cp_call *c)
 	snprintf(hb, sizeof(hb), "%u", c->alg->s->conf->iq.heartbeat_s);
 	al.n_events = wanted(al.events, hb);
 	cmds[1].n_events = wanted(ec, hb);
-	release_stale(c, &gone);
+	leave_stale(c, &gone);
 	cp_bundle_choose(c);
 	for (unsigned i = 0; !err && i < c->ex.offer.n_lines; i++)
 		if (c->ex.streams[i].is_active && !has_streams(c, i))
@@ -439,6 +504,20 @@ static bool take_locals(struct cp_call *c, const struct iq_cmd *cmd, bool is_acc
 	if (!cmd->error)
 		take_text(is_access ? &c->term_access : &c->term_core, cmd->term.text);
 	return !cmd->error;
+}
+
+enum gw_err cp_media_reserve(struct cp_call *c)
+{
+	struct before b = { .n = c->n_lines };
+	enum gw_err err;
+
+	memcpy(b.lines, c->lines, sizeof(b.lines));
+	err = reserve(c);
+	if (err)
+		put_back(c, &b);
+	else
+		forget_stale(c, &b);
+	return err;
 }
 
 void cp_media_configured(struct cp_call *c, const struct iq_txn *reply)

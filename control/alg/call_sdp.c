@@ -81,7 +81,7 @@ struct gw_sv cp_sdp_mid(struct cp_call *c, unsigned i)
 	unsigned n = c->ex.map.core[i].w2;
 	char number[16];
 
-	if (l && l->mid && (l->exchange == 0 || !c->ex.streams[i].is_active))
+	if (l && l->mid && (l->transport_exchange == 0 || !c->ex.streams[i].is_active))
 		return gw_sv_cstr(l->mid);
 	do {
 		snprintf(number, sizeof(number), "%u", n);
@@ -90,7 +90,7 @@ struct gw_sv cp_sdp_mid(struct cp_call *c, unsigned i)
 	return gw_arena_sv(&c->ex.arena, gw_sv_cstr(number));
 }
 
-/* Of every line that crosses: the exchange is agreed, with its roles and names. */
+/* Of every line that crosses. */
 static void keep_roles(struct cp_call *c)
 {
 	const struct sdp_model *wic = c->ex.offerer == CP_SIDE_W2 ? &c->ex.offer : &c->ex.answer;
@@ -103,7 +103,7 @@ static void keep_roles(struct cp_call *c)
 			continue;
 		free(l->mid);
 		l->mid = gw_sv_dup(wic->lines[i].mid);
-		l->exchange = cp_call_line(c, i)->exchange = 0;	/* it has streams, so it is there */
+		l->transport_exchange = cp_call_line(c, i)->exchange = 0;	/* it has streams, so it is there */
 		if (c->ex.offerer == CP_SIDE_MW)
 			l->wic_setup = c->ex.answer.lines[i].setup;
 		else
@@ -263,16 +263,24 @@ static enum gw_err read_answer(struct cp_call *c, struct gw_sv text, bool is_off
 	free(c->ex.answer_text);
 	c->ex.answer_text = gw_sv_dup(text);
 	c->ex.is_applied = true;
+	return GW_OK;
+}
+
+void cp_sdp_agree(struct cp_call *c)
+{
 	keep_roles(c);
 	cp_sdes_agreed(c);
 	c->map = c->ex.map;
 	sdp_map_settle(&c->map, c->ex.streams);
-	return GW_OK;
 }
 
 enum gw_err cp_sdp_answer(struct cp_call *c, struct gw_sv text, const char **why)
 {
-	return read_answer(c, text, false, why);
+	enum gw_err err = read_answer(c, text, false, why);
+
+	if (!err)
+		cp_sdp_agree(c);
+	return err;
 }
 
 enum gw_err cp_sdp_offer_anew(struct cp_call *c, struct gw_sv text, const char **why)

@@ -3,6 +3,7 @@
  * Answered calls in the state store (W2-ST-03, -04): what a BYE from either side, a BYE of our own and a re-offer need.
  * A call that is not answered yet does not survive: its transactions are gone, and its context is an orphan.
  */
+#include <limits.h>
 #include <stdlib.h>
 
 #include "control/alg/call_int.h"
@@ -21,7 +22,7 @@ enum tag { TAG_ID = 1, TAG_ORIGIN, TAG_BINDING, TAG_CALL_ID, TAG_ICID, TAG_GATEW
 	TAG_TERM_CORE, TAG_LOCAL_ACCESS, TAG_LOCAL_CORE, TAG_ICE_LITE, TAG_ICE_OK, TAG_DTLS_UP, TAG_START_S,
 	TAG_ANSWER_S, TAG_WATCHED, TAG_FAR_IOI, TAG_LINE, TAG_NODE, TAG_SESSION_END_S, TAG_WIC_SETUP,
 	TAG_EMERGENCY, TAG_TOLD_HASH, TAG_CSEQ_FIRST, TAG_CSEQ_SHIFT, TAG_WIC_ICE, TAG_LOCAL_CHANNEL, TAG_CSEQ_SHIFT_W2,
-	TAG_O_W2 = 30, TAG_O_CORE = 40, TAG_W2 = 50, TAG_CORE = 60, TAG_MAP = 70, TAG_REFER_MW, TAG_REFER_W2, TAG_MID, TAG_BUNDLE };
+	TAG_O_W2 = 30, TAG_O_CORE = 40, TAG_W2 = 50, TAG_CORE = 60, TAG_MAP = 70, TAG_REFER_MW, TAG_REFER_W2, TAG_MID, TAG_BUNDLE, TAG_UNAGREED };
 enum half_tag { HALF_TARGET, HALF_IDENTITY, HALF_TAG, HALF_ROUTE, HALF_CSEQ };
 enum origin_tag { ORIGIN_ID, ORIGIN_VERSION, ORIGIN_HASH };
 
@@ -50,6 +51,21 @@ static void put_origin(struct gw_buf *b, unsigned base, const struct sdp_origin 
 	cp_record_put_u64(b, (uint8_t)(base + ORIGIN_ID), o->id);
 	cp_record_put_u64(b, (uint8_t)(base + ORIGIN_VERSION), o->version);
 	cp_record_put_u64(b, (uint8_t)(base + ORIGIN_HASH), o->last_hash);
+}
+
+/* What of a line was reserved for an offer that nothing has come of yet. */
+enum unagreed { UNAGREED_STREAMS = 1, UNAGREED_TRANSPORT = 2 };
+
+static uint64_t unagreed(const struct cp_media_line *l)
+{
+	return (l->exchange ? UNAGREED_STREAMS : 0) | (l->transport_exchange ? UNAGREED_TRANSPORT : 0);
+}
+
+/* Its exchange is lost: it is of none that comes. */
+static void read_unagreed(struct cp_media_line *l, uint64_t n)
+{
+	l->exchange = n & UNAGREED_STREAMS ? UINT_MAX : 0;
+	l->transport_exchange = n & UNAGREED_TRANSPORT ? UINT_MAX : 0;
 }
 
 /* Seconds since 1970 of a moment of the loop's clock. */
@@ -99,6 +115,7 @@ static void put_call(struct gw_buf *b, const struct cp_call *c)
 		cp_record_put_u64(b, TAG_WIC_ICE, c->lines[i].wic_ice);
 		cp_record_put_str(b, TAG_MID, c->lines[i].mid);
 		cp_record_put_u64(b, TAG_BUNDLE, c->lines[i].bundle | (unsigned)c->lines[i].mid_ext << 8);
+		cp_record_put_u64(b, TAG_UNAGREED, unagreed(&c->lines[i]));
 	}
 	for (unsigned i = 0; i < c->map.n; i++)
 		cp_record_put_u64(b, TAG_MAP, map_number(&c->map.core[i]));
@@ -271,6 +288,8 @@ static void read_number(struct cp_call *c, unsigned tag, uint64_t n)
 		c->told_hash = n;
 	else if (tag == TAG_WIC_ICE && c->n_lines)
 		c->lines[c->n_lines - 1].wic_ice = n;
+	else if (tag == TAG_UNAGREED && c->n_lines)
+		read_unagreed(&c->lines[c->n_lines - 1], n);
 	else if (tag == TAG_CSEQ_FIRST)
 		c->cseq_first = (uint32_t)n;
 	else if (tag == TAG_CSEQ_SHIFT)

@@ -38,6 +38,17 @@ a=sctp-port:5000
 a=fingerprint:sha-256 33:44
 a=setup:active
 """
+MSRP_CORE_LOCAL = """v=0
+c=IN IP4 127.0.0.1
+m=message 30000 TCP/MSRP *
+a=path:msrp://127.0.0.1:30000/s1;tcp
+"""
+CHANNEL_LOCAL = """v=0
+c=IN IP4 -
+m=application - UDP/DTLS/SCTP webrtc-datachannel
+a=dcmap:%s subprotocol="msrp"
+a=dcsa:%s path:msrps://gw.invalid:2855/s1;dc
+"""
 DATA_ACCESS_LOCAL = """v=0
 c=IN IP4 127.0.0.1
 m=application 40000 UDP/DTLS/SCTP webrtc-datachannel

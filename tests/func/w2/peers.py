@@ -169,7 +169,11 @@ def locals_of(command):
             text = re.sub(r"a=rtpmap.*\n", "", re.sub(r"m=audio (\d+ \S+).*", r"m=video \1 96", text))
         if "m=application" in sdp:
             text = (DATA_ACCESS_LOCAL if "ice-ufrag" in sdp else DATA_CORE_LOCAL).replace("0000", f"{2 * int(stream) - 2:04}")
+        if "TCP/MSRP" in sdp:
+            text = MSRP_CORE_LOCAL
         out.append(f"Stream = {stream} {{ Local {{\n{text}}} }}")
+    for stream, n in re.findall(r"ST=(\d+)\{(?:O\{[^}]*\},)?L\{[^}$]*dcmap:(\d+)", command):     # a channel beside its association (E-7)
+        out.append(f"Stream = {stream} {{ Local {{\n{CHANNEL_LOCAL % (n, n)}}} }}")
     return f" {{ Media {{ {', '.join(out)} }} }}" if out else ""
 
 

@@ -490,4 +490,32 @@ def _(t):
     t.core.none("UPDATE", 0.2)
 
 
+@case("an early offer that is refused leaves roles and names as they were", **PATIENT)
+def _(t):
+    w = t.register()
+    i = t.invite_in(w, "c1", extra="Supported: 100rel", body=CORE_SDP.replace("AVP 0", "AVP 0 8"))
+    both = WIC_SDP.replace("SAVPF 0", "SAVPF 0 8")
+    w.send(response(i, 183, "Progress", f"{WIC_CONTACT}\nRequire: 100rel\nRSeq: 3", tag="at", body=both % "passive"))
+    t.core.get(183)
+    t.core.send(core_in_dialog(t, w, "PRACK", "c1", 2, extra="RAck: 3 1 INVITE"))
+    w.send(response(w.get("PRACK"), 200, "OK"))
+    t.core.get(200)
+    of_wic = {"cid": "c1", "frm": f"<{ALICE}>;tag=at", "to": f"<{BOB}>;tag=b1"}
+    w.send(request("UPDATE", CORE_URI, cseq=1, body=WIC_SDP.replace("SAVPF 0", "SAVPF 8").replace("mid:0", "mid:x") % "active", **of_wic))
+    w.get(488)
+    wic_200(w, i, body=both % "passive")
+    t.core.get(200)
+    t.core.send(core_in_dialog(t, w, "ACK", "c1", 1))
+    w.get("ACK")
+    t.core.send(core_in_dialog(t, w, "INVITE", "c1", 3, body=CORE_SDP.replace("30100", "30200")))
+    i = w.get("INVITE")
+    check("a=mid:0\r\n" in i.body, i.body)
+    w.send(response(i, 488, "No", tag="at"))
+    t.core.get(488)
+    t.core.send(core_in_dialog(t, w, "ACK", "c1", 3))
+    w.send(request("INVITE", CORE_URI, cseq=2, body=WIC_SDP % "actpass", **of_wic))
+    core_200(t, t.core_get("INVITE", "c1", 2), body=CORE_SDP)
+    check("a=setup:active\r\n" in w.get(200).body, "the WIC was passive")
+
+
 run()

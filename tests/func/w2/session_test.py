@@ -435,6 +435,62 @@ def _(t):
     check(modes(t) == {"1": ["SR", "SR"], "2": ["SR", "SR"]}, modes(t))
 
 
+CORE_MSRP = "m=message %d TCP/MSRP *\na=path:msrp://127.0.0.1:2855/core;tcp\na=accept-types:*\n"
+CORE_DEAD_VIDEO = "m=video 0 RTP/AVPF 98\n"
+
+
+def channels(*streams):
+    """The WIC's data line with MSRP on these streams of SCTP."""
+    return WIC_DATA[:WIC_DATA.index("a=dcmap")] % "actpass" + "".join(
+        f'a=dcmap:{n} subprotocol="msrp";label="chat"\na=dcsa:{n} path:msrps://b.invalid:9/s{n};dc\n' for n in streams)
+
+
+def reoffer(t, w, n, sdp, answer=None, status=491):
+    """The WIC offers, the core answers or refuses; what the gateway was told for the offer, and all in all."""
+    t.mg.seen.clear()
+    w.send(in_dialog("INVITE", "c1", n, body=sdp))
+    i = t.core_get("INVITE", "c1", n)
+    told = "".join(x[2] for x in t.mg.seen if x[0] == "mod")
+    if answer:
+        core_200(t, i, body=answer)
+    else:
+        t.core.send(response(i, status, "No"))
+    check(w.get(200 if answer else status).header("CSeq") == f"{n} INVITE", "another answer")
+    w.send(in_dialog("ACK", "c1", n))
+    t.core.get("ACK")
+    return told, "".join(x[2] for x in t.mg.seen if x[0] == "mod")
+
+
+@case("a channel that is offered again, and refused, leaves the others their association (W2-SIP-34)", media={"data": "msrp", **VIDEO})
+def _(t):
+    w = t.register()
+    audio, gone = WIC_SDP % "actpass", re.compile(r"ST=2\{[^}]*L\{")
+    w.send(request("INVITE", BOB, cid="c1", body=audio + channels(0, 2)))
+    core_200(t, t.core_get("INVITE", "c1"), body=CORE_SDP + 2 * CORE_MSRP % (2855, 2855))
+    w.get(200)
+    w.send(in_dialog("ACK", "c1", 1))
+    t.core.get("ACK")
+    both, second = CORE_SDP + 2 * CORE_MSRP % (2855, 2855), CORE_SDP + 2 * CORE_MSRP % (0, 2855)
+    _, mods = reoffer(t, w, 2, audio + channels(2), second)
+    check(re.search(r"ST=34\{[^}]*m=message 0 ", mods) and not gone.search(mods), mods)
+    told, _ = reoffer(t, w, 3, audio + channels(0, 2))
+    check("ST=34{" in told and not gone.search(told), told)
+    for n, lines, answer in ((4, channels(2), second), (5, channels(0, 2), both)):
+        _, mods = reoffer(t, w, n, audio + lines, answer)
+        check(not gone.search(mods), mods)
+    check("ST=35{O{MO=SR" in mods and "ST=34{O{MO=SR" in mods, mods)
+    # lines that were there fill all places: that of the association is kept, though its own line does not cross
+    dead, idle, old = CORE_SDP + 2 * CORE_MSRP % (0, 0), channels(0, 2).replace("application 9", "application 0"), ""
+    for k in range(5):
+        reoffer(t, w, 6 + k, audio + idle + old + WIC_VIDEO.replace("mid:1", f"mid:{k + 2}") % "actpass", dead + k * CORE_DEAD_VIDEO + CORE_VIDEO)
+        old += f"m=video 0 UDP/TLS/RTP/SAVPF 96\na=mid:{k + 2}\n"
+    w.send(in_dialog("INVITE", "c1", 11, body=audio.replace("t=0 0", "t=0 0\na=group:BUNDLE 1 7") + channels(2) + old + "a=bundle-only\n" +
+                     WIC_VIDEO.replace("mid:1", "mid:7") % "actpass"))
+    core_200(t, t.core_get("INVITE", "c1", 11), body=second + 5 * CORE_DEAD_VIDEO + CORE_VIDEO)
+    answer, mods = w.get(200).body, t.mg.wait("mod")[2]
+    check("a=group:BUNDLE 1\r\n" in answer and "ST=9{O{MO=SR" in mods and "ST=35{O{MO=SR" in mods, answer + mods)
+
+
 @case("without media.data the line of an offer with data gets port 0 on both legs; one transport is one group (W2-BUN-02)")
 def _(t):
     w = t.register()

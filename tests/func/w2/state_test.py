@@ -214,6 +214,41 @@ def _(t):
     check("30200" in t.mg.wait("mod")[2])
 
 
+@case("what was reserved for a refused offer is given back as soon as the gateway listens, after a kill, too (W2-SIP-34)", media={"video": ["VP8"]})
+def _(t):
+    w = t.register()
+    call_out(t, w, "c1")
+    audio = WIC_SDP % "actpass"
+    video = audio[audio.index("m=audio"):].replace("m=audio 9 UDP/TLS/RTP/SAVPF 0", "m=video 9 UDP/TLS/RTP/SAVPF 96").replace(
+        "mid:0", "mid:1") + "a=rtpmap:96 VP8/90000\n"
+
+    def offers(n, sdp):
+        w.send(request("INVITE", CORE_URI, cid="c1", cseq=n, to=f"<{BOB}>;tag=ct", body=sdp))
+    offers(2, audio + video)
+    t.core.send(response(t.core_get("INVITE", "c1", 2), 488, "Not Acceptable Here"))
+    w.get(488)
+    offers(3, audio)
+    t.core.send(response(t.core_get("INVITE", "c1", 3), 200, "OK", f"Contact: <{CORE_URI}>", body=CORE_SDP))
+    w.get(200)
+    w.send(request("ACK", CORE_URI, cid="c1", cseq=3, to=f"<{BOB}>;tag=ct", contact=""))
+    written(t)
+    answer, held = t.mg.answer, []
+    t.mg.answer = lambda *a: (held.append(a), t.mg.note("held")) if a[1] == "*" else answer(*a)
+    comes_back = threading.Thread(target=killed, args=(t,))
+    comes_back.start()
+    t.mg.wait("held")       # until it has told its contexts nothing is asked of it
+    w = t.register(cseq=2)
+    offers(4, audio + video)
+    w.get(488)
+    t.mg.answer = answer
+    answer(*held[-1])
+    comes_back.join()
+    offers(5, audio + video)
+    t.core_get("INVITE", "c1", 5)
+    told = t.mg.wait("mod")[2]
+    check(len(re.findall(r"ST=2\{[^}]*L\{[^}]*m=audio 0 ", told)) == 2 and "m=video $" in told, told)
+
+
 @case("a context the gateway has lost meanwhile ends its call on both sides")
 def _(t):
     w = t.register()
