@@ -144,6 +144,13 @@ static enum gw_err make_sessions(struct dp_ctx *c, struct dp_sdes *k, const stru
 	return err;
 }
 
+/* What was read; the stream's own copy is made. */
+static void forget_keys(const struct dp_stream_plan *sp)
+{
+	if (sp->keys)
+		explicit_bzero(sp->keys, 2 * sizeof(*sp->keys));
+}
+
 enum gw_err dp_plan_prepare_sdes(struct dp_ctx *c, struct dp_plan *p, struct dp_stream_plan *sp)
 {
 	const struct dp_sdes *old = sp->stream->sdes;
@@ -162,9 +169,9 @@ enum gw_err dp_plan_prepare_sdes(struct dp_ctx *c, struct dp_plan *p, struct dp_
 		k->remote = sp->keys[1];
 	else if (old)
 		k->remote = old->remote;	/* with Remote cleared, too: nothing passes, and no index begins again when it is said anew */
-	explicit_bzero(sp->keys, 2 * sizeof(*sp->keys));
-	/* the index of one key must never begin again (RFC 3711 9.1), so a key is replaced, or ends with its stream */
-	if (old && ((old->local.suite && !k->local.suite) || (old->remote.suite && !k->remote.suite)))
+	forget_keys(sp);
+	/* the index of a key must never begin again (RFC 3711 9.1): one is replaced, or ends together with the other */
+	if (old && dp_sdes_has_keys(k) && ((old->local.suite && !k->local.suite) || (old->remote.suite && !k->remote.suite)))
 		return dp_plan_refuse(p, 473, "a=crypto: a key that was there is missing");
 	if (k->local.suite && k->remote.suite && k->local.suite != k->remote.suite)
 		return dp_plan_refuse(p, 473, "a=crypto: Local and Remote have different suites");
@@ -185,8 +192,7 @@ void dp_plan_undo_sdes(struct dp_ctx *c, struct dp_stream_plan *sp)
 	const struct dp_sdes none = { 0 }, *old = sp->stream && sp->stream->sdes ? sp->stream->sdes : &none;
 	struct dp_sdes *k = sp->sdes;
 
-	if (sp->keys)
-		explicit_bzero(sp->keys, 2 * sizeof(*sp->keys));
+	forget_keys(sp);
 	if (!k)
 		return;
 	if (k->rx != old->rx)
