@@ -439,14 +439,20 @@ def stands_alone(frames, script):
         raise Failed(f"in clear on the core side: {len(clear)} packets, not what was put in")
 
 
+def alone(script):
+    """Only in a network namespace of its own: the process starts anew there, or ends as skipped where it may not."""
+    if os.environ.get(MARK) == "1":
+        return
+    if os.geteuid() != 0:
+        print("SKIP root is missing: a namespace with a veth pair is needed")
+        sys.exit(77)
+    os.environ[MARK] = "1"
+    os.execvp("unshare", ["unshare", "--net", sys.executable, os.path.abspath(script), *sys.argv[1:]])
+
+
 def main():
     binary, shim = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
-    if os.environ.get(MARK) != "1":
-        if os.geteuid() != 0:
-            print("SKIP root is missing: a namespace with a veth pair is needed")
-            return 77
-        os.environ[MARK] = "1"
-        os.execvp("unshare", ["unshare", "--net", sys.executable, os.path.abspath(__file__), *sys.argv[1:]])
+    alone(__file__)
     pcap, script = os.path.join(HERE, "exchange.pcap"), os.path.join(HERE, "exchange.json")
     with tempfile.TemporaryDirectory() as folder:
         wire = Wire()

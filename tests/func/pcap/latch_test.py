@@ -137,12 +137,7 @@ def policing(leg):
 
 def main():
     binary, shim = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
-    if os.environ.get(x.MARK) != "1":
-        if os.geteuid() != 0:
-            print("SKIP root is missing: a namespace with a veth pair is needed")
-            return 77
-        os.environ[x.MARK] = "1"
-        os.execvp("unshare", ["unshare", "--net", sys.executable, os.path.abspath(__file__), *sys.argv[1:]])
+    x.alone(__file__)
     frames = x.read_pcap(os.path.join(x.HERE, "exchange.pcap"))
     with open(os.path.join(x.HERE, "exchange.json"), encoding="ascii") as f:
         script = json.load(f)

@@ -214,12 +214,7 @@ def dtls_and_sdes(gateway, wire):
 
 def main():
     binary, shim = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
-    if os.environ.get(x.MARK) != "1":
-        if os.geteuid() != 0:
-            print("SKIP root is missing: a namespace with a veth pair is needed")
-            return 77
-        os.environ[x.MARK] = "1"
-        os.execvp("unshare", ["unshare", "--net", sys.executable, os.path.abspath(__file__), *sys.argv[1:]])
+    x.alone(__file__)
     gateway = None
     with tempfile.TemporaryDirectory() as folder:
         wire = x.Wire()
